@@ -1,0 +1,1 @@
+//! The Pinning Services API: router, extractors, errors, one file an endpoint.

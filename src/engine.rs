@@ -1,0 +1,1 @@
+//! The reconciler that drives replicas from what is to what should be.

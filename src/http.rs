@@ -1,0 +1,1 @@
+//! The one HTTP client: hyper and rustls, bounded bodies.

@@ -1,0 +1,84 @@
+//! How the process stops: a soft token to drain, a hard one to abort, a tracker of what still runs.
+
+use std::{future::Future, time::Duration};
+
+use tokio::task::JoinHandle;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Shared by everything that must end before the process does. Children of the hard token abort at once.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown {
+    soft: CancellationToken,
+    hard: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Shutdown {
+    /// Asks everything to finish what it began and take nothing new.
+    pub fn begin(&self) {
+        self.soft.cancel();
+    }
+
+    /// Stops everything where it stands.
+    pub fn abort(&self) {
+        self.soft.cancel();
+        self.hard.cancel();
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.soft.is_cancelled()
+    }
+
+    /// Returns once stopping has begun.
+    pub async fn begun(&self) {
+        self.soft.cancelled().await;
+    }
+
+    /// Returns once everything is to stop where it stands.
+    pub async fn aborted(&self) {
+        self.hard.cancelled().await;
+    }
+
+    /// Runs a task that the process waits for when it stops, until it is aborted.
+    pub fn spawn<F>(&self, task: F) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let hard = self.hard.clone();
+        self.tasks.spawn(async move { hard.run_until_cancelled(task).await })
+    }
+
+    /// Waits until all tasks have ended; after `grace`, aborts what is left. Returns whether all ended by themselves.
+    pub async fn drained(&self, grace: Duration) -> bool {
+        self.begin();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_ok() {
+            return !self.hard.is_cancelled();
+        }
+        self.abort();
+        self.tasks.wait().await;
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_end_in_time_is_aborted() {
+        let shutdown = Shutdown::default();
+        let stuck = shutdown.spawn(std::future::pending::<()>());
+        assert!(!shutdown.drained(Duration::from_secs(5)).await);
+        assert_eq!(stuck.await.unwrap(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_ends_by_itself_is_waited_for() {
+        let shutdown = Shutdown::default();
+        let inner = shutdown.clone();
+        let polite = shutdown.spawn(async move { inner.begun().await });
+        assert!(shutdown.drained(Duration::from_secs(5)).await);
+        assert_eq!(polite.await.unwrap(), Some(()));
+    }
+}

@@ -1,0 +1,25 @@
+//! The words of Pinfold: ids, time, content, pins, replicas, queries. Knows nothing of the rest of the house.
+
+pub mod account;
+pub mod clock;
+pub mod content;
+pub mod delegates;
+pub mod ids;
+pub mod name;
+pub mod pin;
+pub mod provider;
+pub mod query;
+pub mod replica;
+pub mod status;
+
+pub use account::AccountDecl;
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use content::{CidError, Content, PinCid};
+pub use ids::{
+    AccountId, ContentId, InstanceId, PinId, PolicyId, ProviderId, ReplicaId, RequestId, UpstreamId,
+};
+pub use pin::{Meta, MetaError, Origins, PinSpec};
+pub use provider::{Fingerprint, Health, Mode, ProviderDecl, ProviderRecord};
+pub use query::{ListQuery, NameFilter, NameMatch};
+pub use replica::{Doubt, ErrorClass, Goal, Op, Owned, ReplicaState};
+pub use status::{Status, StatusSet};

@@ -1,0 +1,150 @@
+//! Time as Pinfold keeps it: whole milliseconds UTC, read through an injected [`Clock`].
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
+
+use jiff::fmt::temporal::{DateTimeParser, DateTimePrinter};
+
+/// An instant in whole milliseconds since the Unix epoch, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+static PARSER: DateTimeParser = DateTimeParser::new();
+
+impl Timestamp {
+    pub const ZERO: Self = Self(0);
+
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down, for gauges.
+    pub const fn as_secs(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// This instant and `span` more; saturates at the end of time.
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// This instant less `span`; saturates at the start of time.
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// The time from `earlier` to this instant; zero where the clock went back between them.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// Reads RFC 3339 with any offset and up to nine digits of fraction, rounded *up* to a millisecond: what
+    /// `created < before` means for a `before` finer than our own times.
+    pub fn parse_rounding_up(text: &str) -> Option<Self> {
+        let nanos = parse_nanos(text)?;
+        i64::try_from(-(-nanos).div_euclid(1_000_000)).ok().map(Self)
+    }
+
+    /// As [`parse_rounding_up`](Self::parse_rounding_up), rounded *down*: what `created > after` means.
+    pub fn parse_rounding_down(text: &str) -> Option<Self> {
+        i64::try_from(parse_nanos(text)?.div_euclid(1_000_000)).ok().map(Self)
+    }
+}
+
+fn parse_nanos(text: &str) -> Option<i128> {
+    PARSER.parse_timestamp(text).ok().map(jiff::Timestamp::as_nanosecond)
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339, UTC with `Z`, exactly three digits of fraction (I3).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let clamped =
+            self.0.clamp(jiff::Timestamp::MIN.as_millisecond(), jiff::Timestamp::MAX.as_millisecond());
+        let instant = jiff::Timestamp::from_millisecond(clamped).map_err(|_| fmt::Error)?;
+        f.write_str(&PRINTER.timestamp_to_string(&instant))
+    }
+}
+
+/// Where the time comes from. Production has one [`SystemClock`]; tests turn a [`ManualClock`].
+pub trait Clock: Send + Sync + 'static {
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's wall clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    fn now(&self) -> Timestamp {
+        let now = std::time::SystemTime::now();
+        match now.duration_since(std::time::UNIX_EPOCH) {
+            Ok(since) => Timestamp::ZERO.plus(since),
+            Err(before) => Timestamp::ZERO.minus(before.duration()),
+        }
+    }
+}
+
+/// A clock that stands still until it is turned, forwards or back.
+#[derive(Debug)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub fn at(now: Timestamp) -> Self {
+        Self(AtomicI64::new(now.as_millis()))
+    }
+
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.as_millis(), Ordering::SeqCst);
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.set(self.now().plus(by));
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn prints_exactly_milliseconds_in_utc() {
+        assert_eq!(Timestamp::from_millis(1_595_871_148_000).to_string(), "2020-07-27T17:32:28.000Z");
+        assert_eq!(Timestamp::from_millis(1_595_871_148_276).to_string(), "2020-07-27T17:32:28.276Z");
+    }
+
+    #[test]
+    fn reads_offsets_and_nine_digits() {
+        let up = Timestamp::parse_rounding_up("2020-07-27T13:32:28.276000001-04:00").unwrap();
+        let down = Timestamp::parse_rounding_down("2020-07-27T13:32:28.276999999-04:00").unwrap();
+        assert_eq!(up.as_millis(), 1_595_871_148_277);
+        assert_eq!(down.as_millis(), 1_595_871_148_276);
+        assert_eq!(Timestamp::parse_rounding_up("yesterday"), None);
+        assert_eq!(Timestamp::parse_rounding_up("2020-07-27"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn print_then_parse_is_the_identity(millis in 0i64..253_402_207_200_000) {
+            let at = Timestamp::from_millis(millis);
+            prop_assert_eq!(Timestamp::parse_rounding_up(&at.to_string()), Some(at));
+            prop_assert_eq!(Timestamp::parse_rounding_down(&at.to_string()), Some(at));
+        }
+    }
+}

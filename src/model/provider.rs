@@ -1,0 +1,133 @@
+//! Upstream pinning services as Pinfold remembers them: durable identity, the operator's will, observed health.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::{ProviderId, Timestamp};
+
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant),+ }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The number that the store keeps.
+            pub const fn code(self) -> i64 {
+                match self { $(Self::$variant => $code),+ }
+            }
+
+            pub const fn from_code(code: i64) -> Option<Self> {
+                match code { $($code => Some(Self::$variant),)+ _ => None }
+            }
+
+            /// The word for users, logs and metric labels.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(super) use codes;
+
+codes! {
+    /// What the operator wants of a provider.
+    Mode {
+        Active = 0 "active",
+        /// Keeps what it has, gets nothing new.
+        Readonly = 1 "readonly",
+        /// Its copies are being moved elsewhere.
+        Draining = 2 "draining",
+    }
+}
+
+codes! {
+    /// What was last observed of a provider.
+    Health {
+        Healthy = 0 "healthy",
+        /// Failing now and then; still used.
+        Degraded = 1 "degraded",
+        /// Not answering; probed until it does.
+        Down = 2 "down",
+        /// It refuses our credential.
+        AuthFailed = 3 "auth_failed",
+        /// It wants money.
+        NoFunds = 4 "no_funds",
+        /// Declared gone for good.
+        Dead = 5 "dead",
+    }
+}
+
+impl Health {
+    /// Whether new copies may be sent there.
+    pub const fn is_usable(self) -> bool {
+        matches!(self, Self::Healthy | Self::Degraded)
+    }
+}
+
+/// What makes a provider the same one after its entry was edited: the normalised endpoint and the entry's optional
+/// `account:` key. Never the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    pub fn new(endpoint: &str, account: Option<&str>) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(endpoint.trim_end_matches('/').to_ascii_lowercase());
+        hash.update([0]);
+        hash.update(account.unwrap_or_default());
+        Self(hash.finalize().into())
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+/// A provider as the config declares it, for the store to register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderDecl {
+    pub name: String,
+    pub fingerprint: Fingerprint,
+}
+
+/// A provider as the store remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderRecord {
+    pub id: ProviderId,
+    pub name: String,
+    pub fingerprint: Fingerprint,
+    pub mode: Mode,
+    pub health: Health,
+    pub health_since: Timestamp,
+    /// Set while the config does not name it.
+    pub absent_since: Option<Timestamp>,
+    /// No calls before this: its own Retry-After.
+    pub blocked_until: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_ignores_trailing_slashes_and_case_but_not_the_account() {
+        let one = Fingerprint::new("https://PSA.example.com/v1/", None);
+        assert_eq!(one, Fingerprint::new("https://psa.example.com/v1", None));
+        assert_ne!(one, Fingerprint::new("https://psa.example.com/v1", Some("other")));
+        assert_eq!(Fingerprint::from_bytes(one.as_bytes()), Some(one));
+    }
+}

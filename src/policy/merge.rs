@@ -1,0 +1,168 @@
+//! How the copies of a pin add up to the one status that clients see.
+
+use std::ops::Add;
+
+use crate::model::{ProviderId, ReplicaId, ReplicaState, Status, replica::Replica};
+
+/// After this many refusals a provider is taken at its word.
+pub const REFUSALS: u32 = 3;
+/// After this many failed calls in a row a copy is no longer waited for: it spills over.
+pub const STALLED: u32 = 3;
+
+/// What merging needs to know of one own copy of a pin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyView {
+    pub replica: ReplicaId,
+    pub provider: ProviderId,
+    pub state: ReplicaState,
+    /// The provider will not take this content.
+    pub refused: bool,
+    /// Its calls keep failing.
+    pub stalled: bool,
+    /// Nothing of it is upstream and nothing may be: it can be dropped without a call.
+    pub untouched: bool,
+    /// Its provider has answered, or refused, at least once since the copy was asked for.
+    pub answered: bool,
+}
+
+impl From<&Replica> for CopyView {
+    fn from(replica: &Replica) -> Self {
+        Self {
+            replica: replica.id,
+            provider: replica.provider,
+            state: replica.state,
+            refused: replica.refused(),
+            stalled: replica.tries >= STALLED,
+            untouched: replica.is_untouched() && !replica.leased,
+            answered: replica.state != ReplicaState::None || replica.tries > 0 || replica.refusals > 0,
+        }
+    }
+}
+
+/// How many copies are how far. Tallies add: the order in which copies are heard of cannot matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub pinned: u16,
+    pub pinning: u16,
+    pub queued: u16,
+}
+
+impl Tally {
+    pub fn of(copy: &CopyView) -> Self {
+        let mut tally = Self::default();
+        match copy.state {
+            ReplicaState::Pinned => tally.pinned = 1,
+            ReplicaState::Pinning => tally.pinning = 1,
+            ReplicaState::Queued => tally.queued = 1,
+            ReplicaState::None | ReplicaState::Lost | ReplicaState::Failed => {
+                tally.queued = u16::from(!copy.refused);
+            }
+        }
+        tally
+    }
+
+    pub fn of_all(copies: &[CopyView]) -> Self {
+        copies.iter().map(Self::of).fold(Self::default(), Add::add)
+    }
+}
+
+impl Add for Tally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            pinned: self.pinned + other.pinned,
+            pinning: self.pinning + other.pinning,
+            queued: self.queued + other.queued,
+        }
+    }
+}
+
+/// The status of a pin that needs `need` copies, with `open` further providers that it may still use.
+///
+/// `pinned` is kept while one copy is alive and never becomes `failed` (I10); `failed` is said only when too few
+/// copies can ever be made.
+pub fn merge(tally: Tally, open: u16, need: u16, was_pinned: bool) -> Status {
+    if tally.pinned >= need || (was_pinned && tally.pinned > 0) {
+        return Status::Pinned;
+    }
+    let possible = tally.pinned + tally.pinning + tally.queued + open;
+    if possible < need && !was_pinned {
+        return Status::Failed;
+    }
+    if tally.pinned + tally.pinning > 0 { Status::Pinning } else { Status::Queued }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tally() -> impl Strategy<Value = Tally> {
+        (0u16..20, 0u16..20, 0u16..20).prop_map(|(pinned, pinning, queued)| Tally { pinned, pinning, queued })
+    }
+
+    fn copy(state: ReplicaState, refused: bool) -> CopyView {
+        CopyView {
+            replica: ReplicaId(1),
+            provider: ProviderId(1),
+            state,
+            refused,
+            stalled: false,
+            untouched: false,
+            answered: true,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn tallies_commute_and_associate(a in tally(), b in tally(), c in tally()) {
+            prop_assert_eq!(a + b, b + a);
+            prop_assert_eq!((a + b) + c, a + (b + c));
+            prop_assert_eq!(a + Tally::default(), a);
+        }
+
+        #[test]
+        fn pinned_never_becomes_failed(now in tally(), open in 0u16..5, need in 1u16..20) {
+            prop_assert_ne!(merge(now, open, need, true), Status::Failed);
+        }
+
+        #[test]
+        fn failed_means_that_too_few_copies_are_possible(now in tally(), open in 0u16..5, need in 1u16..20) {
+            let possible = now.pinned + now.pinning + now.queued + open;
+            prop_assert_eq!(merge(now, open, need, false) == Status::Failed, possible < need);
+        }
+
+        #[test]
+        fn one_more_pinned_copy_never_makes_a_status_worse(now in tally(), open in 0u16..5, need in 1u16..20) {
+            let better = Tally { pinned: now.pinned + 1, ..now };
+            let rank = |status| match status {
+                Status::Failed => 0,
+                Status::Queued => 1,
+                Status::Pinning => 2,
+                Status::Pinned => 3,
+            };
+            for was_pinned in [false, true] {
+                let (before, after) =
+                    (merge(now, open, need, was_pinned), merge(better, open, need, was_pinned));
+                prop_assert!(rank(after) >= rank(before), "{:?} became {:?}", before, after);
+            }
+        }
+    }
+
+    #[test]
+    fn a_copy_not_yet_sent_counts_as_queued_unless_refused() {
+        for state in [ReplicaState::None, ReplicaState::Lost, ReplicaState::Failed] {
+            assert_eq!(Tally::of(&copy(state, false)).queued, 1);
+            assert_eq!(Tally::of(&copy(state, true)), Tally::default());
+        }
+    }
+
+    #[test]
+    fn a_pin_that_lost_every_copy_is_queued_again() {
+        let lost = Tally::of_all(&[copy(ReplicaState::Lost, true)]);
+        assert_eq!(merge(lost, 0, 1, true), Status::Queued);
+        assert_eq!(merge(lost, 0, 1, false), Status::Failed);
+    }
+}

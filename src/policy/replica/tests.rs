@@ -1,0 +1,95 @@
+use super::*;
+use crate::policy::Timing;
+
+const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+fn at(now: Timestamp, timing: &Timing) -> Moment<'_> {
+    Moment { now, jitter: 0.0, timing }
+}
+
+fn fresh() -> Replica {
+    Replica::new(ReplicaId(1), ProviderId(1), ContentId(1), NOW)
+}
+
+fn steps(mut replica: Replica, events: impl IntoIterator<Item = Event>) -> Option<Replica> {
+    let timing = Timing::default();
+    for event in events {
+        match replica.step(event, at(NOW, &timing)) {
+            Next::Keep(next) => replica = *next,
+            Next::Forget => return None,
+        }
+    }
+    Some(replica)
+}
+
+fn upstream() -> UpstreamId {
+    UpstreamId::new("theirs").unwrap()
+}
+
+fn claimed() -> Event {
+    Event::Claimed { lease_until: NOW.plus(std::time::Duration::from_secs(60)) }
+}
+
+#[test]
+fn a_new_replica_is_looked_up_before_it_is_submitted_unless_the_credential_is_exclusive() {
+    assert_eq!(fresh().work(false), Work::Look);
+    assert_eq!(fresh().work(true), Work::Submit);
+}
+
+#[test]
+fn what_a_first_look_finds_is_found_and_never_deleted() {
+    let found = Event::Found { upstream: upstream(), status: Status::Pinned, ours: false };
+    let replica = steps(fresh(), [claimed(), found]).unwrap();
+    assert_eq!((replica.owned, replica.state), (Owned::Found, ReplicaState::Pinned));
+    assert_eq!(steps(replica, [Event::Unwanted]), None);
+}
+
+#[test]
+fn delete_while_queued_never_reaches_the_provider() {
+    assert_eq!(steps(fresh(), [Event::Unwanted]), None);
+}
+
+#[test]
+fn a_submit_without_an_answer_stays_in_doubt_until_a_look_settles_it() {
+    let until = NOW.plus(std::time::Duration::from_secs(30));
+    let error = CallError {
+        class: ErrorClass::Transient,
+        text: "timed out".into(),
+        maybe_done: true,
+        retry_at: None,
+    };
+    let sending = Event::Sending { doubt: Doubt::Submit, until };
+    let replica = steps(fresh(), [claimed(), sending, Event::Erred { error, sending: true }]).unwrap();
+    assert_eq!(replica.doubt, Doubt::Submit);
+    assert_eq!(replica.work(true), Work::Look);
+    let early = steps(replica.clone(), [claimed(), Event::NotFound]).unwrap();
+    assert_eq!((early.doubt, early.due), (Doubt::Submit, Some((Op::Submit, until))));
+    let timing = Timing::default();
+    let Next::Keep(late) = early.step(Event::NotFound, at(until, &timing)) else { panic!() };
+    assert_eq!(late.doubt, Doubt::None);
+}
+
+#[test]
+fn three_refusals_are_taken_at_their_word_and_a_new_pin_asks_anew() {
+    let rejected = || Event::Erred {
+        error: CallError {
+            class: ErrorClass::Rejected,
+            text: "no such codec".into(),
+            maybe_done: false,
+            retry_at: None,
+        },
+        sending: true,
+    };
+    let sending = || Event::Sending { doubt: Doubt::Submit, until: NOW };
+    let mut replica = fresh();
+    for _ in 0..3 {
+        assert!(!replica.refused());
+        replica = steps(replica, [claimed(), sending(), rejected()]).unwrap();
+    }
+    assert!(replica.refused());
+    let (op, due) = replica.due.unwrap();
+    assert_eq!(op, Op::Submit);
+    assert!(due.since(NOW) >= Timing::default().refused_retry);
+    let again = steps(replica, [Event::Wanted]).unwrap();
+    assert_eq!((again.refused(), again.due), (false, Some((Op::Submit, NOW))));
+}

@@ -1,0 +1,145 @@
+//! Upstream pinning services: the trait that the engine calls, and the stack of layers under every call.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::model::{Content, ErrorClass, Status, Timestamp, UpstreamId};
+
+/// One upstream pinning service with one credential.
+///
+/// Implementations parse leniently, bound what they read, classify errors once, and never put a secret in a text
+/// (I11, I12). Every HTTP request that leaves takes a permit of the provider's budget (I9).
+#[async_trait]
+pub trait Provider: Send + Sync + 'static {
+    /// The name in the config.
+    fn name(&self) -> &str;
+
+    fn traits(&self) -> &Traits;
+
+    /// Whether calls can leave now, without making one.
+    fn readiness(&self, now: Timestamp) -> Readiness;
+
+    /// Asks for a pin. Never retried below this call: a second submit might make a second pin (I7).
+    async fn submit(&self, submit: Submit) -> Result<UpstreamPin, ProviderError>;
+
+    /// All pins of these contents (at most [`Traits::batch`]), in any state.
+    async fn look_up(&self, contents: &[Content]) -> Result<Vec<UpstreamPin>, ProviderError>;
+
+    /// One pin by its upstream id; `None` where the provider does not know it.
+    async fn see(&self, id: &UpstreamId) -> Result<Option<UpstreamPin>, ProviderError>;
+
+    /// A page of all pins in any state, newest first, older than `before`.
+    async fn list(&self, before: Option<Timestamp>) -> Result<UpstreamPage, ProviderError>;
+
+    /// Removes a pin; one that the provider does not know counts as removed.
+    async fn remove(&self, id: &UpstreamId) -> Result<(), ProviderError>;
+}
+
+/// What the engine must know of a provider to call it well.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Traits {
+    /// The credential is used by Pinfold alone: no first look is needed (I13).
+    pub exclusive: bool,
+    /// The most contents in one look-up (at most 10).
+    pub batch: usize,
+    /// The longest that one call takes, retries of look-ups included.
+    pub deadline: Duration,
+    /// How long after a call's deadline it may still take effect.
+    pub settle: Duration,
+    /// The most calls at once.
+    pub concurrency: usize,
+}
+
+/// Whether calls can leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// This many calls could start now.
+    Ready { permits: usize },
+    /// The breaker is open, or the provider asked to be left alone (Retry-After) until then.
+    Wait { until: Timestamp, why: Wait },
+}
+
+/// Why a provider is not called now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    Breaker,
+    Throttled,
+}
+
+/// A pin to ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submit {
+    pub content: Content,
+    pub name: Option<String>,
+    /// Already filtered to public addresses, at most 20.
+    pub origins: Vec<String>,
+    /// `meta.pinfold`: `<instance id>/<attempt>`, by which a look-up tells ours from others'.
+    pub tag: String,
+}
+
+/// A pin as the provider tells of it, made lawful.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamPin {
+    pub id: UpstreamId,
+    pub content: Content,
+    pub status: Status,
+    /// The provider's own time, for paging and for telling the newer of two.
+    pub created: Option<Timestamp>,
+    /// Usable ones only.
+    pub delegates: Vec<String>,
+    /// `meta.pinfold`, where it is echoed.
+    pub tag: Option<String>,
+}
+
+/// One page of a provider's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamPage {
+    pub pins: Vec<UpstreamPin>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Timestamp>,
+}
+
+/// The calls, for labels and messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    Submit,
+    Look,
+    List,
+    Remove,
+}
+
+impl Operation {
+    pub const ALL: [Self; 4] = [Self::Submit, Self::Look, Self::List, Self::Remove];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Look => "look",
+            Self::List => "list",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A failed call; the engine decides on `class` alone.
+#[derive(Debug, Error)]
+#[error("{operation} at {provider} failed: {text}")]
+pub struct ProviderError {
+    pub provider: String,
+    pub operation: Operation,
+    pub class: ErrorClass,
+    /// For operators and users; bounded, without secrets.
+    pub text: String,
+    /// Whether the call may have taken effect all the same: its answer was not seen, or was a 5xx.
+    pub maybe_done: bool,
+    /// The provider's own word on when to try again.
+    pub retry_at: Option<Timestamp>,
+}

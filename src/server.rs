@@ -1,0 +1,1 @@
+//! The accept loop: hyper serves, bounded, closed gracefully.

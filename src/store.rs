@@ -1,0 +1,125 @@
+//! What is remembered: every intention is one durable transaction behind the object-safe trait [`Store`].
+
+pub mod error;
+pub mod records;
+pub mod sqlite;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+pub use error::StoreError;
+pub use records::*;
+
+use crate::model::{
+    AccountId, Health, InstanceId, ListQuery, ProviderId, ProviderRecord, ReplicaId, RequestId, Timestamp,
+};
+
+/// A shared store.
+pub type SharedStore = Arc<dyn Store>;
+
+/// The intentions. Each is atomic and, once it has returned `Ok`, on disk (I1). Errors leave nothing behind.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The id minted when this database was created.
+    fn instance(&self) -> InstanceId;
+
+    /// Makes the config's accounts, policies and providers known, marks what it no longer names as absent, and
+    /// frees what a process that died had claimed. Refuses a provider whose fingerprint changed.
+    async fn register(&self, config: Registration, now: Timestamp) -> Result<Registered, StoreError>;
+
+    /// Gives a provider a new fingerprint: the same account at a new address keeps its copies on record; a new
+    /// account starts with none, and they are made again.
+    async fn rebind_provider(
+        &self,
+        declared: crate::model::ProviderDecl,
+        rebind: Rebind,
+        now: Timestamp,
+    ) -> Result<RebindReport, StoreError>;
+
+    // ---- for clients
+
+    /// Records a pin, its missing replicas and its links. `created` is strictly increasing per account (I3).
+    async fn accept_pin(&self, request: AcceptPin) -> Result<PinRecord, StoreError>;
+
+    /// As [`accept_pin`](Self::accept_pin), and the old pin is gone in the same transaction. `None`: the account has
+    /// no such pin, and nothing was done.
+    async fn replace_pin(&self, old: RequestId, request: AcceptPin) -> Result<Option<PinRecord>, StoreError>;
+
+    /// Forgets a pin; copies that nobody needs any more are removed in the background. `false`: no such pin.
+    async fn delete_pin(
+        &self,
+        account: AccountId,
+        pin: RequestId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// One pin with its copies. Fast: a point read.
+    async fn get_pin(&self, account: AccountId, pin: RequestId) -> Result<Option<PinRecord>, StoreError>;
+
+    /// A page of an account's pins, newest first, with the exact count of all that match (I4).
+    async fn list_pins(&self, account: AccountId, query: ListQuery) -> Result<PinPage, StoreError>;
+
+    // ---- for the engine
+
+    /// All providers that were ever registered, absent ones included.
+    async fn providers(&self) -> Result<Vec<ProviderRecord>, StoreError>;
+
+    /// Takes due replicas of one provider under a lease: removes first, then submits, polls, verifies; accounts in
+    /// turn. Commits attempt, lease and (where the first call is a submit or a delete) doubt before it returns.
+    async fn claim_due(&self, request: ClaimRequest) -> Result<Vec<Claim>, StoreError>;
+
+    /// Commits the doubt of submits that are about to leave, after their first look found nothing. Returns those
+    /// that may leave; the others are not wanted any more.
+    async fn begin_submits(
+        &self,
+        claims: Vec<ClaimKey>,
+        doubt_until: Timestamp,
+    ) -> Result<Vec<ReplicaId>, StoreError>;
+
+    /// Records what became of claims, by compare-and-set on the attempt, and settles their pins.
+    async fn record_outcomes(&self, outcomes: Vec<Outcome>, now: Timestamp) -> Result<Recorded, StoreError>;
+
+    /// When the next replica of this provider is due, if any is.
+    async fn next_due(&self, provider: ProviderId) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Settles up to 256 pins of the fan-out that outcomes left to do. Background lane.
+    async fn remerge_step(&self, now: Timestamp) -> Result<RemergeReport, StoreError>;
+
+    /// Queues the pins of unsettled replicas at one provider to be settled anew, after `cursor`, `limit` replicas at
+    /// a time; for a provider whose health changed. `None` once all are queued.
+    async fn respill(
+        &self,
+        provider: ProviderId,
+        cursor: ReplicaId,
+        limit: u32,
+    ) -> Result<Option<ReplicaId>, StoreError>;
+
+    /// Brings the polls of these pins' replicas forward, to no sooner than `gap` after each was last seen.
+    async fn hasten_polls(
+        &self,
+        pins: Vec<RequestId>,
+        gap: Duration,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
+
+    /// Lets go of copies that replaced pins have held for too long (7 days). Returns how many.
+    async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Notes what was observed of a provider.
+    async fn note_provider(
+        &self,
+        provider: ProviderId,
+        health: Health,
+        blocked_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    // ---- for operators
+
+    /// Counts for gauges, from counters and bounded reads: never a scan over pins.
+    async fn stats(&self, now: Timestamp) -> Result<StoreStats, StoreError>;
+
+    /// Whether the store can be read.
+    async fn ping(&self) -> Result<(), StoreError>;
+}

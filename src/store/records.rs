@@ -1,0 +1,227 @@
+//! What goes into and comes out of the store: plain data, no SQL, no rows.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    model::{
+        AccountDecl, AccountId, Content, ErrorClass, Goal, Op, PinSpec, ProviderDecl, ProviderId,
+        ProviderRecord, ReplicaId, ReplicaState, RequestId, Status, Timestamp, UpstreamId,
+    },
+    policy::{
+        Policy,
+        replica::{CallError, Work},
+    },
+};
+
+/// What the config declares.
+#[derive(Clone, Debug, Default)]
+pub struct Registration {
+    pub accounts: Vec<AccountDecl>,
+    pub policies: Vec<Policy>,
+    pub providers: Vec<ProviderDecl>,
+}
+
+/// What became of a [`Registration`].
+#[derive(Clone, Debug, Default)]
+pub struct Registered {
+    pub accounts: Vec<(String, AccountId)>,
+    /// Those that the config names.
+    pub providers: Vec<ProviderRecord>,
+    /// Those that it does not name any more, with the copies that are on record there.
+    pub absent: Vec<(ProviderRecord, u64)>,
+    /// Claims of a process that died, freed.
+    pub recovered: u64,
+    /// How far the clock is behind the last time on record, where it is.
+    pub clock_behind: Option<Duration>,
+    /// How far the clock is ahead of the last time on record, where it is more than a year.
+    pub clock_ahead: Option<Duration>,
+}
+
+/// What a provider's new fingerprint means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rebind {
+    /// The same account at a new address: copies stay on record.
+    SameAccount,
+    /// Another account: nothing of ours is there.
+    NewAccount,
+}
+
+/// What a rebind changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RebindReport {
+    pub provider: ProviderId,
+    /// Copies on record there.
+    pub copies: u64,
+}
+
+/// A checked pin request, to be recorded.
+#[derive(Clone, Debug)]
+pub struct AcceptPin {
+    pub account: AccountId,
+    /// Minted by the caller, who may already listen for its changes.
+    pub requestid: RequestId,
+    pub spec: PinSpec,
+    /// Name of the policy that places it.
+    pub policy: String,
+    pub now: Timestamp,
+}
+
+/// One pin as clients see it, short of its JSON.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PinRecord {
+    pub requestid: RequestId,
+    pub status: Status,
+    pub created: Timestamp,
+    /// The CID as the client sent it.
+    pub cid: String,
+    pub name: Option<String>,
+    /// The JSON object of strings that was accepted.
+    pub meta: Option<String>,
+    /// The JSON array of multiaddrs that was kept.
+    pub origins: Option<String>,
+    /// Copies that are pinned.
+    pub have: u16,
+    /// Copies that placement aims at.
+    pub want: u16,
+    /// Copies from which on it counts as pinned.
+    pub need: u16,
+    /// Its own copies; in lists only of pins that are not pinned.
+    pub copies: Vec<CopyRecord>,
+    /// Whether every copy was answered for, or will not be within a moment.
+    pub answered: bool,
+    /// Where the client may send the data: the copies' own, else those last seen of providers. May be empty.
+    pub delegates: Arc<Vec<String>>,
+}
+
+/// One copy as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyRecord {
+    /// The provider's name in the config.
+    pub provider: String,
+    pub state: ReplicaState,
+    pub error: Option<(ErrorClass, String)>,
+    /// When its next call is due.
+    pub next: Option<(Op, Timestamp)>,
+    pub refused: bool,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug)]
+pub struct PinPage {
+    /// All that match, whatever the limit.
+    pub count: u64,
+    pub pins: Vec<PinRecord>,
+}
+
+/// Whose due replicas to claim, and how many.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimRequest {
+    pub provider: ProviderId,
+    /// The most submits and removes (one call each).
+    pub singles: u32,
+    /// The most polls and re-checks (ten a call or better).
+    pub looks: u32,
+    pub now: Timestamp,
+    /// Wall clock.
+    pub lease_until: Timestamp,
+    /// Until when a submit or delete sent under this lease may take effect. Wall clock.
+    pub doubt_until: Timestamp,
+    /// Whether the credential is used by Pinfold alone: no first look.
+    pub exclusive: bool,
+}
+
+/// Which claim of a replica is meant: an outcome of an older one changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClaimKey {
+    pub replica: ReplicaId,
+    pub attempt: i64,
+}
+
+/// One due replica, taken.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub key: ClaimKey,
+    pub content: Content,
+    pub goal: Goal,
+    pub op: Op,
+    /// Its first call.
+    pub work: Work,
+    /// Whether an earlier submit or delete is still in doubt, and until when it may take effect.
+    pub doubt: crate::model::Doubt,
+    pub doubt_until: Option<Timestamp>,
+    pub upstream: Option<UpstreamId>,
+    pub state: ReplicaState,
+    /// Name and origins to send with a submit: those of the first pin that needs it.
+    pub name: Option<String>,
+    pub origins: Vec<String>,
+}
+
+/// What became of a claim.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub key: ClaimKey,
+    pub word: Word,
+}
+
+/// The provider's word, or the lack of it.
+#[derive(Clone, Debug)]
+pub enum Word {
+    /// Nothing was sent; look again then.
+    Deferred { until: Timestamp },
+    /// A submit was accepted.
+    Landed { upstream: UpstreamId, status: Status, delegates: Vec<String> },
+    /// A look-up found it.
+    Found { upstream: UpstreamId, status: Status, delegates: Vec<String>, ours: bool },
+    /// A look-up found nothing.
+    NotFound,
+    /// A poll or re-check was answered.
+    Seen { status: Status, delegates: Vec<String> },
+    /// Our pin is not there any more, confirmed by a look-up.
+    Gone,
+    /// Our pin was removed, or never was there.
+    Removed,
+    /// A call failed. `sending`: it was the submit or delete itself.
+    Erred { error: CallError, sending: bool },
+}
+
+/// What recording did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Outcomes that counted.
+    pub applied: u64,
+    /// Outcomes of claims that were lost to a newer one.
+    pub stale: u64,
+    /// Pins settled in place.
+    pub settled: u64,
+    /// Replicas whose pins were left to [`remerge_step`](super::Store::remerge_step).
+    pub fanned_out: u64,
+}
+
+/// What a remerge step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RemergeReport {
+    pub pins: u64,
+    /// Whether more is left.
+    pub more: bool,
+}
+
+/// Counts for gauges.
+#[derive(Clone, Debug, Default)]
+pub struct StoreStats {
+    /// By account name and status.
+    pub pins: Vec<(String, Status, u64)>,
+    /// By provider name and state.
+    pub replicas: Vec<(String, ReplicaState, u64)>,
+    /// Pins with fewer pinned copies than their policy asks.
+    pub under_replicated: u64,
+    /// Acceptance time of the oldest queued or pinning pin.
+    pub oldest_unsettled: Option<Timestamp>,
+    /// Due and unclaimed, with the oldest's due time.
+    pub due: Vec<(Op, u64, Option<Timestamp>)>,
+    /// Replicas whose pins are still to be settled.
+    pub remerge: u64,
+    /// How far `created` runs ahead of the clock.
+    pub created_ahead: Duration,
+    /// The database's files, WAL included, in bytes.
+    pub size_bytes: u64,
+}

@@ -1,0 +1,1 @@
+//! Metrics with typed labels, logs, the request log.

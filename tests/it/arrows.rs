@@ -1,0 +1,1 @@
+//! Reads `src/` and holds the modules to their arrows.
