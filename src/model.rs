@@ -19,7 +19,7 @@ pub use ids::{
     AccountId, ContentId, InstanceId, PinId, PolicyId, ProviderId, ReplicaId, RequestId, UpstreamId,
 };
 pub use pin::{Meta, MetaError, Origins, PinSpec};
-pub use provider::{Fingerprint, Health, Mode, ProviderDecl, ProviderRecord};
+pub use provider::{Fingerprint, Health, Mode, Operation, ProviderDecl, ProviderRecord};
 pub use query::{ListQuery, NameFilter, NameMatch};
 pub use replica::{Doubt, ErrorClass, Goal, Op, Owned, ReplicaState};
 pub use status::{Status, StatusSet};

@@ -1,11 +1,11 @@
 //! Upstream pinning services: the trait that the engine calls, and the stack of layers under every call.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::model::{Content, ErrorClass, Status, Timestamp, UpstreamId};
+use crate::model::{Content, ErrorClass, Operation, Status, Timestamp, UpstreamId};
 
 /// One upstream pinning service with one credential.
 ///
@@ -99,34 +99,6 @@ pub struct UpstreamPage {
     pub pins: Vec<UpstreamPin>,
     /// Where to go on; `None` at the end.
     pub next: Option<Timestamp>,
-}
-
-/// The calls, for labels and messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operation {
-    Submit,
-    Look,
-    List,
-    Remove,
-}
-
-impl Operation {
-    pub const ALL: [Self; 4] = [Self::Submit, Self::Look, Self::List, Self::Remove];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Submit => "submit",
-            Self::Look => "look",
-            Self::List => "list",
-            Self::Remove => "remove",
-        }
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// A failed call; the engine decides on `class` alone.

@@ -67,6 +67,16 @@ codes! {
     }
 }
 
+codes! {
+    /// The calls that are made to providers, for labels and messages.
+    Operation {
+        Submit = 0 "submit",
+        Look = 1 "look",
+        List = 2 "list",
+        Remove = 3 "remove",
+    }
+}
+
 impl Health {
     /// Whether new copies may be sent there.
     pub const fn is_usable(self) -> bool {
