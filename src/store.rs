@@ -12,7 +12,8 @@ pub use error::StoreError;
 pub use records::*;
 
 use crate::model::{
-    AccountId, Health, InstanceId, ListQuery, ProviderId, ProviderRecord, ReplicaId, RequestId, Timestamp,
+    AccountId, Content, ContentId, Health, InstanceId, ListQuery, ProviderId, ProviderRecord, ReplicaId,
+    RequestId, Timestamp, UpstreamId,
 };
 
 /// A shared store.
@@ -67,7 +68,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Takes due replicas of one provider under a lease: removes first, then submits, polls, verifies; accounts in
     /// turn. Commits attempt, lease and (where the first call is a submit or a delete) doubt before it returns.
-    async fn claim_due(&self, request: ClaimRequest) -> Result<Vec<Claim>, StoreError>;
+    async fn claim_due(&self, request: ClaimRequest) -> Result<Claimed, StoreError>;
 
     /// Commits the doubt of submits that are about to leave, after their first look found nothing. Returns those
     /// that may leave; the others are not wanted any more.
@@ -75,13 +76,24 @@ pub trait Store: Send + Sync + 'static {
         &self,
         claims: Vec<ClaimKey>,
         doubt_until: Timestamp,
+        now: Timestamp,
     ) -> Result<Vec<ReplicaId>, StoreError>;
 
     /// Records what became of claims, by compare-and-set on the attempt, and settles their pins.
     async fn record_outcomes(&self, outcomes: Vec<Outcome>, now: Timestamp) -> Result<Recorded, StoreError>;
 
-    /// When the next replica of this provider is due, if any is.
-    async fn next_due(&self, provider: ProviderId) -> Result<Option<Timestamp>, StoreError>;
+    /// Takes doubles of ours that are to be deleted at this provider; they stay on record until
+    /// [`record_surplus`](Self::record_surplus) says that they are gone.
+    async fn claim_surplus(
+        &self,
+        provider: ProviderId,
+        limit: u32,
+        now: Timestamp,
+        retry_at: Timestamp,
+    ) -> Result<Vec<UpstreamId>, StoreError>;
+
+    /// Forgets a double that was deleted.
+    async fn record_surplus(&self, provider: ProviderId, gone: UpstreamId) -> Result<(), StoreError>;
 
     /// Settles up to 256 pins of the fan-out that outcomes left to do. Background lane.
     async fn remerge_step(&self, now: Timestamp) -> Result<RemergeReport, StoreError>;
@@ -91,9 +103,9 @@ pub trait Store: Send + Sync + 'static {
     async fn respill(
         &self,
         provider: ProviderId,
-        cursor: ReplicaId,
+        cursor: ContentId,
         limit: u32,
-    ) -> Result<Option<ReplicaId>, StoreError>;
+    ) -> Result<Option<ContentId>, StoreError>;
 
     /// Brings the polls of these pins' replicas forward, to no sooner than `gap` after each was last seen.
     async fn hasten_polls(
@@ -114,6 +126,16 @@ pub trait Store: Send + Sync + 'static {
         blocked_until: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Some copies that are on record as pinned at a provider, to prove a new credential by.
+    async fn sample_copies(
+        &self,
+        provider: ProviderId,
+        limit: u32,
+    ) -> Result<Vec<(Content, UpstreamId)>, StoreError>;
+
+    /// Notes that a provider's credential (its hash) reaches the copies on record.
+    async fn prove_credential(&self, provider: ProviderId, hash: [u8; 32]) -> Result<(), StoreError>;
 
     // ---- for operators
 

@@ -127,6 +127,8 @@ pub struct ProviderRecord {
     pub absent_since: Option<Timestamp>,
     /// No calls before this: its own Retry-After.
     pub blocked_until: Option<Timestamp>,
+    /// SHA-256 of the credential that last reached the copies on record; of none before the first call.
+    pub proven: Option<[u8; 32]>,
 }
 
 #[cfg(test)]

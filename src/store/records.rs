@@ -29,6 +29,8 @@ pub struct Registered {
     pub providers: Vec<ProviderRecord>,
     /// Those that it does not name any more, with the copies that are on record there.
     pub absent: Vec<(ProviderRecord, u64)>,
+    /// Policies that the config does not name any more, with the pins that still follow their last revision.
+    pub orphaned_policies: Vec<(String, u64)>,
     /// Claims of a process that died, freed.
     pub recovered: u64,
     /// How far the clock is behind the last time on record, where it is.
@@ -141,6 +143,8 @@ pub struct ClaimKey {
 #[derive(Clone, Debug)]
 pub struct Claim {
     pub key: ClaimKey,
+    /// Since when it was due.
+    pub due_at: Timestamp,
     pub content: Content,
     pub goal: Goal,
     pub op: Op,
@@ -154,6 +158,14 @@ pub struct Claim {
     /// Name and origins to send with a submit: those of the first pin that needs it.
     pub name: Option<String>,
     pub origins: Vec<String>,
+}
+
+/// What a claim took, and when to come again.
+#[derive(Clone, Debug, Default)]
+pub struct Claimed {
+    pub claims: Vec<Claim>,
+    /// When the next replica of this provider is due, as far as was looked.
+    pub next_due: Option<Timestamp>,
 }
 
 /// What became of a claim.
@@ -170,8 +182,14 @@ pub enum Word {
     Deferred { until: Timestamp },
     /// A submit was accepted.
     Landed { upstream: UpstreamId, status: Status, delegates: Vec<String> },
-    /// A look-up found it.
-    Found { upstream: UpstreamId, status: Status, delegates: Vec<String>, ours: bool },
+    /// A look-up found it; `doubles` are further pins of it that carry our tag.
+    Found {
+        upstream: UpstreamId,
+        status: Status,
+        delegates: Vec<String>,
+        ours: bool,
+        doubles: Vec<UpstreamId>,
+    },
     /// A look-up found nothing.
     NotFound,
     /// A poll or re-check was answered.
@@ -193,6 +211,8 @@ pub struct Recorded {
     pub stale: u64,
     /// Pins settled in place.
     pub settled: u64,
+    /// Links made or dropped: something may be due elsewhere.
+    pub relinked: u64,
     /// Replicas whose pins were left to [`remerge_step`](super::Store::remerge_step).
     pub fanned_out: u64,
 }

@@ -1,1 +1,223 @@
 //! The embedded store: SQLite, one writer thread with group commit, readers beside it.
+
+mod accept;
+mod background;
+mod claim;
+mod count;
+mod delete;
+mod errors;
+mod get;
+mod list;
+mod open;
+mod outcome;
+mod providers;
+mod readers;
+mod register;
+mod replace;
+mod replicas;
+mod rows;
+mod settle;
+mod stats;
+mod tx;
+mod writer;
+
+use std::{path::Path, time::Duration};
+
+use async_trait::async_trait;
+
+pub use readers::ReadSettings;
+
+use self::{
+    accept::Accepted,
+    readers::Readers,
+    writer::{Lane, Writer},
+};
+use super::*;
+use crate::{lifecycle::Changes, policy::Timing};
+
+/// How the database is used.
+#[derive(Clone, Debug, Default)]
+pub struct SqliteSettings {
+    pub reads: ReadSettings,
+    /// The schedule of replicas.
+    pub timing: Timing,
+}
+
+/// A [`Store`] in one SQLite file, served by this process alone.
+pub struct SqliteStore {
+    instance: InstanceId,
+    writer: Writer,
+    readers: Readers,
+}
+
+impl SqliteStore {
+    /// Opens the file, making or migrating it; committed changes are told to `changes`.
+    pub fn open(path: &Path, settings: &SqliteSettings, changes: Changes) -> Result<Self, StoreError> {
+        let (conn, lock) = open::open_writer(path)?;
+        let instance = open::instance(&conn)?;
+        let readers = Readers::open(path, &settings.reads)?;
+        let writer = Writer::start(conn, settings.timing.clone(), changes, lock)?;
+        Ok(Self { instance, writer, readers })
+    }
+
+    async fn accepted(&self, account: AccountId, accepted: Accepted) -> Result<PinRecord, StoreError> {
+        let pin = self.readers.get_pin(account, accepted.pin.requestid)?;
+        let mut pin = pin.ok_or_else(|| {
+            StoreError::Corrupt(anyhow::anyhow!(
+                "pin {} is not there after its commit",
+                accepted.pin.requestid
+            ))
+        })?;
+        pin.answered = accepted.answered;
+        Ok(pin)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
+    async fn register(&self, config: Registration, now: Timestamp) -> Result<Registered, StoreError> {
+        self.writer.write(Lane::Request, move |tx| register::register(tx, &config, now)).await
+    }
+
+    async fn rebind_provider(
+        &self,
+        declared: crate::model::ProviderDecl,
+        rebind: Rebind,
+        now: Timestamp,
+    ) -> Result<RebindReport, StoreError> {
+        self.writer.write(Lane::Request, move |tx| register::rebind(tx, &declared, rebind, now)).await
+    }
+
+    async fn accept_pin(&self, request: AcceptPin) -> Result<PinRecord, StoreError> {
+        let account = request.account;
+        let accepted = self.writer.write(Lane::Request, move |tx| accept::accept(tx, &request)).await?;
+        self.accepted(account, accepted).await
+    }
+
+    async fn replace_pin(&self, old: RequestId, request: AcceptPin) -> Result<Option<PinRecord>, StoreError> {
+        let account = request.account;
+        let replaced =
+            self.writer.write(Lane::Request, move |tx| replace::replace(tx, old, &request)).await?;
+        match replaced {
+            Some(accepted) => self.accepted(account, accepted).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn delete_pin(
+        &self,
+        account: AccountId,
+        pin: RequestId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.writer.write(Lane::Request, move |tx| delete::delete(tx, account, pin, now)).await
+    }
+
+    async fn get_pin(&self, account: AccountId, pin: RequestId) -> Result<Option<PinRecord>, StoreError> {
+        self.readers.get_pin(account, pin)
+    }
+
+    async fn list_pins(&self, account: AccountId, query: ListQuery) -> Result<PinPage, StoreError> {
+        self.readers.list_pins(account, query).await
+    }
+
+    async fn providers(&self) -> Result<Vec<ProviderRecord>, StoreError> {
+        providers::load_providers(&self.readers.point())
+    }
+
+    async fn claim_due(&self, request: ClaimRequest) -> Result<Claimed, StoreError> {
+        self.writer.write(Lane::Request, move |tx| claim::claim_due(tx, &request)).await
+    }
+
+    async fn begin_submits(
+        &self,
+        claims: Vec<ClaimKey>,
+        doubt_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<ReplicaId>, StoreError> {
+        self.writer.write(Lane::Request, move |tx| claim::begin_submits(tx, &claims, doubt_until, now)).await
+    }
+
+    async fn record_outcomes(&self, outcomes: Vec<Outcome>, now: Timestamp) -> Result<Recorded, StoreError> {
+        self.writer.write(Lane::Request, move |tx| outcome::record(tx, outcomes, now)).await
+    }
+
+    async fn claim_surplus(
+        &self,
+        provider: ProviderId,
+        limit: u32,
+        now: Timestamp,
+        retry_at: Timestamp,
+    ) -> Result<Vec<UpstreamId>, StoreError> {
+        let claim = move |tx: &mut tx::Tx<'_>| background::claim_surplus(tx, provider, limit, now, retry_at);
+        self.writer.write(Lane::Background, claim).await
+    }
+
+    async fn record_surplus(&self, provider: ProviderId, gone: UpstreamId) -> Result<(), StoreError> {
+        self.writer.write(Lane::Background, move |tx| background::record_surplus(tx, provider, &gone)).await
+    }
+
+    async fn remerge_step(&self, now: Timestamp) -> Result<RemergeReport, StoreError> {
+        self.writer.write(Lane::Background, move |tx| background::remerge_step(tx, now)).await
+    }
+
+    async fn respill(
+        &self,
+        provider: ProviderId,
+        cursor: ContentId,
+        limit: u32,
+    ) -> Result<Option<ContentId>, StoreError> {
+        self.writer.write(Lane::Background, move |tx| background::respill(tx, provider, cursor, limit)).await
+    }
+
+    async fn hasten_polls(
+        &self,
+        pins: Vec<RequestId>,
+        gap: Duration,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.writer.write(Lane::Background, move |tx| background::hasten_polls(tx, &pins, gap, now)).await
+    }
+
+    async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.writer.write(Lane::Background, move |tx| background::expire_held(tx, now)).await
+    }
+
+    async fn note_provider(
+        &self,
+        provider: ProviderId,
+        health: Health,
+        blocked_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let note = move |tx: &mut tx::Tx<'_>| providers::note(tx, provider, health, blocked_until, now);
+        self.writer.write(Lane::Request, note).await
+    }
+
+    async fn sample_copies(
+        &self,
+        provider: ProviderId,
+        limit: u32,
+    ) -> Result<Vec<(Content, UpstreamId)>, StoreError> {
+        providers::sample(&self.readers.point(), provider, limit)
+    }
+
+    async fn prove_credential(&self, provider: ProviderId, hash: [u8; 32]) -> Result<(), StoreError> {
+        self.writer.write(Lane::Request, move |tx| providers::prove(tx, provider, hash)).await
+    }
+
+    async fn stats(&self, now: Timestamp) -> Result<StoreStats, StoreError> {
+        self.readers.stats(now).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.readers.ping()
+    }
+}
+
+#[cfg(test)]
+mod smoke;

@@ -22,6 +22,7 @@ CREATE TABLE providers(
   health_since INT NOT NULL,
   absent_since INT,
   blocked_until INT,
+  proven BLOB,                             -- SHA-256 of the credential that last reached the copies on record
   delegates INT REFERENCES delegate_sets   -- the set it last sent
 );
 
@@ -64,8 +65,11 @@ CREATE TABLE pins(
 );
 -- No index on (account, created): it misleads the planner (232 ms instead of 0.04 ms at 1M).
 CREATE INDEX pins_list ON pins(account, status, created, name);
-CREATE INDEX pins_name ON pins(account, coalesce(folded, name), status, created) WHERE name IS NOT NULL;
-CREATE INDEX pins_content ON pins(content, account, created);
+-- The last column tells an exact name from its other spellings without a look at the row.
+CREATE INDEX pins_name ON pins(account, coalesce(folded, name), status, created, iif(folded IS NULL, NULL, name))
+  WHERE coalesce(folded, name) IS NOT NULL;
+-- Status at the end: a filter by it needs no look at the rows of a content that has very many pins.
+CREATE INDEX pins_content ON pins(content, account, created, status);
 
 CREATE TABLE pin_meta(
   account INT NOT NULL,
@@ -129,7 +133,7 @@ CREATE TABLE replica_counts(
 ) WITHOUT ROWID;
 
 CREATE TABLE tallies(                      -- counts that no index gives cheaply
-  what TEXT PRIMARY KEY,                   -- short: pins with fewer pinned copies than they want
+  what TEXT PRIMARY KEY,                   -- short: pins with fewer pinned copies than they want; policy/ID: its pins
   n INT NOT NULL
 ) WITHOUT ROWID;
 

@@ -1,0 +1,159 @@
+//! Records a pin, its missing replicas and its links in one go.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{
+    replicas,
+    settle::{Pin, insert_link},
+    tx::Tx,
+};
+use crate::{
+    model::{
+        AccountId, Content, ContentId, Meta, PinSpec, PolicyId, Status, Timestamp, name, replica::Replica,
+    },
+    policy::{self, CopyView, PinView},
+    store::{AcceptPin, StoreError},
+};
+
+/// A pin that was just recorded.
+pub(super) struct Accepted {
+    pub(super) pin: Pin,
+    /// Whether waiting for its copies is no use.
+    pub(super) answered: bool,
+}
+
+pub(super) fn accept(tx: &mut Tx<'_>, request: &AcceptPin) -> Result<Accepted, StoreError> {
+    let policy_id = tx.current_policy(&request.policy)?;
+    let policy = tx.policy(policy_id)?;
+    let views = tx.views(&policy, request.now)?;
+    let content = content_id(tx, request.spec.cid.content())?;
+    let (need, want) = match request.spec.cid.content().is_identity() {
+        // The CID is the content: pinned by definition, placed nowhere.
+        true => (0, 0),
+        false => (policy.need, policy.copies.max),
+    };
+    let mut copies = Vec::new();
+    for provider in policy::place(want, &views) {
+        copies.push(replicas::want(tx, provider, content, request.account, request.now)?);
+    }
+    record(tx, request, policy_id, content, PinView { need, want, was_pinned: false }, &copies)
+}
+
+/// Records the row, its links to `copies`, its meta and its counts.
+pub(super) fn record(
+    tx: &mut Tx<'_>,
+    request: &AcceptPin,
+    policy_id: PolicyId,
+    content: ContentId,
+    view: PinView,
+    copies: &[Replica],
+) -> Result<Accepted, StoreError> {
+    let policy = tx.policy(policy_id)?;
+    let views = tx.views(&policy, request.now)?;
+    let shown: Vec<CopyView> = copies.iter().map(CopyView::from).collect();
+    let verdict = policy::settle(&view, &shown, &views);
+    // A first status is never failed, whatever the providers' state: clients would give up at once.
+    let status = if verdict.status == Status::Failed { Status::Queued } else { verdict.status };
+    let created = tx.next_created(request.account.0, request.now)?;
+    tx.saw(request.now);
+    let mut pin = Pin {
+        id: 0,
+        requestid: request.requestid,
+        account: request.account,
+        content,
+        created,
+        status,
+        policy: policy_id,
+        need: view.need,
+        want: view.want,
+        have: verdict.have,
+        was_pinned: status == Status::Pinned,
+    };
+    pin.id = insert(tx, &pin, &request.spec, request.now)?;
+    for copy in copies {
+        insert_link(tx, pin.id, copy.id, None)?;
+    }
+    if let Some(meta) = &request.spec.meta {
+        insert_meta(tx, request.account, meta, pin.id)?;
+    }
+    tx.count_pin(pin.account.0, pin.status, pin.created, 1);
+    tx.count_policy(pin.policy, 1);
+    if pin.is_short() {
+        tx.count_short(1);
+    }
+    Ok(Accepted { pin, answered: verdict.answered })
+}
+
+fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec, now: Timestamp) -> Result<i64, StoreError> {
+    let folded = spec.name.as_deref().and_then(name::folded_unless_same);
+    // pin: new
+    let id = tx
+        .conn
+        .prepare_cached(
+            "INSERT INTO pins(requestid, account, content, created, status, policy, need, want, have, was_pinned,
+                              accepted, cid, name, folded, meta, origins)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) RETURNING id",
+        )?
+        .query_row(
+            params![
+                pin.requestid.as_bytes(),
+                pin.account.0,
+                pin.content.0,
+                pin.created.as_millis(),
+                pin.status.code(),
+                pin.policy.0,
+                pin.need,
+                pin.want,
+                pin.have,
+                pin.was_pinned,
+                now.as_millis(),
+                spec.cid.text_unless_canonical(),
+                spec.name,
+                folded,
+                spec.meta.as_ref().map(Meta::to_json),
+                spec.origins.to_json()
+            ],
+            |row| row.get(0),
+        )?;
+    Ok(id)
+}
+
+fn content_id(tx: &Tx<'_>, content: &Content) -> Result<ContentId, StoreError> {
+    // content by key
+    let known: Option<i64> = tx
+        .conn
+        .prepare_cached("SELECT id FROM contents WHERE key = ?1")?
+        .query_row([content.as_bytes()], |row| row.get(0))
+        .optional()?;
+    let id = match known {
+        Some(id) => id,
+        // content: new
+        None => tx
+            .conn
+            .prepare_cached("INSERT INTO contents(key) VALUES(?1) RETURNING id")?
+            .query_row([content.as_bytes()], |row| row.get(0))?,
+    };
+    Ok(ContentId(id))
+}
+
+fn insert_meta(tx: &Tx<'_>, account: AccountId, meta: &Meta, pin: i64) -> Result<(), StoreError> {
+    // pin_meta: a pin's pairs
+    let mut insert =
+        tx.conn.prepare_cached("INSERT INTO pin_meta(account, key, value, pin) VALUES(?1, ?2, ?3, ?4)")?;
+    for (key, value) in meta.iter() {
+        insert.execute(params![account.0, key, meta_key(value), pin])?;
+    }
+    Ok(())
+}
+
+/// The value that pin_meta is keyed by: itself, or its hash where it is long.
+pub(super) fn meta_key(value: &str) -> std::borrow::Cow<'_, str> {
+    use sha2::Digest;
+    const LONGEST: usize = 256;
+    if value.len() <= LONGEST {
+        return value.into();
+    }
+    let hash = sha2::Sha256::digest(value);
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}").into()
+}

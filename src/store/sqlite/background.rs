@@ -1,0 +1,139 @@
+//! What is done a little at a time, behind the requests: fan-out, spilling over, polls brought forward, held copies
+//! let go, doubles.
+
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{
+    outcome::pins_after,
+    replicas::{decode_upstream, upstream_value},
+    settle,
+    tx::Tx,
+};
+use crate::{
+    model::{ContentId, Goal, Op, ProviderId, ReplicaId, ReplicaState, RequestId, Timestamp, UpstreamId},
+    store::{RemergeReport, StoreError},
+};
+
+/// Pins settled in one step.
+const STEP: usize = 256;
+/// For how long a replaced pin's copies are held at most. Wall clock.
+const HOLD: Duration = Duration::from_secs(7 * 24 * 3600);
+
+pub(super) fn remerge_step(tx: &mut Tx<'_>, now: Timestamp) -> Result<RemergeReport, StoreError> {
+    // remerge: first
+    let first: Option<(i64, i64)> = tx
+        .conn
+        .prepare_cached("SELECT replica, after_pin FROM remerge ORDER BY replica LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((replica, after)) = first else { return Ok(RemergeReport::default()) };
+    let pins = pins_after(tx, ReplicaId(replica), after, STEP)?;
+    match pins.last() {
+        // remerge: go on after these
+        Some(last) if pins.len() == STEP => tx
+            .conn
+            .prepare_cached("UPDATE remerge SET after_pin = ?2 WHERE replica = ?1")?
+            .execute([replica, *last])?,
+        // remerge: done
+        _ => tx.conn.prepare_cached("DELETE FROM remerge WHERE replica = ?1")?.execute([replica])?,
+    };
+    for pin in &pins {
+        settle::settle(tx, *pin, now)?;
+    }
+    // remerge: anything left
+    let more =
+        tx.conn.prepare_cached("SELECT EXISTS(SELECT 1 FROM remerge)")?.query_row([], |row| row.get(0))?;
+    Ok(RemergeReport { pins: pins.len() as u64, more })
+}
+
+pub(super) fn respill(
+    tx: &Tx<'_>,
+    provider: ProviderId,
+    cursor: ContentId,
+    limit: u32,
+) -> Result<Option<ContentId>, StoreError> {
+    // replicas of a provider, by content
+    let mut select = tx.conn.prepare_cached(
+        "SELECT id, content, state, goal FROM replicas WHERE provider = ?1 AND content > ?2
+         ORDER BY content LIMIT ?3",
+    )?;
+    let mut rows = select.query(params![provider.0, cursor.0, limit])?;
+    let (mut last, mut seen) = (None, 0);
+    while let Some(row) = rows.next()? {
+        let (id, content): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let (state, goal): (i64, i64) = (row.get(2)?, row.get(3)?);
+        if state != ReplicaState::Pinned.code() && goal == Goal::Keep.code() {
+            // remerge: if it is not there already
+            tx.conn
+                .prepare_cached("INSERT OR IGNORE INTO remerge(replica, after_pin) VALUES(?1, 0)")?
+                .execute([id])?;
+        }
+        (last, seen) = (Some(ContentId(content)), seen + 1);
+    }
+    Ok(last.filter(|_| seen == limit))
+}
+
+pub(super) fn hasten_polls(
+    tx: &Tx<'_>,
+    pins: &[RequestId],
+    gap: Duration,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let gap = i64::try_from(gap.as_millis()).unwrap_or(i64::MAX);
+    // replicas of a pin: a poll that is planned for later comes sooner
+    let mut update = tx.conn.prepare_cached(
+        "UPDATE replicas SET next_at = max(?2, coalesce(seen_at, 0) + ?3)
+         WHERE id IN (SELECT l.replica FROM pins p JOIN pin_replicas l ON l.pin = p.id WHERE p.requestid = ?1)
+           AND op = ?4 AND NOT leased AND next_at > max(?2, coalesce(seen_at, 0) + ?3)",
+    )?;
+    let mut hastened = 0;
+    for pin in pins {
+        hastened += update.execute(params![pin.as_bytes(), now.as_millis(), gap, Op::Poll.code()])?;
+    }
+    Ok(hastened as u64)
+}
+
+pub(super) fn expire_held(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    // links: held for too long
+    let old: Vec<(i64, i64)> = tx
+        .conn
+        .prepare_cached("SELECT pin, replica FROM pin_replicas WHERE held_since < ?1 LIMIT 1000")?
+        .query_map([now.minus(HOLD).as_millis()], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (pin, replica) in &old {
+        settle::unlink(tx, *pin, ReplicaId(*replica), now)?;
+    }
+    Ok(old.len() as u64)
+}
+
+pub(super) fn claim_surplus(
+    tx: &Tx<'_>,
+    provider: ProviderId,
+    limit: u32,
+    now: Timestamp,
+    retry_at: Timestamp,
+) -> Result<Vec<UpstreamId>, StoreError> {
+    // surplus: due ones of a provider, put off until their next try
+    let mut select = tx.conn.prepare_cached(
+        "UPDATE surplus SET next_at = ?4, tries = tries + 1
+         WHERE (provider, upstream) IN
+           (SELECT provider, upstream FROM surplus WHERE provider = ?1 AND next_at <= ?2 LIMIT ?3)
+         RETURNING upstream",
+    )?;
+    let mut rows = select.query(params![provider.0, now.as_millis(), limit, retry_at.as_millis()])?;
+    let mut due = Vec::new();
+    while let Some(row) = rows.next()? {
+        due.extend(decode_upstream(row.get_ref(0)?)?);
+    }
+    Ok(due)
+}
+
+pub(super) fn record_surplus(tx: &Tx<'_>, provider: ProviderId, gone: &UpstreamId) -> Result<(), StoreError> {
+    // surplus: deleted
+    tx.conn
+        .prepare_cached("DELETE FROM surplus WHERE provider = ?1 AND upstream = ?2")?
+        .execute(params![provider.0, upstream_value(gone)])?;
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Opens the database file: rights, the lock against a second process, pragmas, migrations, the instance's id.
+
+use std::{
+    ffi::OsString,
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::anyhow;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use uuid::Uuid;
+
+use crate::{model::InstanceId, store::StoreError};
+
+mod embedded {
+    refinery::embed_migrations!("src/store/sqlite/migrations");
+}
+
+/// Prepared statements kept per connection: more than the writer or any reader has.
+const STATEMENTS: usize = 128;
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Held while a process serves a database; the lock goes with it.
+#[derive(Debug)]
+pub(super) struct LockFile {
+    _file: File,
+}
+
+impl LockFile {
+    fn take(database: &Path) -> Result<Self, StoreError> {
+        let file = private(&beside(database, ".lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: database.display().to_string() }),
+            Err(TryLockError::Error(error)) => Err(unavailable(error, "lock", database)),
+        }
+    }
+}
+
+/// Opens the one connection that writes; makes the file, its tables and its instance id where they are missing.
+pub(super) fn open_writer(path: &Path) -> Result<(Connection, LockFile), StoreError> {
+    let lock = LockFile::take(path)?;
+    // SQLite gives -wal and -shm the rights of the file itself, so it must not be the one to make it.
+    drop(private(path)?);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut writer = Connection::open_with_flags(path, flags)?;
+    tune(&writer, 64 * 1024)?;
+    refuse_newer(&writer)?;
+    let mode: String = writer.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Unavailable(anyhow!("the file system of {} cannot do WAL", path.display())));
+    }
+    writer.pragma_update(None, "synchronous", "FULL")?;
+    embedded::migrations::runner().run(&mut writer).map_err(|error| migration_error(error, path))?;
+    writer.pragma_update(None, "foreign_keys", true)?;
+    mint_instance(&writer)?;
+    Ok((writer, lock))
+}
+
+/// Opens a connection that only reads. The writer must be open already: it makes the files of the log.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let reader = Connection::open_with_flags(path, flags)?;
+    // Pages come from the map; a large cache of its own would only hold copies of the log.
+    tune(&reader, 2 * 1024)?;
+    reader.pragma_update(None, "query_only", true)?;
+    Ok(reader)
+}
+
+/// The id minted when this database was made.
+pub(super) fn instance(connection: &Connection) -> Result<InstanceId, StoreError> {
+    let id: [u8; 16] = connection.query_row("SELECT id FROM instance", [], |row| row.get(0))?;
+    Ok(InstanceId(Uuid::from_bytes(id)))
+}
+
+/// A path with an ending added: `pinfold.db` and `-wal` give `pinfold.db-wal`.
+pub(super) fn beside(database: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(database);
+    name.push(ending);
+    name.into()
+}
+
+/// Opens a file to read and write; a new one is its owner's alone.
+fn private(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| unavailable(error, "open", path))
+}
+
+fn tune(connection: &Connection, cache_kib: i64) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+fn refuse_newer(connection: &Connection) -> Result<(), StoreError> {
+    let history = "SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history'";
+    if connection.query_row(history, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(());
+    }
+    let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
+    let found: i64 = connection.query_row(newest, [], |row| row.get(0))?;
+    let runner = embedded::migrations::runner();
+    let known = runner.get_migrations().iter().map(|migration| i64::from(migration.version())).max();
+    match known.unwrap_or(0) {
+        known if found > known => Err(StoreError::Newer { found, known }),
+        _ => Ok(()),
+    }
+}
+
+fn mint_instance(connection: &Connection) -> Result<(), StoreError> {
+    let mint = "INSERT INTO instance(one, id, clock_floor) VALUES (1, ?, 0) ON CONFLICT DO NOTHING";
+    connection.execute(mint, [Uuid::new_v4().into_bytes()])?;
+    Ok(())
+}
+
+fn unavailable(error: io::Error, what: &str, path: &Path) -> StoreError {
+    StoreError::Unavailable(anyhow::Error::new(error).context(format!("cannot {what} {}", path.display())))
+}
+
+fn migration_error(error: refinery::Error, path: &Path) -> StoreError {
+    let context = format!("cannot bring {} up to date", path.display());
+    StoreError::Unavailable(anyhow::Error::new(error).context(context))
+}

@@ -1,0 +1,117 @@
+//! Providers' rows: what the store remembers of them, and what the engine observed.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{errors::bad_code, replicas::decode_upstream, tx::Tx};
+use crate::{
+    model::{
+        Content, Fingerprint, Health, Mode, ProviderId, ProviderRecord, ReplicaState, Timestamp, UpstreamId,
+    },
+    store::StoreError,
+};
+
+/// All providers ever registered, oldest first.
+pub(super) fn load_providers(conn: &Connection) -> Result<Vec<ProviderRecord>, StoreError> {
+    // providers: all
+    let mut select = conn.prepare_cached(
+        "SELECT id, name, fingerprint, mode, health, health_since, absent_since, blocked_until, proven
+         FROM providers ORDER BY id",
+    )?;
+    let rows = select.query_map([], |row| Ok(provider(row)))?;
+    rows.map(|row| row?).collect()
+}
+
+fn provider(row: &Row<'_>) -> Result<ProviderRecord, StoreError> {
+    let millis = |index: usize| -> Result<Option<Timestamp>, StoreError> {
+        Ok(row.get::<_, Option<i64>>(index)?.map(Timestamp::from_millis))
+    };
+    let (mode, health): (i64, i64) = (row.get(3)?, row.get(4)?);
+    let fingerprint: Vec<u8> = row.get(2)?;
+    let proven: Option<Vec<u8>> = row.get(8)?;
+    Ok(ProviderRecord {
+        id: ProviderId(row.get(0)?),
+        name: row.get(1)?,
+        fingerprint: Fingerprint::from_bytes(&fingerprint).ok_or_else(|| bad_code("fingerprint", 0))?,
+        mode: Mode::from_code(mode).ok_or_else(|| bad_code("mode", mode))?,
+        health: Health::from_code(health).ok_or_else(|| bad_code("health", health))?,
+        health_since: millis(5)?.unwrap_or_default(),
+        absent_since: millis(6)?,
+        blocked_until: millis(7)?,
+        proven: proven.and_then(|hash| hash.try_into().ok()),
+    })
+}
+
+/// Copies on record at a provider, in any state but none, that is: known to be there.
+pub(super) fn copies_on_record(conn: &Connection, provider: ProviderId) -> Result<u64, StoreError> {
+    // replica_counts: copies that a provider is known to hold
+    let copies: Option<i64> = conn
+        .prepare_cached("SELECT sum(n) FROM replica_counts WHERE provider = ?1 AND state IN (1, 2, 3)")?
+        .query_row([provider.0], |row| row.get(0))?;
+    Ok(u64::try_from(copies.unwrap_or(0)).unwrap_or(0))
+}
+
+/// Notes what was observed; `health_since` moves only when the health does.
+pub(super) fn note(
+    tx: &mut Tx<'_>,
+    provider: ProviderId,
+    health: Health,
+    blocked_until: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    // provider: observed health
+    tx.conn
+        .prepare_cached(
+            "UPDATE providers SET health_since = CASE WHEN health = ?2 THEN health_since ELSE ?4 END,
+                    health = ?2, blocked_until = ?3 WHERE id = ?1",
+        )?
+        .execute(params![
+            provider.0,
+            health.code(),
+            blocked_until.map(Timestamp::as_millis),
+            now.as_millis()
+        ])?;
+    tx.forget_config();
+    Ok(())
+}
+
+/// Some copies that are on record as pinned.
+pub(super) fn sample(
+    conn: &Connection,
+    provider: ProviderId,
+    limit: u32,
+) -> Result<Vec<(Content, UpstreamId)>, StoreError> {
+    // replicas: some that a provider said are pinned
+    let mut select = conn.prepare_cached(
+        "SELECT c.key, r.upstream FROM replicas r JOIN contents c ON c.id = r.content
+         WHERE r.provider = ?1 AND r.state = ?2 AND r.upstream IS NOT NULL LIMIT ?3",
+    )?;
+    let mut rows = select.query(params![provider.0, ReplicaState::Pinned.code(), limit])?;
+    let mut copies = Vec::new();
+    while let Some(row) = rows.next()? {
+        let key: Vec<u8> = row.get(0)?;
+        let content = Content::from_bytes(&key).map_err(|error| StoreError::Corrupt(error.into()))?;
+        copies.extend(decode_upstream(row.get_ref(1)?)?.map(|upstream| (content, upstream)));
+    }
+    Ok(copies)
+}
+
+/// Notes that a credential reaches the copies on record.
+pub(super) fn prove(tx: &mut Tx<'_>, provider: ProviderId, hash: [u8; 32]) -> Result<(), StoreError> {
+    // provider: proven credential
+    tx.conn
+        .prepare_cached("UPDATE providers SET proven = ?2 WHERE id = ?1")?
+        .execute(params![provider.0, hash])?;
+    tx.forget_config();
+    Ok(())
+}
+
+/// The provider's row by its name.
+pub(super) fn by_name(conn: &Connection, name: &str) -> Result<Option<ProviderRecord>, StoreError> {
+    // provider by name
+    let id: Option<i64> = conn
+        .prepare_cached("SELECT id FROM providers WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    let Some(id) = id else { return Ok(None) };
+    Ok(load_providers(conn)?.into_iter().find(|provider| provider.id.0 == id))
+}

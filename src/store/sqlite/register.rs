@@ -1,0 +1,265 @@
+//! Makes the config's accounts, policies and providers known, marks what it no longer names, frees what a process
+//! that died had claimed, and looks at the clock.
+
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{providers, replicas, tx::Tx};
+use crate::{
+    model::{
+        AccountDecl, AccountId, Doubt, Goal, Health, Mode, Op, Owned, ProviderDecl, ReplicaId, ReplicaState,
+        Timestamp,
+    },
+    policy::{Policy, replica::Event},
+    store::{Rebind, RebindReport, Registered, Registration, StoreError},
+};
+
+/// A clock this far beyond the last time on record is warned of.
+const FAR_AHEAD: Duration = Duration::from_secs(366 * 24 * 3600);
+
+pub(super) fn register(
+    tx: &mut Tx<'_>,
+    config: &Registration,
+    now: Timestamp,
+) -> Result<Registered, StoreError> {
+    let mut registered = Registered::default();
+    look_at_the_clock(tx, now, &mut registered)?;
+    for account in &config.accounts {
+        registered.accounts.push((account.name.clone(), register_account(tx, account)?));
+    }
+    retire_accounts(tx, config, now)?;
+    for policy in &config.policies {
+        register_policy(tx, policy)?;
+    }
+    registered.orphaned_policies = orphaned_policies(tx, config)?;
+    for provider in &config.providers {
+        register_provider(tx, provider, now)?;
+    }
+    tx.forget_config();
+    mark_absent(tx, config, now, &mut registered)?;
+    registered.recovered = free_claims(tx, now)?;
+    tx.saw(now);
+    Ok(registered)
+}
+
+fn look_at_the_clock(tx: &Tx<'_>, now: Timestamp, registered: &mut Registered) -> Result<(), StoreError> {
+    // instance: latest time
+    let floor: i64 = tx.conn.query_row("SELECT clock_floor FROM instance", [], |row| row.get(0))?;
+    let floor = Timestamp::from_millis(floor);
+    if floor == Timestamp::ZERO {
+        return Ok(());
+    }
+    registered.clock_behind = (now < floor).then(|| floor.since(now));
+    registered.clock_ahead = Some(now.since(floor)).filter(|ahead| *ahead > FAR_AHEAD);
+    if registered.clock_behind.is_some() {
+        // instance: the clock went back, and stays there
+        tx.conn.execute("UPDATE instance SET clock_floor = ?1", [now.as_millis()])?;
+    }
+    Ok(())
+}
+
+fn register_account(tx: &Tx<'_>, account: &AccountDecl) -> Result<AccountId, StoreError> {
+    // account: new, or back
+    let id = tx.conn.query_row(
+        "INSERT INTO accounts(name) VALUES(?1) ON CONFLICT DO UPDATE SET retired_at = NULL RETURNING id",
+        [&account.name],
+        |row| row.get(0),
+    )?;
+    Ok(AccountId(id))
+}
+
+/// An account that still has pins cannot vanish silently: nobody could list or delete them any more.
+fn retire_accounts(tx: &Tx<'_>, config: &Registration, now: Timestamp) -> Result<(), StoreError> {
+    // accounts: with their pins
+    let mut select = tx.conn.prepare(
+        "SELECT a.id, a.name, coalesce((SELECT sum(n) FROM pin_counts c WHERE c.account = a.id AND c.width = 3600000), 0)
+         FROM accounts a WHERE a.retired_at IS NULL",
+    )?;
+    let known: Vec<(i64, String, u64)> =
+        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
+    for (id, name, pins) in known {
+        if config.accounts.iter().any(|account| account.name == name) {
+            continue;
+        }
+        if pins > 0 {
+            return Err(StoreError::StillUsed { what: "account", name, pins });
+        }
+        // account: retired
+        tx.conn.execute("UPDATE accounts SET retired_at = ?2 WHERE id = ?1", params![id, now.as_millis()])?;
+    }
+    Ok(())
+}
+
+fn register_policy(tx: &Tx<'_>, policy: &Policy) -> Result<(), StoreError> {
+    let body = serde_json::to_string(policy).map_err(|error| StoreError::Corrupt(error.into()))?;
+    // policy: newest revision
+    let newest: Option<(i64, String)> = tx
+        .conn
+        .query_row(
+            "SELECT rev, body FROM policies WHERE name = ?1 ORDER BY rev DESC LIMIT 1",
+            [&policy.name],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    let rev = match newest {
+        Some((_, known)) if known == body => return Ok(()),
+        Some((rev, _)) => rev + 1,
+        None => 1,
+    };
+    // policy: new revision
+    tx.conn.execute(
+        "INSERT INTO policies(name, rev, body) VALUES(?1, ?2, ?3)",
+        params![policy.name, rev, body],
+    )?;
+    Ok(())
+}
+
+/// Policies that the config does not name any more, with the pins that follow their last revisions.
+fn orphaned_policies(tx: &Tx<'_>, config: &Registration) -> Result<Vec<(String, u64)>, StoreError> {
+    // policies: with the pins that follow them
+    let mut select = tx.conn.prepare(
+        "SELECT p.name, sum(t.n) FROM policies p JOIN tallies t ON t.what = 'policy/' || p.id
+         WHERE t.n > 0 GROUP BY p.name",
+    )?;
+    let used: Vec<(String, u64)> =
+        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let named = |name: &String| config.policies.iter().any(|policy| policy.name == *name);
+    Ok(used.into_iter().filter(|(name, _)| !named(name)).collect())
+}
+
+fn register_provider(tx: &Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> Result<(), StoreError> {
+    let Some(known) = providers::by_name(tx.conn, &declared.name)? else {
+        // provider: new
+        tx.conn.execute(
+            "INSERT INTO providers(name, fingerprint, mode, health, health_since) VALUES(?1, ?2, ?3, ?4, ?5)",
+            params![
+                declared.name,
+                declared.fingerprint.as_bytes(),
+                Mode::Active.code(),
+                Health::Healthy.code(),
+                now.as_millis()
+            ],
+        )?;
+        return Ok(());
+    };
+    if known.fingerprint != declared.fingerprint && has_replicas(tx, &known)? {
+        return Err(StoreError::Rebind { name: known.name });
+    }
+    // provider: back, or never used under its old fingerprint
+    tx.conn.execute(
+        "UPDATE providers SET fingerprint = ?2, absent_since = NULL WHERE id = ?1",
+        params![known.id.0, declared.fingerprint.as_bytes()],
+    )?;
+    Ok(())
+}
+
+fn has_replicas(tx: &Tx<'_>, provider: &crate::model::ProviderRecord) -> Result<bool, StoreError> {
+    // replicas: any at a provider
+    let any = tx.conn.query_row(
+        "SELECT EXISTS(SELECT 1 FROM replicas WHERE provider = ?1)",
+        [provider.id.0],
+        |row| row.get(0),
+    )?;
+    Ok(any)
+}
+
+fn mark_absent(
+    tx: &mut Tx<'_>,
+    config: &Registration,
+    now: Timestamp,
+    registered: &mut Registered,
+) -> Result<(), StoreError> {
+    // providers: no longer named by the config
+    let mut mark =
+        tx.conn.prepare("UPDATE providers SET absent_since = coalesce(absent_since, ?2) WHERE id = ?1")?;
+    for mut provider in providers::load_providers(tx.conn)? {
+        if config.providers.iter().any(|declared| declared.name == provider.name) {
+            registered.providers.push(provider);
+            continue;
+        }
+        mark.execute(params![provider.id.0, now.as_millis()])?;
+        provider.absent_since.get_or_insert(now);
+        let copies = providers::copies_on_record(tx.conn, provider.id)?;
+        registered.absent.push((provider, copies));
+    }
+    Ok(())
+}
+
+/// Only one process serves a database: whatever is claimed when it starts, nobody works on.
+fn free_claims(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    // replicas: claimed
+    let claimed: Vec<i64> = tx
+        .conn
+        .prepare("SELECT id FROM replicas INDEXED BY replicas_leased WHERE leased")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let freed = claimed.len() as u64;
+    for id in claimed {
+        if let Some(replica) = replicas::load(tx, ReplicaId(id))? {
+            replicas::step(tx, replica, Event::Deferred { until: now }, now)?;
+        }
+    }
+    Ok(freed)
+}
+
+pub(super) fn rebind(
+    tx: &mut Tx<'_>,
+    declared: &ProviderDecl,
+    rebind: Rebind,
+    now: Timestamp,
+) -> Result<RebindReport, StoreError> {
+    let known = providers::by_name(tx.conn, &declared.name)?
+        .ok_or_else(|| StoreError::Unknown { what: "provider", name: declared.name.clone() })?;
+    let copies = providers::copies_on_record(tx.conn, known.id)?;
+    // provider: another fingerprint, whose credential is yet to be proven
+    tx.conn.execute(
+        "UPDATE providers SET fingerprint = ?2, proven = NULL, health = ?3, health_since = ?4,
+                blocked_until = NULL WHERE id = ?1",
+        params![known.id.0, declared.fingerprint.as_bytes(), Health::Healthy.code(), now.as_millis()],
+    )?;
+    if rebind == Rebind::NewAccount {
+        start_over(tx, known.id.0, now)?;
+    }
+    tx.forget_config();
+    Ok(RebindReport { provider: known.id, copies })
+}
+
+/// Nothing of ours is at the provider any more: what is wanted is made again, what was to be removed is forgotten.
+fn start_over(tx: &Tx<'_>, provider: i64, now: Timestamp) -> Result<(), StoreError> {
+    // replicas: forget what was to be removed there
+    tx.conn.execute(
+        "DELETE FROM replicas WHERE provider = ?1 AND goal = ?2",
+        params![provider, Goal::Remove.code()],
+    )?;
+    // replicas: nothing is there
+    tx.conn.execute(
+        "UPDATE replicas SET state = ?2, owned = ?3, doubt = ?4, doubt_until = NULL, attempt = attempt + 1,
+                op = ?5, next_at = ?6, leased = 0, tries = 0, refusals = 0, error = NULL, error_text = NULL,
+                state_at = ?6, seen_at = NULL, verified_at = NULL, upstream = NULL, delegates = NULL
+         WHERE provider = ?1",
+        params![
+            provider,
+            ReplicaState::Lost.code(),
+            Owned::Made.code(),
+            Doubt::None.code(),
+            Op::Submit.code(),
+            now.as_millis()
+        ],
+    )?;
+    // replica_counts: of a provider, anew
+    tx.conn.execute("DELETE FROM replica_counts WHERE provider = ?1", [provider])?;
+    tx.conn.execute(
+        "INSERT INTO replica_counts(provider, state, n)
+         SELECT provider, state, count(*) FROM replicas WHERE provider = ?1 GROUP BY state",
+        [provider],
+    )?;
+    // remerge: all its pins; surplus: none of it is there
+    tx.conn.execute(
+        "INSERT INTO remerge(replica, after_pin) SELECT id, 0 FROM replicas WHERE provider = ?1
+         ON CONFLICT DO UPDATE SET after_pin = 0",
+        [provider],
+    )?;
+    tx.conn.execute("DELETE FROM surplus WHERE provider = ?1", [provider])?;
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! Replaces a pin: the new one is recorded, the old one is gone, and its copies are held until the new one has its
+//! own.
+
+use rusqlite::params;
+
+use super::{
+    accept::{self, Accepted},
+    delete, replicas,
+    settle::{Pin, insert_link},
+    tx::Tx,
+};
+use crate::{
+    model::{ReplicaId, ReplicaState, RequestId, Timestamp},
+    policy::PinView,
+    store::{AcceptPin, StoreError},
+};
+
+/// How many contents of replaced pins are held for a new one that is not pinned yet; the oldest go first.
+const HELD_CONTENTS: usize = 4;
+
+pub(super) fn replace(
+    tx: &mut Tx<'_>,
+    old: RequestId,
+    request: &AcceptPin,
+) -> Result<Option<Accepted>, StoreError> {
+    let Some(old) = Pin::find(tx, request.account, old)? else { return Ok(None) };
+    let same = content_of(tx, &old)? == request.spec.cid.content().as_bytes();
+    let new = if same { rename(tx, &old, request)? } else { accept::accept(tx, request)? };
+    if new.pin.have < new.pin.need {
+        hold(tx, &old, &new.pin, request.now)?;
+    }
+    delete::remove(tx, &old, request.now)?;
+    Ok(Some(new))
+}
+
+fn content_of(tx: &Tx<'_>, pin: &Pin) -> Result<Vec<u8>, StoreError> {
+    // content: key
+    let key = tx
+        .conn
+        .prepare_cached("SELECT key FROM contents WHERE id = ?1")?
+        .query_row([pin.content.0], |row| row.get(0))?;
+    Ok(key)
+}
+
+/// The same content under a new name, meta or origins: its copies stay where they are. One that failed is tried
+/// anew, as by any new pin.
+fn rename(tx: &mut Tx<'_>, old: &Pin, request: &AcceptPin) -> Result<Accepted, StoreError> {
+    let policy = tx.current_policy(&request.policy)?;
+    if old.policy != policy {
+        return accept::accept(tx, request);
+    }
+    let mut copies = Vec::new();
+    for copy in replicas::own_copies(tx, old.id)? {
+        copies.push(replicas::want(tx, copy.provider, old.content, old.account, request.now)?);
+    }
+    let view = PinView { need: old.need, want: old.want, was_pinned: old.was_pinned };
+    accept::record(tx, request, policy, old.content, view, &copies)
+}
+
+/// Holds the old pin's pinned copies, and what it held itself, for the new pin.
+fn hold(tx: &Tx<'_>, old: &Pin, new: &Pin, now: Timestamp) -> Result<(), StoreError> {
+    // links: what the old pin held, and its own pinned copies, newest content first
+    let mut select = tx.conn.prepare_cached(
+        "SELECT l.replica, r.content, coalesce(l.held_since, ?2) AS since
+         FROM pin_replicas l JOIN replicas r ON r.id = l.replica
+         WHERE l.pin = ?1 AND (l.held_since IS NOT NULL OR r.state = ?3) AND r.content <> ?4
+         ORDER BY since DESC, r.content",
+    )?;
+    let rows = select
+        .query_map(params![old.id, now.as_millis(), ReplicaState::Pinned.code(), new.content.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    let held: Vec<(i64, i64, i64)> = rows.collect::<Result<_, _>>()?;
+    let mut contents: Vec<i64> = Vec::new();
+    for (replica, content, since) in held {
+        if !contents.contains(&content) {
+            contents.push(content);
+        }
+        if contents.len() > HELD_CONTENTS {
+            break;
+        }
+        insert_link(tx, new.id, ReplicaId(replica), Some(Timestamp::from_millis(since)))?;
+    }
+    Ok(())
+}

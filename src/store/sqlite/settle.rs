@@ -1,0 +1,201 @@
+//! Settles one pin inside the transaction that changed its copies: status, counters, further copies, copies let go.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{replicas, tx::Tx};
+use crate::{
+    lifecycle::Change,
+    model::{AccountId, ContentId, PolicyId, ProviderId, ReplicaId, RequestId, Status, Timestamp},
+    policy::{self, CopyView, PinView, Verdict, replica::Event},
+    store::StoreError,
+};
+
+/// What settling reads of a pin's row.
+pub(super) struct Pin {
+    pub(super) id: i64,
+    pub(super) requestid: RequestId,
+    pub(super) account: AccountId,
+    pub(super) content: ContentId,
+    pub(super) created: Timestamp,
+    pub(super) status: Status,
+    pub(super) policy: PolicyId,
+    pub(super) need: u16,
+    pub(super) want: u16,
+    pub(super) have: u16,
+    pub(super) was_pinned: bool,
+}
+
+impl Pin {
+    pub(super) fn load(tx: &Tx<'_>, id: i64) -> Result<Option<Self>, StoreError> {
+        // pin by id
+        let pin = tx
+            .conn
+            .prepare_cached(
+                "SELECT id, requestid, account, content, created, status, policy, need, want, have, was_pinned
+                 FROM pins WHERE id = ?1",
+            )?
+            .query_row([id], Self::decode)
+            .optional()?;
+        Ok(pin)
+    }
+
+    pub(super) fn find(
+        tx: &Tx<'_>,
+        account: AccountId,
+        requestid: RequestId,
+    ) -> Result<Option<Self>, StoreError> {
+        // pin by requestid, of this account only
+        let pin = tx
+            .conn
+            .prepare_cached(
+                "SELECT id, requestid, account, content, created, status, policy, need, want, have, was_pinned
+                 FROM pins WHERE requestid = ?1 AND account = ?2",
+            )?
+            .query_row(params![requestid.as_bytes(), account.0], Self::decode)
+            .optional()?;
+        Ok(pin)
+    }
+
+    fn decode(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        let code: i64 = row.get(5)?;
+        Ok(Self {
+            id: row.get(0)?,
+            requestid: RequestId::from_bytes(row.get(1)?),
+            account: AccountId(row.get(2)?),
+            content: ContentId(row.get(3)?),
+            created: Timestamp::from_millis(row.get(4)?),
+            status: Status::from_code(code).ok_or(rusqlite::Error::IntegralValueOutOfRange(5, code))?,
+            policy: PolicyId(row.get(6)?),
+            need: row.get(7)?,
+            want: row.get(8)?,
+            have: row.get(9)?,
+            was_pinned: row.get(10)?,
+        })
+    }
+
+    pub(super) fn is_short(&self) -> bool {
+        self.have < self.want
+    }
+}
+
+/// Settles a pin; returns how many links were made or dropped.
+pub(super) fn settle(tx: &mut Tx<'_>, pin: i64, now: Timestamp) -> Result<u64, StoreError> {
+    let Some(pin) = Pin::load(tx, pin)? else { return Ok(0) };
+    let copies: Vec<CopyView> = replicas::own_copies(tx, pin.id)?.iter().map(CopyView::from).collect();
+    let policy = tx.policy(pin.policy)?;
+    let views = tx.views(&policy, now)?;
+    let view = PinView { need: pin.need, want: pin.want, was_pinned: pin.was_pinned };
+    let verdict = policy::settle(&view, &copies, &views);
+    let mut relinked = 0;
+    for provider in &verdict.link {
+        link(tx, &pin, *provider, now)?;
+        relinked += 1;
+    }
+    for replica in &verdict.unlink {
+        unlink(tx, pin.id, *replica, now)?;
+        relinked += 1;
+    }
+    if verdict.release_held {
+        relinked += release_held(tx, pin.id, now)?;
+    }
+    record(tx, &pin, &verdict)?;
+    Ok(relinked)
+}
+
+/// Writes what changed of the pin itself, and tells who waits.
+fn record(tx: &mut Tx<'_>, pin: &Pin, verdict: &Verdict) -> Result<(), StoreError> {
+    let was_pinned = pin.was_pinned || verdict.status == Status::Pinned;
+    if (verdict.status, verdict.have, was_pinned) != (pin.status, pin.have, pin.was_pinned) {
+        // pin: compare-and-set on status
+        tx.conn
+            .prepare_cached(
+                "UPDATE pins SET status = ?3, have = ?4, was_pinned = ?5 WHERE id = ?1 AND status = ?2",
+            )?
+            .execute(params![pin.id, pin.status.code(), verdict.status.code(), verdict.have, was_pinned])?;
+    }
+    if verdict.status != pin.status {
+        tx.count_pin(pin.account.0, pin.status, pin.created, -1);
+        tx.count_pin(pin.account.0, verdict.status, pin.created, 1);
+    }
+    match (pin.is_short(), verdict.have < pin.want) {
+        (true, false) => tx.count_short(-1),
+        (false, true) => tx.count_short(1),
+        _ => {}
+    }
+    let change = Change { status: verdict.status, answered: verdict.answered };
+    tx.tell(pin.requestid, change);
+    Ok(())
+}
+
+/// Links a pin to its copy at a provider, own and not held.
+pub(super) fn link(
+    tx: &mut Tx<'_>,
+    pin: &Pin,
+    provider: ProviderId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let replica = replicas::want(tx, provider, pin.content, pin.account, now)?;
+    insert_link(tx, pin.id, replica.id, None)
+}
+
+/// Makes a link; one that was held becomes own.
+pub(super) fn insert_link(
+    tx: &Tx<'_>,
+    pin: i64,
+    replica: ReplicaId,
+    held_since: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    // link: new, or held no longer
+    tx.conn
+        .prepare_cached(
+            "INSERT INTO pin_replicas(pin, replica, held_since) VALUES(?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET held_since = NULL WHERE excluded.held_since IS NULL",
+        )?
+        .execute(params![pin, replica.0, held_since.map(Timestamp::as_millis)])?;
+    Ok(())
+}
+
+/// Drops one link; a replica that nobody needs any more is removed in time.
+pub(super) fn unlink(
+    tx: &mut Tx<'_>,
+    pin: i64,
+    replica: ReplicaId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    // link: gone
+    tx.conn
+        .prepare_cached("DELETE FROM pin_replicas WHERE pin = ?1 AND replica = ?2")?
+        .execute([pin, replica.0])?;
+    release_if_unneeded(tx, replica, now)
+}
+
+/// Tells a replica that it is not needed if its last link is gone (I6).
+pub(super) fn release_if_unneeded(
+    tx: &mut Tx<'_>,
+    replica: ReplicaId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    // links: does anybody need it
+    let needed: bool = tx
+        .conn
+        .prepare_cached("SELECT EXISTS(SELECT 1 FROM pin_replicas WHERE replica = ?1)")?
+        .query_row([replica.0], |row| row.get(0))?;
+    if !needed && let Some(replica) = replicas::load(tx, replica)? {
+        replicas::step(tx, replica, Event::Unwanted, now)?;
+    }
+    Ok(())
+}
+
+fn release_held(tx: &mut Tx<'_>, pin: i64, now: Timestamp) -> Result<u64, StoreError> {
+    // links: held ones of a pin
+    let held: Vec<i64> = tx
+        .conn
+        .prepare_cached("SELECT replica FROM pin_replicas WHERE pin = ?1 AND held_since IS NOT NULL")?
+        .query_map([pin], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let released = held.len() as u64;
+    for replica in held {
+        unlink(tx, pin, ReplicaId(replica), now)?;
+    }
+    Ok(released)
+}

@@ -1,0 +1,111 @@
+//! Counts for gauges: counters, heads of indexes, and bounded counts of what is due. Never a scan over pins.
+
+use std::{io, path::Path};
+
+use anyhow::anyhow;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{
+    model::{Op, ReplicaState, Status, Timestamp},
+    store::{StoreError, StoreStats},
+};
+
+use super::{count::WIDTHS, open::beside};
+
+/// What is counted one by one is counted up to here.
+const CAP: i64 = 100_000;
+
+/// pins_by_status: the widest buckets of an account that is in use, summed.
+const PINS: &str = "SELECT a.name, (SELECT coalesce(sum(n), 0) FROM pin_counts c \
+     WHERE c.account = a.id AND c.status = ?1 AND c.width = ?2) FROM accounts a WHERE a.retired_at IS NULL";
+/// replicas_by_state: the counter, 0 where there is none.
+const REPLICAS: &str = "SELECT v.name, coalesce(c.n, 0) FROM providers v \
+     LEFT JOIN replica_counts c ON c.provider = v.id AND c.state = ?1";
+/// oldest_unsettled: the acceptance (wall clock) of the oldest pin of each account in one status.
+const OLDEST: &str = "SELECT min(p.accepted) FROM accounts a CROSS JOIN pins p ON p.id = \
+     (SELECT q.id FROM pins q INDEXED BY pins_list WHERE q.account = a.id AND q.status = ?1 \
+      ORDER BY q.created LIMIT 1)";
+/// due_now: an unexpired lease ends later than now, so that what is claimed is not among them.
+const DUE: &str = "SELECT count(*) FROM (SELECT 1 FROM providers v CROSS JOIN accounts a CROSS JOIN \
+     replicas r INDEXED BY replicas_due ON r.provider = v.id AND r.op = ?1 AND r.lane = a.id \
+     WHERE r.next_at <= ?2 LIMIT ?3)";
+/// due_since: the head of each provider's and account's line.
+const DUE_SINCE: &str = "SELECT min((SELECT r.next_at FROM replicas r INDEXED BY replicas_due \
+     WHERE r.provider = v.id AND r.op = ?1 AND r.lane = a.id AND r.next_at <= ?2 ORDER BY r.next_at LIMIT 1)) \
+     FROM providers v CROSS JOIN accounts a";
+/// short_pins: a counter.
+const SHORT: &str = "SELECT n FROM tallies WHERE what = 'short'";
+/// remerge_queue: bounded.
+const REMERGE: &str = "SELECT count(*) FROM (SELECT 1 FROM remerge LIMIT ?)";
+/// newest_created: over accounts, not pins.
+const NEWEST: &str = "SELECT coalesce(max(last_created), 0) FROM accounts";
+
+/// Reads all of it, from one snapshot.
+pub(super) fn stats(connection: &Connection, path: &Path, now: Timestamp) -> Result<StoreStats, StoreError> {
+    let _snapshot = connection.unchecked_transaction()?;
+    let newest: i64 = connection.query_row(NEWEST, [], |row| row.get(0))?;
+    Ok(StoreStats {
+        pins: pins(connection)?,
+        replicas: replicas(connection)?,
+        under_replicated: connection.query_row(SHORT, [], |row| row.get(0)).optional()?.unwrap_or(0),
+        oldest_unsettled: oldest_unsettled(connection)?,
+        due: Op::ALL.iter().map(|op| due(connection, *op, now)).collect::<Result<_, _>>()?,
+        remerge: connection.query_row(REMERGE, [CAP], |row| row.get(0))?,
+        created_ahead: Timestamp::from_millis(newest).since(now),
+        size_bytes: size(path)?,
+    })
+}
+
+fn pins(connection: &Connection) -> Result<Vec<(String, Status, u64)>, StoreError> {
+    let mut all = Vec::new();
+    let mut statement = connection.prepare_cached(PINS)?;
+    for status in Status::ALL {
+        let mut rows = statement.query(params![status.code(), WIDTHS[0]])?;
+        while let Some(row) = rows.next()? {
+            all.push((row.get(0)?, status, row.get(1)?));
+        }
+    }
+    Ok(all)
+}
+
+fn replicas(connection: &Connection) -> Result<Vec<(String, ReplicaState, u64)>, StoreError> {
+    let mut all = Vec::new();
+    let mut statement = connection.prepare_cached(REPLICAS)?;
+    for state in ReplicaState::ALL {
+        let mut rows = statement.query([state.code()])?;
+        while let Some(row) = rows.next()? {
+            all.push((row.get(0)?, *state, row.get(1)?));
+        }
+    }
+    Ok(all)
+}
+
+fn oldest_unsettled(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let mut statement = connection.prepare_cached(OLDEST)?;
+    let mut oldest: Option<i64> = None;
+    for status in [Status::Queued, Status::Pinning] {
+        let of_status: Option<i64> = statement.query_row([status.code()], |row| row.get(0))?;
+        oldest = oldest.into_iter().chain(of_status).min();
+    }
+    Ok(oldest.map(Timestamp::from_millis))
+}
+
+fn due(connection: &Connection, op: Op, now: Timestamp) -> Result<(Op, u64, Option<Timestamp>), StoreError> {
+    let of_op = params![op.code(), now.as_millis()];
+    let since: Option<i64> = connection.prepare_cached(DUE_SINCE)?.query_row(of_op, |row| row.get(0))?;
+    let capped = params![op.code(), now.as_millis(), CAP];
+    let count = connection.prepare_cached(DUE)?.query_row(capped, |row| row.get(0))?;
+    Ok((op, count, since.map(Timestamp::from_millis)))
+}
+
+fn size(path: &Path) -> Result<u64, StoreError> {
+    let mut bytes = 0;
+    for ending in ["", "-wal", "-shm"] {
+        match std::fs::metadata(beside(path, ending)) {
+            Ok(file) => bytes += file.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StoreError::Unavailable(anyhow!(error))),
+        }
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,252 @@
+//! One request's view of the running transaction: the connection, what is remembered between transactions, and
+//! the effects that are written once for the whole batch.
+
+use std::{collections::HashMap, sync::Arc};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::providers::load_providers;
+use crate::{
+    lifecycle::Change,
+    model::{PolicyId, ProviderRecord, ReplicaState, RequestId, Status, Timestamp},
+    policy::{Moment, Policy, ProviderView, Timing},
+    store::StoreError,
+};
+
+/// Widths of the buckets that pins are counted in, in ms of `created`.
+pub(super) const WIDTHS: [i64; 2] = [3_600_000, 10_000];
+/// The tally of pins with fewer pinned copies than they want.
+const SHORT: &str = "short";
+
+/// Reads that many requests repeat; dropped whenever a transaction fails, so that it never runs ahead of the disk.
+#[derive(Default)]
+pub(super) struct Memory {
+    providers: Option<Arc<Vec<ProviderRecord>>>,
+    policies: HashMap<PolicyId, Arc<Policy>>,
+    current: HashMap<String, PolicyId>,
+    /// Accounts are served in turn: the one served last, by provider and op.
+    pub(super) turns: HashMap<(i64, i64), i64>,
+}
+
+/// What a transaction adds to counters, summed and written once, and whom it tells of changes after its commit.
+#[derive(Default)]
+pub(super) struct Effects {
+    pins: HashMap<(i64, Status, i64), i64>,
+    replicas: HashMap<(i64, ReplicaState), i64>,
+    tallies: HashMap<String, i64>,
+    last_created: HashMap<i64, i64>,
+    now: Timestamp,
+    pub(super) changes: Vec<(RequestId, Change)>,
+}
+
+impl Effects {
+    pub(super) fn absorb(&mut self, other: Self) {
+        add_all(&mut self.pins, other.pins);
+        add_all(&mut self.replicas, other.replicas);
+        add_all(&mut self.tallies, other.tallies);
+        self.last_created.extend(other.last_created);
+        self.now = self.now.max(other.now);
+        self.changes.extend(other.changes);
+    }
+
+    pub(super) fn flush(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        self.flush_pin_counts(conn)?;
+        self.flush_replica_counts(conn)?;
+        self.flush_tallies(conn)?;
+        for (account, created) in &self.last_created {
+            // account: newest created
+            conn.prepare_cached("UPDATE accounts SET last_created = ?2 WHERE id = ?1")?
+                .execute(params![account, created])?;
+        }
+        // instance: latest time, at most once a minute
+        conn.prepare_cached("UPDATE instance SET clock_floor = ?1 WHERE clock_floor < ?1 - 60000")?
+            .execute([self.now.as_millis()])?;
+        Ok(())
+    }
+
+    fn flush_pin_counts(&self, conn: &Connection) -> rusqlite::Result<()> {
+        let mut buckets: HashMap<(i64, i64, i64, i64), i64> = HashMap::new();
+        for ((account, status, created), n) in &self.pins {
+            for width in WIDTHS {
+                let bucket = (*account, status.code(), width, created.div_euclid(width));
+                *buckets.entry(bucket).or_default() += n;
+            }
+        }
+        // pin_counts: add; a count of 0 is no row
+        let mut add = conn.prepare_cached(
+            "INSERT INTO pin_counts(account, status, width, bucket, n) VALUES(?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET n = n + excluded.n RETURNING n",
+        )?;
+        let mut drop = conn.prepare_cached(
+            "DELETE FROM pin_counts WHERE account = ?1 AND status = ?2 AND width = ?3 AND bucket = ?4",
+        )?;
+        for ((account, status, width, bucket), n) in buckets {
+            if n == 0 {
+                continue;
+            }
+            let total: i64 = add.query_row(params![account, status, width, bucket, n], |row| row.get(0))?;
+            if total == 0 {
+                drop.execute(params![account, status, width, bucket])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush_replica_counts(&self, conn: &Connection) -> rusqlite::Result<()> {
+        for ((provider, state), n) in self.replicas.iter().filter(|(_, n)| **n != 0) {
+            // replica_counts: add
+            conn.prepare_cached(
+                "INSERT INTO replica_counts(provider, state, n) VALUES(?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET n = n + excluded.n",
+            )?
+            .execute(params![provider, state.code(), n])?;
+        }
+        Ok(())
+    }
+
+    fn flush_tallies(&self, conn: &Connection) -> rusqlite::Result<()> {
+        for (what, n) in self.tallies.iter().filter(|(_, n)| **n != 0) {
+            // tallies: add
+            conn.prepare_cached(
+                "INSERT INTO tallies(what, n) VALUES(?1, ?2) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+            )?
+            .execute(params![what, n])?;
+        }
+        Ok(())
+    }
+}
+
+fn add_all<K: std::hash::Hash + Eq>(sums: &mut HashMap<K, i64>, more: HashMap<K, i64>) {
+    for (key, n) in more {
+        *sums.entry(key).or_default() += n;
+    }
+}
+
+/// One request inside the running transaction.
+pub(super) struct Tx<'a> {
+    pub(super) conn: &'a Connection,
+    timing: &'a Timing,
+    pub(super) memory: &'a mut Memory,
+    before: &'a Effects,
+    effects: Effects,
+}
+
+impl<'a> Tx<'a> {
+    pub(super) fn new(
+        conn: &'a Connection,
+        timing: &'a Timing,
+        memory: &'a mut Memory,
+        before: &'a Effects,
+    ) -> Self {
+        Self { conn, timing, memory, before, effects: Effects::default() }
+    }
+
+    pub(super) fn into_effects(self) -> Effects {
+        self.effects
+    }
+
+    /// Notes the time of this request, for the clock's floor.
+    pub(super) fn saw(&mut self, now: Timestamp) {
+        self.effects.now = self.effects.now.max(now);
+    }
+
+    pub(super) fn count_pin(&mut self, account: i64, status: Status, created: Timestamp, n: i64) {
+        *self.effects.pins.entry((account, status, created.as_millis())).or_default() += n;
+    }
+
+    pub(super) fn count_replica(&mut self, provider: i64, state: ReplicaState, n: i64) {
+        *self.effects.replicas.entry((provider, state)).or_default() += n;
+    }
+
+    /// Counts pins that are short of copies.
+    pub(super) fn count_short(&mut self, n: i64) {
+        self.tally(SHORT.to_owned(), n);
+    }
+
+    /// Counts pins that follow a policy.
+    pub(super) fn count_policy(&mut self, policy: PolicyId, n: i64) {
+        self.tally(format!("policy/{policy}"), n);
+    }
+
+    fn tally(&mut self, what: String, n: i64) {
+        *self.effects.tallies.entry(what).or_default() += n;
+    }
+
+    pub(super) fn tell(&mut self, pin: RequestId, change: Change) {
+        self.effects.changes.push((pin, change));
+    }
+
+    /// The next `created` of an account (I3): after all that were given out, also in this transaction.
+    pub(super) fn next_created(&mut self, account: i64, now: Timestamp) -> Result<Timestamp, StoreError> {
+        let pending = self.effects.last_created.get(&account).or(self.before.last_created.get(&account));
+        let last: i64 = match pending {
+            Some(last) => *last,
+            // account: newest created
+            None => self
+                .conn
+                .prepare_cached("SELECT last_created FROM accounts WHERE id = ?1")?
+                .query_row([account], |row| row.get(0))?,
+        };
+        let created = now.as_millis().max(last + 1);
+        self.effects.last_created.insert(account, created);
+        Ok(Timestamp::from_millis(created))
+    }
+
+    /// A moment for the pure machine, with fresh jitter.
+    pub(super) fn moment(&self, now: Timestamp) -> Moment<'a> {
+        Moment { now, jitter: rand::random(), timing: self.timing }
+    }
+
+    pub(super) fn providers(&mut self) -> Result<Arc<Vec<ProviderRecord>>, StoreError> {
+        if let Some(known) = &self.memory.providers {
+            return Ok(known.clone());
+        }
+        let loaded = Arc::new(load_providers(self.conn)?);
+        self.memory.providers = Some(loaded.clone());
+        Ok(loaded)
+    }
+
+    /// Makes the next look at providers and policies read them anew.
+    pub(super) fn forget_config(&mut self) {
+        self.memory.providers = None;
+        self.memory.policies.clear();
+        self.memory.current.clear();
+    }
+
+    /// One revision of a policy.
+    pub(super) fn policy(&mut self, id: PolicyId) -> Result<Arc<Policy>, StoreError> {
+        if let Some(known) = self.memory.policies.get(&id) {
+            return Ok(known.clone());
+        }
+        // policy by id
+        let body: String = self
+            .conn
+            .prepare_cached("SELECT body FROM policies WHERE id = ?1")?
+            .query_row([id.0], |row| row.get(0))?;
+        let policy: Arc<Policy> =
+            Arc::new(serde_json::from_str(&body).map_err(|error| StoreError::Corrupt(error.into()))?);
+        self.memory.policies.insert(id, policy.clone());
+        Ok(policy)
+    }
+
+    /// The newest revision of a policy.
+    pub(super) fn current_policy(&mut self, name: &str) -> Result<PolicyId, StoreError> {
+        if let Some(known) = self.memory.current.get(name) {
+            return Ok(*known);
+        }
+        // policy: newest revision
+        let id: Option<i64> = self
+            .conn
+            .prepare_cached("SELECT id FROM policies WHERE name = ?1 ORDER BY rev DESC LIMIT 1")?
+            .query_row([name], |row| row.get(0))
+            .optional()?;
+        let id = PolicyId(id.ok_or_else(|| StoreError::Unknown { what: "policy", name: name.into() })?);
+        self.memory.current.insert(name.to_owned(), id);
+        Ok(id)
+    }
+
+    /// The providers of a policy as placement sees them now.
+    pub(super) fn views(&mut self, policy: &Policy, now: Timestamp) -> Result<Vec<ProviderView>, StoreError> {
+        Ok(policy.views(&*self.providers()?, now))
+    }
+}

@@ -1,0 +1,205 @@
+//! The one writer thread: group commit of whatever queued during the last commit, a savepoint for each request.
+
+use std::thread;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    errors::store_error,
+    tx::{Effects, Memory, Tx},
+};
+use crate::{lifecycle::Changes, policy::Timing, store::StoreError};
+
+/// The most requests in one transaction.
+const BATCH: usize = 512;
+/// The most requests that wait; more are told that the store is busy.
+const QUEUE: usize = 8192;
+
+/// Which queue a write stands in. Requests go first; background work gets one place in each transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    Request,
+    Background,
+}
+
+/// The callers' end of the writer thread. The thread ends, and closes the database, when this is dropped.
+pub(super) struct Writer {
+    requests: mpsc::Sender<Box<dyn Job>>,
+    background: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl Writer {
+    /// Starts the thread on its connection. `on_exit` is dropped last: it holds the lock on the database.
+    pub(super) fn start(
+        conn: Connection,
+        timing: Timing,
+        changes: Changes,
+        on_exit: impl Send + 'static,
+    ) -> Result<Self, StoreError> {
+        let (requests, request_queue) = mpsc::channel(QUEUE);
+        let (background, background_queue) = mpsc::channel(QUEUE);
+        let queues = Queues { requests: request_queue, background: background_queue };
+        thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || {
+                run(&conn, &timing, queues, &changes);
+                drop(conn);
+                drop(on_exit);
+            })
+            .map_err(|error| StoreError::Unavailable(error.into()))?;
+        Ok(Self { requests, background })
+    }
+
+    /// Runs one intention inside the next transaction and returns once that is on disk.
+    pub(super) async fn write<T, F>(&self, lane: Lane, intention: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Request { state: State::Waiting(intention), reply });
+        let queue = match lane {
+            Lane::Request => &self.requests,
+            Lane::Background => &self.background,
+        };
+        queue.try_send(job).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => stopped(),
+        })?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable(anyhow::anyhow!("the store's writer has stopped"))
+}
+
+struct Queues {
+    requests: mpsc::Receiver<Box<dyn Job>>,
+    background: mpsc::Receiver<Box<dyn Job>>,
+}
+
+impl Queues {
+    /// Waits for work, then takes all requests that stand there, up to a batch, and one background job.
+    fn next_batch(&mut self) -> Option<Vec<Box<dyn Job>>> {
+        let first = futures::executor::block_on(async {
+            tokio::select! {
+                biased;
+                Some(job) = self.requests.recv() => Some(job),
+                Some(job) = self.background.recv() => Some(job),
+                else => None,
+            }
+        })?;
+        let mut batch = vec![first];
+        while batch.len() < BATCH {
+            match self.requests.try_recv() {
+                Ok(job) => batch.push(job),
+                Err(_) => break,
+            }
+        }
+        batch.extend(self.background.try_recv());
+        Some(batch)
+    }
+}
+
+fn run(conn: &Connection, timing: &Timing, mut queues: Queues, changes: &Changes) {
+    let mut memory = Memory::default();
+    while let Some(mut batch) = queues.next_batch() {
+        match commit(conn, timing, &mut memory, &mut batch) {
+            Ok(effects) => {
+                for (pin, change) in effects.changes {
+                    changes.publish(pin, change);
+                }
+                for job in batch {
+                    job.finish(None);
+                }
+            }
+            Err(error) => {
+                memory = Memory::default();
+                if !conn.is_autocommit()
+                    && let Err(error) = conn.execute_batch("ROLLBACK")
+                {
+                    tracing::error!(%error, "a failed transaction could not be rolled back");
+                }
+                for job in batch {
+                    job.finish(Some(store_error(&error)));
+                }
+            }
+        }
+    }
+}
+
+/// Runs a batch in one transaction. A request that fails is rolled back alone; the others go on.
+fn commit(
+    conn: &Connection,
+    timing: &Timing,
+    memory: &mut Memory,
+    batch: &mut [Box<dyn Job>],
+) -> Result<Effects, rusqlite::Error> {
+    conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let mut effects = Effects::default();
+    for job in batch {
+        conn.prepare_cached("SAVEPOINT request")?.execute([])?;
+        let mut tx = Tx::new(conn, timing, memory, &effects);
+        if job.run(&mut tx) {
+            let own = tx.into_effects();
+            effects.absorb(own);
+        } else {
+            *memory = Memory::default();
+            conn.prepare_cached("ROLLBACK TO request")?.execute([])?;
+        }
+        conn.prepare_cached("RELEASE request")?.execute([])?;
+    }
+    effects.flush(conn)?;
+    conn.prepare_cached("COMMIT")?.execute([])?;
+    Ok(effects)
+}
+
+/// One queued intention, whatever it returns.
+trait Job: Send {
+    /// Whether it worked; where not, its savepoint is rolled back.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+
+    /// Answers the caller after the commit, or with the commit's error.
+    fn finish(self: Box<Self>, error: Option<StoreError>);
+}
+
+struct Request<F, T> {
+    state: State<F, T>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+enum State<F, T> {
+    Waiting(F),
+    Done(Result<T, StoreError>),
+    Running,
+}
+
+impl<F, T> Job for Request<F, T>
+where
+    F: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send,
+    T: Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let State::Waiting(intention) = std::mem::replace(&mut self.state, State::Running) else {
+            return false;
+        };
+        let result = intention(tx);
+        let worked = result.is_ok();
+        self.state = State::Done(result);
+        worked
+    }
+
+    fn finish(self: Box<Self>, error: Option<StoreError>) {
+        let result = match (error, self.state) {
+            // Its own error tells more than that of the transaction which it was rolled back from.
+            (_, State::Done(Err(own))) => Err(own),
+            (Some(error), _) => Err(error),
+            (None, State::Done(done)) => done,
+            (None, State::Waiting(_) | State::Running) => Err(stopped()),
+        };
+        // A caller that went away does not hear of it; what was committed stays.
+        drop(self.reply.send(result));
+    }
+}
