@@ -1,0 +1,127 @@
+//! What clients asked of us, and how we answered.
+
+use std::{sync::Arc, time::Duration};
+
+use ::http::{Method as HttpMethod, StatusCode};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
+
+use super::{
+    family::{Counters, GaugeGuard, Gauges, Lazy, PerLabel, Registrar},
+    labels::{Code, Label, Listener, Method, Rejection, Route},
+};
+
+const DURATIONS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Series of the listeners. Clones share them.
+#[derive(Clone)]
+pub struct HttpMetrics(Arc<Inner>);
+
+struct Inner {
+    requests: IntCounterVec,
+    durations: HistogramVec,
+    by_route: PerLabel<Route, PerLabel<Method, Answers>>,
+    in_flight: Gauges<Listener>,
+    connections: Gauges<Listener>,
+    rejections: Counters<Rejection>,
+}
+
+/// The answers to one method on one route.
+struct Answers {
+    codes: PerLabel<Code, Lazy<IntCounter>>,
+    duration: Lazy<Histogram>,
+}
+
+impl HttpMetrics {
+    pub(super) fn new(registrar: &Registrar<'_>) -> Self {
+        let listener = ["listener"];
+        let inner = Inner {
+            requests: registrar.counters(
+                "http_requests_total",
+                "Requests to the pinning API that were answered.",
+                &["method", "route", "code"],
+            ),
+            durations: registrar.histograms(
+                "http_request_duration_seconds",
+                "Time from a request's head to its answer's head.",
+                &["method", "route"],
+                &DURATIONS,
+            ),
+            by_route: PerLabel::new(|_| PerLabel::new(|_| Answers::new())),
+            in_flight: Gauges::of(
+                &registrar.gauges(
+                    "http_requests_in_flight",
+                    "Requests that are being answered now.",
+                    &listener,
+                ),
+                &[],
+            ),
+            connections: Gauges::of(
+                &registrar.gauges("http_connections", "Connections that are open now.", &listener),
+                &[],
+            ),
+            rejections: Counters::of(
+                &registrar.counters(
+                    "http_rejections_total",
+                    "Requests refused before the store was asked.",
+                    &["reason"],
+                ),
+                &[],
+            ),
+        };
+        inner.start_known();
+        Self(Arc::new(inner))
+    }
+
+    /// Counts an answer of the public API. `elapsed` runs from the request's head to the answer's.
+    pub fn answered(&self, method: &HttpMethod, route: Route, status: StatusCode, elapsed: Duration) {
+        let method = Method::of(method);
+        self.0.counter(method, route, Code::of(status)).inc();
+        self.0.histogram(method, route).observe(elapsed.as_secs_f64());
+    }
+
+    /// Counts a request as in flight while the guard lives.
+    pub fn in_flight(&self, listener: Listener) -> GaugeGuard {
+        GaugeGuard::enter(self.0.in_flight.get(listener))
+    }
+
+    /// Counts a connection as open while the guard lives.
+    pub fn connection(&self, listener: Listener) -> GaugeGuard {
+        GaugeGuard::enter(self.0.connections.get(listener))
+    }
+
+    /// Counts a request that was refused before the store was asked.
+    pub fn rejected(&self, reason: Rejection) {
+        self.0.rejections.get(reason).inc();
+    }
+}
+
+impl Answers {
+    fn new() -> Self {
+        Self { codes: PerLabel::new(|_| Lazy::new()), duration: Lazy::new() }
+    }
+}
+
+impl Inner {
+    fn start_known(&self) {
+        for &route in Route::ALL {
+            for &method in route.methods() {
+                self.histogram(method, route);
+                for &code in Code::ALL {
+                    self.counter(method, route, code);
+                }
+            }
+        }
+    }
+
+    fn counter(&self, method: Method, route: Route, code: Code) -> &IntCounter {
+        let labels = [method.as_str(), route.as_str(), code.as_str()];
+        let slot = self.by_route.get(route).get(method).codes.get(code);
+        slot.get_or_init(|| self.requests.with_label_values(&labels))
+    }
+
+    fn histogram(&self, method: Method, route: Route) -> &Histogram {
+        let labels = [method.as_str(), route.as_str()];
+        let slot = &self.by_route.get(route).get(method).duration;
+        slot.get_or_init(|| self.durations.with_label_values(&labels))
+    }
+}

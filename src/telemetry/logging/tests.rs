@@ -1,0 +1,107 @@
+//! What is written where, and counted.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use ::http::{Method, StatusCode};
+
+use super::*;
+use crate::telemetry::{Metrics, RequestLine, Route};
+
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Sink {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+fn logged(settings: &Settings, metrics: &Metrics, terminal: bool, act: impl FnOnce()) -> String {
+    let sink = Sink::default();
+    let subscriber = subscriber(settings, metrics.log(), terminal, sink.clone()).unwrap();
+    tracing::subscriber::with_default(subscriber, act);
+    let bytes = sink.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn a_request() {
+    RequestLine {
+        request_id: "0190",
+        method: &Method::GET,
+        route: Route::Pin,
+        code: StatusCode::OK,
+        elapsed: Duration::from_micros(1500),
+        account: Some("default"),
+        token: None,
+    }
+    .log();
+}
+
+#[test]
+fn away_from_a_terminal_a_request_is_one_line_of_json() {
+    let text = logged(&Settings::default(), &Metrics::new(), false, a_request);
+    assert_eq!(text.lines().count(), 1);
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["request_id"], "0190");
+    assert_eq!(line["route"], "/pins/{requestid}");
+    assert_eq!(line["code"], 200);
+    assert_eq!(line["ms"], 1.5);
+    assert_eq!(line["account"], "default");
+    assert!(line.get("token").is_none());
+}
+
+#[test]
+fn at_a_terminal_lines_are_text_and_coloured_unless_told_not_to() {
+    let coloured = logged(&Settings::default(), &Metrics::new(), true, a_request);
+    assert!(coloured.contains("\u{1b}["));
+    let plain = Settings { no_color: true, ..Settings::default() };
+    let plain = logged(&plain, &Metrics::new(), true, a_request);
+    assert!(!plain.contains('\u{1b}') && plain.contains("code=200"));
+}
+
+#[test]
+fn warnings_and_errors_that_pass_the_filter_are_counted() {
+    let metrics = Metrics::new();
+    let settings = Settings { filter: "error,pinfold=warn".to_owned(), ..Settings::default() };
+    logged(&settings, &metrics, false, || {
+        tracing::warn!(target: "pinfold::engine", "counted");
+        tracing::warn!(target: "elsewhere", "dropped");
+        tracing::error!(target: "elsewhere", "counted");
+        tracing::info!(target: "pinfold::engine", "dropped");
+    });
+    let text = metrics.render();
+    assert!(text.contains("pinfold_log_messages_total{level=\"warn\"} 1"));
+    assert!(text.contains("pinfold_log_messages_total{level=\"error\"} 1"));
+}
+
+#[test]
+fn a_bad_filter_is_refused_with_an_example() {
+    let settings = Settings { filter: "pinfold=shout".to_owned(), ..Settings::default() };
+    let error = subscriber(&settings, Metrics::new().log(), false, io::sink).err().unwrap();
+    assert!(error.to_string().contains("info,pinfold::engine=debug"));
+}
+
+#[test]
+fn format_names_round_trip() {
+    for format in Format::ALL {
+        assert_eq!(Format::parse(format.as_str()), Some(format));
+    }
+    assert_eq!(Format::parse("xml"), None);
+}

@@ -1,0 +1,153 @@
+//! What we asked of providers, and how they answered.
+
+use std::{sync::Arc, time::Duration};
+
+use dashmap::DashMap;
+use prometheus::{Counter, CounterVec, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec};
+
+use super::{
+    family::{Counters, GaugeGuard, Gauges, Histograms, PerLabel, Registrar},
+    labels::{BreakerState, CallOutcome, Label},
+};
+use crate::model::{ErrorClass, Operation, Timestamp};
+
+const DURATIONS: [f64; 11] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0];
+
+/// The families that have a `provider` label, and the handles given out.
+pub(super) struct Providers {
+    up: IntGaugeVec,
+    requests: IntCounterVec,
+    durations: HistogramVec,
+    in_flight: IntGaugeVec,
+    throttle_wait: CounterVec,
+    last_success: IntGaugeVec,
+    breaker: IntGaugeVec,
+    breaker_transitions: IntCounterVec,
+    known: DashMap<String, ProviderMetrics>,
+}
+
+impl Providers {
+    pub(super) fn new(registrar: &Registrar<'_>) -> Self {
+        Self {
+            up: registrar.gauges(
+                "provider_up",
+                "Whether the provider is healthy or degraded.",
+                &["provider"],
+            ),
+            requests: registrar.counters(
+                "provider_requests_total",
+                "HTTP requests that were sent to the provider.",
+                &["provider", "operation", "outcome"],
+            ),
+            durations: registrar.histograms(
+                "provider_request_duration_seconds",
+                "Time from sending a request to having read its answer.",
+                &["provider", "operation"],
+                &DURATIONS,
+            ),
+            in_flight: registrar.gauges(
+                "provider_requests_in_flight",
+                "Requests to the provider that are under way.",
+                &["provider"],
+            ),
+            throttle_wait: registrar.real_counters(
+                "provider_throttle_wait_seconds_total",
+                "Time that calls waited for our own limit or the provider's Retry-After.",
+                &["provider"],
+            ),
+            last_success: registrar.gauges(
+                "provider_last_success_timestamp_seconds",
+                "When the provider last answered as it should; 0 = not yet.",
+                &["provider"],
+            ),
+            breaker: registrar.gauges(
+                "provider_breaker_state",
+                "1 for the state that the provider's breaker is in, 0 for the others.",
+                &["provider", "state"],
+            ),
+            breaker_transitions: registrar.counters(
+                "provider_breaker_transitions_total",
+                "Times that the provider's breaker came into a state.",
+                &["provider", "to"],
+            ),
+            known: DashMap::new(),
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> ProviderMetrics {
+        if let Some(known) = self.known.get(name) {
+            return known.clone();
+        }
+        self.known.entry(name.to_owned()).or_insert_with(|| self.make(name)).clone()
+    }
+
+    fn make(&self, name: &str) -> ProviderMetrics {
+        let breaker: Gauges<BreakerState> = Gauges::of(&self.breaker, &[name]);
+        breaker.get(BreakerState::Closed).set(1);
+        ProviderMetrics(Arc::new(Inner {
+            up: self.up.with_label_values(&[name]),
+            requests: PerLabel::new(|operation: Operation| {
+                Counters::of(&self.requests, &[name, operation.as_str()])
+            }),
+            durations: Histograms::of(&self.durations, &[name]),
+            in_flight: self.in_flight.with_label_values(&[name]),
+            throttle_wait: self.throttle_wait.with_label_values(&[name]),
+            last_success: self.last_success.with_label_values(&[name]),
+            breaker,
+            breaker_transitions: Counters::of(&self.breaker_transitions, &[name]),
+        }))
+    }
+}
+
+/// Series of one provider. Clones share them.
+#[derive(Clone)]
+pub struct ProviderMetrics(Arc<Inner>);
+
+struct Inner {
+    up: IntGauge,
+    requests: PerLabel<Operation, Counters<CallOutcome>>,
+    durations: Histograms<Operation>,
+    in_flight: IntGauge,
+    throttle_wait: Counter,
+    last_success: IntGauge,
+    breaker: Gauges<BreakerState>,
+    breaker_transitions: Counters<BreakerState>,
+}
+
+impl ProviderMetrics {
+    /// Counts one HTTP request that left, retries included.
+    pub fn call(&self, operation: Operation, result: Result<(), ErrorClass>, elapsed: Duration) {
+        self.0.requests.get(operation).get(result.into()).inc();
+        self.0.durations.get(operation).observe(elapsed.as_secs_f64());
+    }
+
+    /// Counts a request as under way while the guard lives.
+    pub fn in_flight(&self) -> GaugeGuard {
+        GaugeGuard::enter(&self.0.in_flight)
+    }
+
+    /// Adds time that a call waited for a limit.
+    pub fn throttle_wait(&self, waited: Duration) {
+        self.0.throttle_wait.inc_by(waited.as_secs_f64());
+    }
+
+    /// Tells the breaker's state; a transition is counted where it is another than before.
+    pub fn breaker(&self, state: BreakerState) {
+        if self.0.breaker.get(state).get() == 1 {
+            return;
+        }
+        for &other in BreakerState::ALL {
+            self.0.breaker.get(other).set(i64::from(other == state));
+        }
+        self.0.breaker_transitions.get(state).inc();
+    }
+
+    pub fn last_success(&self, at: Timestamp) {
+        self.0.last_success.set(at.as_secs());
+    }
+
+    /// Tells whether new copies may be sent there.
+    pub fn up(&self, up: bool) {
+        self.0.up.set(i64::from(up));
+    }
+}
