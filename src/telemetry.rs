@@ -80,7 +80,9 @@ impl Metrics {
 
     /// Series of one account, by its name in the config. Get it once and keep it.
     pub fn account(&self, name: &str) -> AccountMetrics {
-        self.0.accounts.get(name)
+        let account = self.0.accounts.get(name);
+        self.0.snapshot.account(account.label());
+        account
     }
 
     pub fn engine(&self) -> &EngineMetrics {
@@ -111,7 +113,7 @@ impl Metrics {
 
     /// Sets the gauges that are read from the database.
     pub fn refresh(&self, snapshot: &Snapshot) {
-        self.0.snapshot.set(snapshot, |account| self.0.accounts.label(account));
+        self.0.snapshot.set(snapshot, |account| Arc::clone(self.0.accounts.get(account).label()));
     }
 }
 

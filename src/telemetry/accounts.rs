@@ -43,11 +43,6 @@ impl Accounts {
         }
         self.known.entry(name.to_owned()).or_insert_with(|| AccountMetrics::new(&self.requests, name)).clone()
     }
-
-    /// The label that stands for an account.
-    pub(super) fn label(&self, name: &str) -> Arc<str> {
-        Arc::clone(&self.get(name).0.label)
-    }
 }
 
 /// Series of one account. Clones share them.
@@ -68,6 +63,11 @@ impl AccountMetrics {
             inner.counter(code);
         }
         Self(Arc::new(inner))
+    }
+
+    /// The label that stands for the account.
+    pub(super) fn label(&self) -> &Arc<str> {
+        &self.0.label
     }
 
     /// Counts an answer to one of the account's requests.

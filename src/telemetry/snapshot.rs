@@ -1,6 +1,11 @@
 //! Gauges that are read from the database: every gateway on it shows the same, so aggregate by `max`.
 
-use std::{collections::BTreeMap, collections::HashSet, sync::Arc, sync::Mutex, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    marker::PhantomData,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use prometheus::{Gauge, IntGauge, IntGaugeVec};
 
@@ -89,6 +94,11 @@ impl Gauges {
         gauges
     }
 
+    /// Starts the series of an account.
+    pub(super) fn account(&self, label: &str) {
+        self.account_pins.know(label);
+    }
+
     /// Starts the series of a provider.
     pub(super) fn provider(&self, name: &str) {
         self.replicas.know(name);
@@ -135,7 +145,7 @@ fn seconds(at: Option<Timestamp>) -> i64 {
 struct Named<L> {
     family: IntGaugeVec,
     names: Mutex<Names>,
-    label: std::marker::PhantomData<L>,
+    label: PhantomData<L>,
 }
 
 #[derive(Default)]
@@ -148,7 +158,7 @@ struct Names {
 
 impl<L: Label> Named<L> {
     fn new(family: IntGaugeVec) -> Self {
-        Self { family, names: Mutex::default(), label: std::marker::PhantomData }
+        Self { family, names: Mutex::default(), label: PhantomData }
     }
 
     fn know(&self, name: &str) {
@@ -184,8 +194,8 @@ impl<L: Label> Named<L> {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Names> {
+    fn lock(&self) -> MutexGuard<'_, Names> {
         // A panic cannot leave the sets half changed in a way that matters: the next refresh sets them anew.
-        self.names.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
