@@ -1,1 +1,146 @@
 //! The accept loop: hyper serves, bounded, closed gracefully.
+//!
+//! HTTP/1.1 and HTTP/2 with prior knowledge share the port. When stopping begins, nothing more is accepted, requests
+//! under way are finished, idle connections are closed; an abort drops all. Bodies are the router's to bound.
+
+mod backoff;
+mod bare;
+mod connection;
+mod io;
+mod pulse;
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use ::http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use thiserror::Error;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tower::Service;
+
+use crate::{
+    lifecycle::Shutdown,
+    telemetry::{HttpMetrics, Listener, Metrics},
+};
+use backoff::Backoff;
+
+/// An error of any kind, as bodies have them.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Bounds of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The most connections at once; further ones wait in the kernel's queue.
+    pub max_connections: usize,
+    /// How long a client may take to send a request's head, from its first byte (or the connection's start).
+    pub head_timeout: Duration,
+    /// How long a connection without requests is kept: above the 90 s after which Go's clients give theirs up, so
+    /// that none of them sends into a connection that we are closing.
+    pub idle_timeout: Duration,
+    /// The most bytes of a request's head, its URI included; at least 8192. Beyond: 431.
+    pub max_head_bytes: usize,
+    /// The most requests at once on one HTTP/2 connection.
+    pub max_streams: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            head_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(120),
+            max_head_bytes: 64 * 1024,
+            max_streams: 250,
+        }
+    }
+}
+
+/// The address cannot be had.
+#[derive(Debug, Error)]
+#[error("cannot listen on {address}")]
+pub struct BindError {
+    pub address: SocketAddr,
+    pub source: std::io::Error,
+}
+
+/// Takes an address to listen on.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    TcpListener::bind(address).await.map_err(|source| BindError { address, source })
+}
+
+/// One of our doors.
+#[derive(Clone)]
+pub struct Server {
+    door: Listener,
+    settings: Settings,
+    metrics: HttpMetrics,
+    shutdown: Shutdown,
+}
+
+impl Server {
+    pub fn new(door: Listener, settings: Settings, metrics: &Metrics, shutdown: &Shutdown) -> Self {
+        Self { door, settings, metrics: metrics.http().clone(), shutdown: shutdown.clone() }
+    }
+
+    /// Serves until stopping begins, then returns: connections end in tasks of the [`Shutdown`], which waits for them.
+    pub async fn run<S, B>(self, listener: TcpListener, service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,
+        S: Clone + Send + Sync + 'static,
+        B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    {
+        let room = Arc::new(Semaphore::new(self.settings.max_connections));
+        let stopping = self.shutdown.clone();
+        let accepting = async {
+            let mut backoff = Backoff::default();
+            loop {
+                let (stream, permit) = self.next(&listener, &room, &mut backoff).await;
+                self.spawn(stream, permit, service.clone());
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stopping.begun() => {}
+            () = accepting => {}
+        }
+    }
+
+    /// Waits for room, then for a client.
+    async fn next(
+        &self,
+        listener: &TcpListener,
+        room: &Arc<Semaphore>,
+        backoff: &mut Backoff,
+    ) -> (TcpStream, OwnedSemaphorePermit) {
+        // Holds: the semaphore is never closed.
+        let permit = Arc::clone(room).acquire_owned().await.expect("the room for connections is open");
+        loop {
+            match listener.accept().await {
+                Ok((stream, _peer)) => {
+                    backoff.succeeded();
+                    return (stream, permit);
+                }
+                Err(error) => backoff.failed(&error).await,
+            }
+        }
+    }
+
+    fn spawn<S, B>(&self, stream: TcpStream, permit: OwnedSemaphorePermit, service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,
+        S: Clone + Send + Sync + 'static,
+        B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    {
+        let server = self.clone();
+        drop(self.shutdown.spawn(async move {
+            let _open = server.metrics.connection(server.door);
+            connection::serve(&server, stream, service).await;
+            drop(permit);
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! Reads the gauges that come from the database, now and then; a scrape never does.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Vitals;
+use crate::{
+    lifecycle::Shutdown,
+    model::{Clock, Timestamp},
+    store::StoreStats,
+    telemetry::{Metrics, Snapshot, TaskKind},
+};
+
+const EVERY: Duration = Duration::from_secs(30);
+
+/// Refreshes the gauges at once and then every 30 s, until stopping begins.
+pub async fn refresh_metrics(
+    store: impl Vitals,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    shutdown: Shutdown,
+) {
+    let mut turns = interval(EVERY);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.begun() => return,
+            _ = turns.tick() => refresh(&store, clock.now(), &metrics).await,
+        }
+    }
+}
+
+async fn refresh(store: &impl Vitals, now: Timestamp, metrics: &Metrics) {
+    match store.stats(now).await {
+        Ok(stats) => metrics.refresh(&snapshot(stats, now)),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot read the gauges of the store");
+        }
+    }
+}
+
+fn snapshot(stats: StoreStats, at: Timestamp) -> Snapshot {
+    let due = stats.due.into_iter().map(|(op, count, oldest)| (TaskKind::from(op), count, oldest));
+    // The fan-out is worked off as it comes: it has no due time.
+    let remerge = (TaskKind::Remerge, stats.remerge, None);
+    Snapshot {
+        at,
+        pins: stats.pins,
+        replicas: stats.replicas,
+        under_replicated: stats.under_replicated,
+        oldest_unsettled: stats.oldest_unsettled,
+        due: due.chain([remerge]).collect(),
+        created_ahead: stats.created_ahead,
+        size_bytes: stats.size_bytes,
+    }
+}

@@ -1,0 +1,96 @@
+//! One connection, from its first byte to its close.
+
+use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration};
+
+use ::http::{Request, Response, Version};
+use hyper::{
+    body::{Body, Incoming},
+    rt::Executor,
+    service::service_fn,
+};
+use hyper_util::{rt::TokioIo, server::conn::auto};
+use tokio::net::TcpStream;
+use tower::{Service, ServiceExt};
+
+use super::{
+    BoxError, Server, Settings,
+    io::Watched,
+    pulse::{Lapse, Pulse},
+};
+use crate::lifecycle::Shutdown;
+
+/// How long an idle connection has to close in order, once it was asked to.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Spawns the requests of HTTP/2 connections so that an abort ends them too.
+#[derive(Clone)]
+struct Tracked(Shutdown);
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Tracked {
+    fn execute(&self, task: F) {
+        drop(self.0.spawn(task));
+    }
+}
+
+/// Serves one connection until it ends, lapses, or stopping has begun and its requests are answered.
+pub(super) async fn serve<S, B>(server: &Server, stream: TcpStream, service: S)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,
+    S: Clone + Send + Sync + 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot turn off Nagle's algorithm");
+    }
+    let pulse = Pulse::start(server.settings.head_timeout, server.settings.idle_timeout);
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&pulse)));
+    let (metrics, door, requests) = (server.metrics.clone(), server.door, Arc::clone(&pulse));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let under_way = (metrics.in_flight(door), requests.enter(request.version() == Version::HTTP_2));
+        let answer = service.clone().oneshot(request);
+        async move {
+            let _under_way = under_way;
+            answer.await
+        }
+    });
+    let http = builder(&server.settings, &server.shutdown);
+    let mut connection = pin!(http.serve_connection(io, service));
+    let mut stopping = pin!(server.shutdown.begun());
+    let mut lapse = pin!(pulse.lapse());
+    let mut asked = false;
+    loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return report(ended),
+            () = stopping.as_mut(), if !asked => {}
+            lapsed = lapse.as_mut() => match lapsed {
+                Lapse::SlowHead => return,
+                Lapse::Idle => {
+                    connection.as_mut().graceful_shutdown();
+                    // Running out of time and an error end it alike: nothing is under way.
+                    let _ended = tokio::time::timeout(FAREWELL, connection.as_mut()).await;
+                    return;
+                }
+            },
+        }
+        asked = true;
+        connection.as_mut().graceful_shutdown();
+    }
+}
+
+fn builder(settings: &Settings, shutdown: &Shutdown) -> auto::Builder<Tracked> {
+    let mut builder = auto::Builder::new(Tracked(shutdown.clone()));
+    builder.http1().max_buf_size(settings.max_head_bytes).header_read_timeout(None);
+    builder
+        .http2()
+        .max_header_list_size(u32::try_from(settings.max_head_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(settings.max_streams);
+    builder
+}
+
+/// Clients go away as they please: of interest only to whoever looks for it.
+fn report(ended: Result<(), BoxError>) {
+    if let Err(error) = ended {
+        tracing::debug!(error = &*error as &dyn std::error::Error, "a connection ended early");
+    }
+}

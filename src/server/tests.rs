@@ -1,0 +1,210 @@
+//! The loop over real sockets, at ports that the system chooses.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use ::http::StatusCode;
+use axum::{Router, routing::get};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::Notify,
+    task::JoinHandle,
+};
+
+use super::*;
+
+const LONG: Duration = Duration::from_secs(3600);
+const SHORT: Duration = Duration::from_millis(30);
+
+/// A running server whose `/slow` answers once it is released.
+struct Running {
+    address: SocketAddr,
+    shutdown: Shutdown,
+    metrics: Metrics,
+    entered: Arc<Notify>,
+    release: Arc<Notify>,
+    accepting: JoinHandle<()>,
+}
+
+fn patient() -> Settings {
+    Settings { head_timeout: LONG, idle_timeout: LONG, ..Settings::default() }
+}
+
+async fn start(settings: Settings) -> Running {
+    let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tell, wait) = (Arc::clone(&entered), Arc::clone(&release));
+    let slow = move || async move {
+        tell.notify_one();
+        wait.notified().await;
+        "done"
+    };
+    let router = Router::new().route("/", get(|| async { "hello" })).route("/slow", get(slow));
+    let (metrics, shutdown) = (Metrics::new(), Shutdown::default());
+    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::new(Listener::Public, settings, &metrics, &shutdown);
+    let accepting = tokio::spawn(server.run(listener, router));
+    Running { address, shutdown, metrics, entered, release, accepting }
+}
+
+impl Running {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+}
+
+async fn send(stream: &mut TcpStream, text: &str) {
+    stream.write_all(text.as_bytes()).await.unwrap();
+}
+
+/// Reads one answer whose body ends with `end`.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut read = Vec::new();
+    while !read.ends_with(end.as_bytes()) {
+        assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0, "closed after {read:?}");
+    }
+    String::from_utf8(read).unwrap()
+}
+
+/// Reads what is left until the server closes.
+async fn read_to_close(stream: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    // A reset is a close too.
+    let _reset = stream.read_to_end(&mut read).await;
+    String::from_utf8(read).unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_request_after_the_other() {
+    let running = start(patient()).await;
+    let mut stream = running.connect().await;
+    for _ in 0..3 {
+        send(&mut stream, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert!(read_until(&mut stream, "hello").await.starts_with("HTTP/1.1 200 "));
+    }
+    let text = running.metrics.render();
+    assert!(text.contains("pinfold_http_connections{listener=\"public\"} 1"));
+    assert!(text.contains("pinfold_http_requests_in_flight{listener=\"public\"} 0"));
+}
+
+#[tokio::test]
+async fn http2_with_prior_knowledge_is_served_and_told_to_go_away() {
+    let running = start(patient()).await;
+    let io = TokioIo::new(running.connect().await);
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let uri = format!("http://{}/", running.address);
+    let request = Request::get(uri).body(Empty::<Bytes>::new()).unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    assert_eq!((answer.status(), answer.version()), (StatusCode::OK, ::http::Version::HTTP_2));
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "hello");
+    assert!(running.shutdown.drained(LONG).await);
+    connection.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_drain_finishes_the_request_under_way_and_closes_idle_connections() {
+    let running = start(patient()).await;
+    let (mut idle, mut busy) = (running.connect().await, running.connect().await);
+    send(&mut idle, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    read_until(&mut idle, "hello").await;
+    send(&mut busy, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    running.entered.notified().await;
+    running.shutdown.begin();
+    assert_eq!(read_to_close(&mut idle).await, "");
+    running.accepting.await.unwrap();
+    assert!(TcpStream::connect(running.address).await.is_err());
+    running.release.notify_one();
+    let answer = read_to_close(&mut busy).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("done"), "{answer}");
+    assert!(running.shutdown.drained(LONG).await);
+}
+
+#[tokio::test]
+async fn an_abort_drops_what_is_under_way() {
+    let running = start(patient()).await;
+    let mut busy = running.connect().await;
+    send(&mut busy, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    running.entered.notified().await;
+    running.shutdown.abort();
+    assert_eq!(read_to_close(&mut busy).await, "");
+    assert!(!running.shutdown.drained(LONG).await);
+}
+
+#[tokio::test]
+async fn at_the_cap_the_next_client_waits_until_a_connection_closes() {
+    let running = start(Settings { max_connections: 1, ..patient() }).await;
+    let mut first = running.connect().await;
+    send(&mut first, "GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    running.entered.notified().await;
+    let mut second = running.connect().await;
+    send(&mut second, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(running.metrics.render().contains("pinfold_http_connections{listener=\"public\"} 1"));
+    running.release.notify_one();
+    assert!(read_to_close(&mut first).await.ends_with("done"));
+    running.entered.notified().await;
+    running.release.notify_one();
+    read_until(&mut second, "done").await;
+}
+
+#[tokio::test]
+async fn a_head_that_dribbles_in_is_cut() {
+    let running = start(Settings { head_timeout: SHORT, ..patient() }).await;
+    let mut stream = running.connect().await;
+    send(&mut stream, "GET / HTTP/1.1\r\nhos").await;
+    assert_eq!(read_to_close(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn a_client_that_sends_nothing_is_cut() {
+    let running = start(Settings { head_timeout: SHORT, ..patient() }).await;
+    assert_eq!(read_to_close(&mut running.connect().await).await, "");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_in_the_end() {
+    let running = start(Settings { idle_timeout: SHORT, ..patient() }).await;
+    let mut stream = running.connect().await;
+    send(&mut stream, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(read_to_close(&mut stream).await.ends_with("hello"));
+}
+
+#[tokio::test]
+async fn a_uri_of_44_kilobytes_reaches_the_router() {
+    let running = start(patient()).await;
+    let mut stream = running.connect().await;
+    let uri = "x".repeat(44 * 1024);
+    send(&mut stream, &format!("GET /{uri} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await;
+    assert!(read_to_close(&mut stream).await.starts_with("HTTP/1.1 404 "));
+}
+
+#[tokio::test]
+async fn requests_that_cannot_be_parsed_get_a_failure_too() {
+    let running = start(patient()).await;
+    let long = format!("GET / HTTP/1.1\r\nhost: {}\r\n\r\n", "x".repeat(300_000));
+    for (request, code) in [("NOT HTTP\r\n\r\n", "400"), (long.as_str(), "431")] {
+        let mut stream = running.connect().await;
+        send(&mut stream, request).await;
+        stream.shutdown().await.unwrap();
+        let answer = read_to_close(&mut stream).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {code} ")), "{head}");
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert!(body["error"]["reason"].is_string() && body["error"]["details"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named() {
+    let running = start(patient()).await;
+    let error = bind(running.address).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot listen on {}", running.address));
+}
+
+#[test]
+fn idle_connections_outlive_those_of_gos_clients() {
+    assert!(Settings::default().idle_timeout > Duration::from_secs(90));
+}
