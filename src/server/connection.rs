@@ -1,6 +1,12 @@
 //! One connection, from its first byte to its close.
 
-use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use ::http::{Request, Response, Version};
 use hyper::{
@@ -8,14 +14,17 @@ use hyper::{
     rt::Executor,
     service::service_fn,
 };
-use hyper_util::{rt::TokioIo, server::conn::auto};
+use hyper_util::{
+    rt::TokioIo,
+    server::{conn::auto, graceful::GracefulConnection},
+};
 use tokio::net::TcpStream;
 use tower::{Service, ServiceExt};
 
 use super::{
     BoxError, Server, Settings,
     io::Watched,
-    pulse::{Lapse, Pulse},
+    pulse::{Lapse, Lapsing, Pulse},
 };
 use crate::lifecycle::Shutdown;
 
@@ -54,27 +63,41 @@ where
         }
     });
     let http = builder(&server.settings, &server.shutdown);
-    let mut connection = pin!(http.serve_connection(io, service));
-    let mut stopping = pin!(server.shutdown.begun());
-    let mut lapse = pin!(pulse.lapse());
-    let mut asked = false;
+    drive(pin!(http.serve_connection(io, service)), server.shutdown.begun(), pulse.lapse()).await;
+}
+
+async fn drive<C>(mut connection: Pin<&mut C>, stopping: impl Future<Output = ()>, lapse: Lapsing)
+where
+    C: GracefulConnection<Error = BoxError>,
+{
+    let (mut stopping, mut lapse) = (pin!(stopping), pin!(lapse));
+    let mut asked_to_close = false;
     loop {
+        // The connection comes first: it notes what happened, and the lapse reads that.
         tokio::select! {
             biased;
             ended = connection.as_mut() => return report(ended),
-            () = stopping.as_mut(), if !asked => {}
-            lapsed = lapse.as_mut() => match lapsed {
-                Lapse::SlowHead => return,
-                Lapse::Idle => {
-                    connection.as_mut().graceful_shutdown();
-                    // Running out of time and an error end it alike: nothing is under way.
-                    let _ended = tokio::time::timeout(FAREWELL, connection.as_mut()).await;
-                    return;
-                }
+            () = stopping.as_mut(), if !asked_to_close => {
+                asked_to_close = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            lapsed = lapse.as_mut() => return match lapsed {
+                Lapse::SlowHead => {}
+                Lapse::Idle => farewell(connection).await,
             },
         }
-        asked = true;
-        connection.as_mut().graceful_shutdown();
+    }
+}
+
+/// Closes an idle connection in order, or after a while anyhow.
+async fn farewell<C>(mut connection: Pin<&mut C>)
+where
+    C: GracefulConnection<Error = BoxError>,
+{
+    connection.as_mut().graceful_shutdown();
+    match tokio::time::timeout(FAREWELL, connection).await {
+        Ok(ended) => report(ended),
+        Err(_elapsed) => tracing::debug!("an idle connection did not close in order"),
     }
 }
 

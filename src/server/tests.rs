@@ -135,6 +135,23 @@ async fn an_abort_drops_what_is_under_way() {
 }
 
 #[tokio::test]
+async fn an_abort_drops_http2_requests_too() {
+    let running = start(patient()).await;
+    let io = TokioIo::new(running.connect().await);
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = Request::get(format!("http://{}/slow", running.address)).body(Empty::<Bytes>::new());
+    let answer = tokio::spawn(sender.send_request(request.unwrap()));
+    running.entered.notified().await;
+    running.shutdown.abort();
+    assert!(answer.await.unwrap().is_err());
+    // How the client's side of the connection ends is the client's affair.
+    let _ended = connection.await.unwrap();
+    assert!(!running.shutdown.drained(LONG).await);
+}
+
+#[tokio::test]
 async fn at_the_cap_the_next_client_waits_until_a_connection_closes() {
     let running = start(Settings { max_connections: 1, ..patient() }).await;
     let mut first = running.connect().await;
