@@ -1,1 +1,3 @@
-//! Raw YAML, environment and files into each module's own settings; all errors at once.
+//! config
+pub mod problem;
+mod yaml;
