@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::yaml::{Node, Value};
+
 /// A place in the file: line and column count from 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spot {
@@ -90,3 +92,61 @@ impl fmt::Debug for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// Keys whose values are never secret, even with the keys mixed up by hand.
+const PUBLIC: [&str; 12] = [
+    "listen",
+    "name",
+    "policy",
+    "preset",
+    "copies",
+    "min",
+    "max",
+    "pinned_when",
+    "exclusive",
+    "concurrency",
+    "default_status",
+    "accept_wait",
+];
+
+/// The file with all comments and all values but those of [`PUBLIC`] keys covered by as many `*`.
+pub(super) fn cover(source: &str, root: &Node) -> String {
+    let mut bytes = source.as_bytes().to_vec();
+    cover_value(&mut bytes, root, false);
+    for line in bytes.split_mut(|byte| *byte == b'\n') {
+        let comment =
+            (0..line.len()).find(|at| line[*at] == b'#' && (*at == 0 || line[at - 1].is_ascii_whitespace()));
+        if let Some(start) = comment {
+            line[start + 1..].fill(b'*');
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+fn cover_value(bytes: &mut [u8], node: &Node, public: bool) {
+    match &node.value {
+        Value::Nothing => {}
+        Value::Scalar(_) if public => {}
+        Value::Scalar(_) => cover_bytes(bytes, node.spot.bytes.clone()),
+        Value::List(items) => items.iter().for_each(|item| cover_value(bytes, item, public)),
+        Value::Map(entries) => {
+            for (key, value) in entries {
+                cover_value(bytes, value, PUBLIC.contains(&key.name.as_str()));
+            }
+        }
+    }
+}
+
+/// Where a value's length is not known, everything to the end of its line goes.
+fn cover_bytes(bytes: &mut [u8], range: Range<usize>) {
+    let start = range.start.min(bytes.len());
+    let end = if range.is_empty() {
+        bytes[start..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| start + length)
+    } else {
+        range.end.min(bytes.len())
+    };
+    bytes[start..end]
+        .iter_mut()
+        .filter(|byte| !matches!(**byte, b'\n' | b'\r'))
+        .for_each(|byte| *byte = b'*');
+}

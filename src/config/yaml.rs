@@ -265,14 +265,26 @@ mod tests {
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].what, "the key `a` is given twice");
         assert_eq!(problems[0].spot.as_ref().map(|spot| spot.line), Some(3));
-        assert_eq!(root.map(|node| show(&node)).as_deref(), Some(r#"1:1 {1:1 a: 1:4 "1", 2:1 b: 2:4 "2", 4:1 c: 4:4 "4"}"#));
+        assert_eq!(
+            root.map(|node| show(&node)).as_deref(),
+            Some(r#"1:1 {1:1 a: 1:4 "1", 2:1 b: 2:4 "2", 4:1 c: 4:4 "4"}"#)
+        );
     }
 
     #[test]
     fn broken_yaml_is_told_without_quoting_it() {
-        for source in ["token: *hunter2", "token: @hunter2", "token: 'hunter2", "token: [hunter2", "a: hunter2: b",
-            "token: %hunter2", "token: !hunter2 [hunter2]", "token: \"\\qhunter2\"", "[hunter2]: 1: 2", "\thunter2: 1"]
-        {
+        for source in [
+            "token: *hunter2",
+            "token: @hunter2",
+            "token: 'hunter2",
+            "token: [hunter2",
+            "a: hunter2: b",
+            "token: %hunter2",
+            "token: !hunter2 [hunter2]",
+            "token: \"\\qhunter2\"",
+            "[hunter2]: 1: 2",
+            "\thunter2: 1",
+        ] {
             let (_, problems) = parse(source);
             for problem in &problems {
                 assert!(!format!("{problem:?}").contains("hunter2"), "{source}: {problem:?}");
