@@ -36,7 +36,7 @@ impl Problem {
     }
 
     /// One line: `config.yaml:3:5: providers[1].endpoint: has a query; remove it`.
-    fn line(&self, file: &str) -> String {
+    pub fn line(&self, file: &str) -> String {
         let mut line = match &self.spot {
             Some(spot) => format!("{file}:{}:{}", spot.line, spot.column),
             None => file.to_owned(),
