@@ -60,7 +60,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     match run(cli.command) {
-        Ok(exit) => exit.into(),
+        Ok(code) => code,
         Err(failure) => {
             complain(&failure.text);
             failure.exit.into()
@@ -75,23 +75,24 @@ fn usage(error: &clap::Error) -> ExitCode {
     exit.into()
 }
 
-fn run(command: Command) -> Result<Exit, Failure> {
-    match command {
-        Command::Serve(args) => run::serve(&args.config),
-        Command::CheckConfig(args) => check_config::run(&args),
-        Command::Healthcheck(args) => on_runtime(healthcheck::run(&args)),
-        Command::Demo(args) => run::demo(args),
-        Command::Provider(command) => rebind::run(command),
-        Command::Token(command) => token::run(&command),
-        Command::Version => say(&format!("pinfold {}\n", env!("CARGO_PKG_VERSION"))),
-    }
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    let exit = match command {
+        Command::Serve(args) => run::serve(&args.config)?,
+        Command::CheckConfig(args) => check_config::run(&args)?,
+        Command::Healthcheck(args) => on_runtime(healthcheck::run(&args))??,
+        Command::Demo(args) => run::demo(args)?,
+        Command::Provider(command) => rebind::run(command)?,
+        Command::Token(command) => token::run(&command)?,
+        Command::Version => say(&format!("pinfold {}\n", env!("CARGO_PKG_VERSION")))?,
+    };
+    Ok(exit.into())
 }
 
 /// Runs a command's future on a runtime of its own.
-fn on_runtime(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
-    tokio::runtime::Runtime::new()
-        .map_err(|error| Failure::new(Exit::Failed, format!("cannot start the runtime: {error}")))?
-        .block_on(command)
+fn on_runtime<T>(command: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::new(Exit::Failed, format!("error: cannot start the runtime: {error}")))?;
+    Ok(runtime.block_on(command))
 }
 
 /// Loads a configuration; its warnings go to stderr.

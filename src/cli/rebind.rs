@@ -41,5 +41,6 @@ pub(super) fn run(command: Command) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, text));
     }
     let to = if to.same_account { app::Rebind::SameAccount } else { app::Rebind::NewAccount };
-    on_runtime(async { Ok(app::rebind(settings, &name, to).await.map(|()| Exit::Ok)?) })
+    on_runtime(app::rebind(settings, &name, to))??;
+    Ok(Exit::Ok)
 }

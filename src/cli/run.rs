@@ -31,7 +31,8 @@ fn token(text: &str) -> Result<SecretString, &'static str> {
 
 pub(super) fn serve(config: &Path) -> Result<Exit, Failure> {
     let loaded = load(config)?;
-    on_runtime(async { Ok(app::serve(loaded.settings).await.map(|()| Exit::Ok)?) })
+    on_runtime(app::serve(loaded.settings))??;
+    Ok(Exit::Ok)
 }
 
 pub(super) fn demo(args: DemoArgs) -> Result<Exit, Failure> {
@@ -40,5 +41,6 @@ pub(super) fn demo(args: DemoArgs) -> Result<Exit, Failure> {
         let text = format!("error: --admin {admin} would be open to others; use a loopback address");
         return Err(Failure::new(Exit::Usage, text));
     }
-    on_runtime(async { Ok(app::demo(app::Demo { dir, listen, admin, token }).await.map(|()| Exit::Ok)?) })
+    on_runtime(app::demo(app::Demo { dir, listen, admin, token }))??;
+    Ok(Exit::Ok)
 }

@@ -23,7 +23,7 @@ impl Settings {
         let (wait, statuses) = (show_span(api.accept_wait), statuses(api.default_status));
         let (retry, verify) = (show_span(engine.retry_max), show_span(engine.verify_every));
         let (poll_min, poll_max) = (show_span(engine.poll_min), show_span(engine.poll_max));
-        let delegates = list(api.fallback_delegates.iter().map(|address| quoted(address)));
+        let delegates = list(api.fallback_delegates.iter().map(quoted));
         writeln!(out, "server:\n  listen: {}", quoted(server.listen))?;
         writeln!(out, "  max_connections: {}\n  shutdown_grace: {grace}", server.max_connections)?;
         writeln!(out, "admin:\n  listen: {}", quoted(admin.listen))?;

@@ -127,10 +127,7 @@ fn each_mistake_is_told_with_what_to_write() {
         assert_eq!(text.lines().count(), 1, "{text}");
     };
     let provider = |words: &str| with(words, "secret: t-laptop", "");
-    told(
-        provider(&format!("{ENDPOINT}")),
-        "6:5: providers[0]: has no secret; write one of token, token_file, token_env",
-    );
+    told(provider(ENDPOINT), "6:5: providers[0]: has no secret; write one of token, token_file, token_env");
     told(
         provider(&format!("{ENDPOINT}, token: a, token_env: B")),
         "has token and token_env; keep exactly one",

@@ -148,6 +148,14 @@ impl<'de> Deserialize<'de> for RawValue {
 
 struct Anything;
 
+macro_rules! typed {
+    ($($visit:ident $type:ty),+) => {
+        $(fn $visit<E>(self, value: $type) -> Result<RawValue, E> {
+            Ok(RawValue::Typed(value.to_string()))
+        })+
+    };
+}
+
 impl<'de> Visitor<'de> for Anything {
     type Value = RawValue;
 
@@ -167,29 +175,7 @@ impl<'de> Visitor<'de> for Anything {
         Ok(RawValue::Text(text.to_owned()))
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<RawValue, E> {
-        Ok(RawValue::Typed(value.to_string()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<RawValue, E> {
-        Ok(RawValue::Typed(value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<RawValue, E> {
-        Ok(RawValue::Typed(value.to_string()))
-    }
-
-    fn visit_i128<E>(self, value: i128) -> Result<RawValue, E> {
-        Ok(RawValue::Typed(value.to_string()))
-    }
-
-    fn visit_u128<E>(self, value: u128) -> Result<RawValue, E> {
-        Ok(RawValue::Typed(value.to_string()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<RawValue, E> {
-        Ok(RawValue::Typed(value.to_string()))
-    }
+    typed! { visit_bool bool, visit_i64 i64, visit_u64 u64, visit_i128 i128, visit_u128 u128, visit_f64 f64 }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<RawValue, A::Error> {
         let mut list = Vec::new();
