@@ -97,9 +97,11 @@ fn on_runtime<T>(command: impl Future<Output = T>) -> Result<T, Failure> {
 
 /// Loads a configuration; its warnings go to stderr.
 fn load(file: &Path) -> Result<Loaded, Failure> {
-    let color = io::stderr().is_terminal();
-    let loaded = config::load(file, &Environment::of_process()).map_err(|problems| {
-        let text = if color { problems.drawn(true) } else { problems.to_string() };
+    let environment = Environment::of_process();
+    let plain = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let loaded = config::load(file, &environment).map_err(|problems| {
+        let drawn = io::stderr().is_terminal();
+        let text = if drawn { problems.drawn(!plain) } else { problems.to_string() };
         Failure::new(Exit::BadConfig, text)
     })?;
     let name = file.display().to_string();

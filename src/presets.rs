@@ -22,7 +22,7 @@ pub const GENERIC: Preset = Preset {
     name: "generic",
     batch: 10,
     concurrency: 4,
-    deadline: Duration::from_secs(60),
+    deadline: Duration::from_secs(90),
     settle: Duration::from_secs(60),
 };
 

@@ -42,7 +42,7 @@ pub(super) fn server(reader: &mut Reader<'_>, root: &Section<'_>) -> ServerSetti
     let grace = reader.setting(&section, "shutdown_grace");
     ServerSettings {
         listen: reader.parse_or(listen, SocketAddr::from((Ipv4Addr::LOCALHOST, 5080)), address),
-        max_connections: reader.parse_or(connections, 4096, number(1, 1_000_000)),
+        max_connections: reader.parse_or(connections, 10_000, number(1, 1_000_000)),
         shutdown_grace: reader.parse_or(grace, Duration::from_secs(20), span(10 * MINUTE)),
     }
 }
