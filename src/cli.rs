@@ -1,1 +1,148 @@
-//! What users type.
+//! The command line: what may be typed, and what the shell is told at the end.
+
+mod check_config;
+mod exit;
+mod healthcheck;
+mod rebind;
+mod run;
+mod token;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Environment, Loaded, Problem};
+
+pub use exit::{Exit, Failure};
+
+/// One pinning service endpoint in front of many.
+#[derive(Debug, Parser)]
+#[command(name = "pinfold", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve(ConfigArgs),
+    /// Check a configuration and tell everything that is wrong with it
+    CheckConfig(check_config::Args),
+    /// Ask a running gateway whether it is ready: exit code 0 if it is
+    Healthcheck(healthcheck::Args),
+    /// Run a gateway with three simulated providers, to try things out
+    Demo(run::DemoArgs),
+    /// Providers of the configuration
+    #[command(subcommand)]
+    Provider(rebind::Command),
+    /// Tokens of clients
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Print the version
+    Version,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "PINFOLD_CONFIG")]
+    config: PathBuf,
+}
+
+/// Runs the program with the arguments of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(failure) => {
+            complain(&failure.text);
+            failure.exit.into()
+        }
+    }
+}
+
+/// clap's own words for help and for what was typed wrong.
+fn usage(error: &clap::Error) -> ExitCode {
+    let printed = error.print().is_ok();
+    let exit = if error.use_stderr() || !printed { Exit::Usage } else { Exit::Ok };
+    exit.into()
+}
+
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    let exit = match command {
+        Command::Serve(args) => run::serve(&args.config)?,
+        Command::CheckConfig(args) => check_config::run(&args)?,
+        Command::Healthcheck(args) => on_runtime(healthcheck::run(&args))??,
+        Command::Demo(args) => run::demo(args)?,
+        Command::Provider(command) => rebind::run(command)?,
+        Command::Token(command) => token::run(&command)?,
+        Command::Version => say(&format!("pinfold {}\n", env!("CARGO_PKG_VERSION")))?,
+    };
+    Ok(exit.into())
+}
+
+/// Runs a command's future on a runtime of its own.
+fn on_runtime<T>(command: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::new(Exit::Failed, format!("error: cannot start the runtime: {error}")))?;
+    Ok(runtime.block_on(command))
+}
+
+/// Loads a configuration; its warnings go to stderr.
+fn load(file: &Path) -> Result<Loaded, Failure> {
+    let environment = Environment::of_process();
+    let plain = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let loaded = config::load(file, &environment).map_err(|problems| {
+        let drawn = io::stderr().is_terminal();
+        let text = if drawn { problems.drawn(!plain) } else { problems.to_string() };
+        Failure::new(Exit::BadConfig, text)
+    })?;
+    let name = file.display().to_string();
+    loaded.warnings.iter().for_each(|warning| complain(&warning_line(&name, warning)));
+    Ok(loaded)
+}
+
+fn warning_line(file: &str, warning: &Problem) -> String {
+    format!("warning: {}", warning.line(file))
+}
+
+/// Writes to stdout what was asked for.
+fn say(text: &str) -> Result<Exit, Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(Exit::Ok),
+        // Who reads through `head` has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Ok),
+        Err(error) => Err(Failure::new(Exit::Failed, format!("cannot write to stdout: {error}"))),
+    }
+}
+
+/// Writes a line to stderr; if even that fails, nobody is listening.
+fn complain(text: &str) {
+    let _nobody_listens = writeln!(io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_token_on_the_command_line_is_not_shown_by_debug() {
+        let cli = Cli::try_parse_from(["pinfold", "demo", "--token", "hunter2"]).expect("valid arguments");
+        assert!(!format!("{cli:?}").contains("hunter2"));
+    }
+}

@@ -1,1 +1,131 @@
-//! Raw YAML, environment and files into each module's own settings; all errors at once.
+//! `config.yaml` and the environment to [`Settings`], in one pass that reports every mistake with its place and
+//! what to write instead.
+
+mod accounts;
+mod effective;
+mod environment;
+mod general;
+mod policies;
+mod problem;
+mod providers;
+mod reader;
+mod render;
+mod secret;
+mod settings;
+mod value;
+mod yaml;
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+pub use environment::Environment;
+pub use problem::{Problem, Problems, Spot};
+pub use settings::{
+    AdminSettings, ApiSettings, LogFormat, LogSettings, ProviderSettings, ServerSettings, Settings, StoreUrl,
+    TokenDecl,
+};
+
+use problem::cover;
+use reader::{Field, Keys, Reader, Section};
+use yaml::{Node, Value};
+
+const ROOT: Keys = Keys {
+    known: &["server", "admin", "store", "api", "engine", "log", "accounts", "providers", "policies"],
+    later: &["limits", "quota", "telemetry", "health"],
+};
+
+/// A configuration that can be used, and what is odd about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub settings: Settings,
+    /// Same shape as errors; `check-config --strict` fails on them.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads a configuration file, with the environment's word above the file's.
+///
+/// # Errors
+/// Everything that is wrong with it, at once; a file that cannot be read is one problem.
+pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, Problems> {
+    let name = file.display().to_string();
+    let source = fs::read_to_string(file).map_err(|error| {
+        let what = format!("cannot be read: {error}");
+        let help = "name a readable file with --config";
+        let list = vec![Problem::new("", None, what).help(help)];
+        Problems { file: name.clone(), list, covered: String::new() }
+    })?;
+    parse(&name, &source, file.parent().unwrap_or(Path::new("")), environment)
+}
+
+/// [`load`] for a text; `folder` is what relative paths are relative to.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn parse(file: &str, source: &str, folder: &Path, environment: &Environment) -> Result<Loaded, Problems> {
+    let (root, broken) = yaml::parse(source);
+    let mut reader = Reader::new(environment, folder);
+    // What the parser passed over cannot be covered, so that nothing of such a file is shown.
+    let covered = match &root {
+        Some(root) if broken.is_empty() => cover(source, root),
+        _ => String::new(),
+    };
+    if root.is_none() && !broken.is_empty() {
+        return Err(Problems { file: file.to_owned(), list: broken, covered });
+    }
+    reader.problems = broken;
+    let settings = settings(&mut reader, root.as_ref());
+    let Reader { problems: list, warnings, .. } = reader;
+    if list.is_empty() {
+        return Ok(Loaded { settings, warnings });
+    }
+    let mut problems = Problems { file: file.to_owned(), list, covered };
+    problems.sort();
+    Err(problems)
+}
+
+fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
+    let root: Section<'a> = match root {
+        Some(Node { value, spot }) => {
+            reader.open(Field { path: String::new(), spot: Some(spot.clone()), value }, ROOT)
+        }
+        None => reader.open(Field { path: String::new(), spot: None, value: &Value::Nothing }, ROOT),
+    };
+    let before = reader.problems.len();
+    let providers = providers::read(reader, &root);
+    let listed = policies::Providers {
+        names: providers.iter().map(|provider| provider.name.as_str()).collect(),
+        incomplete: reader.problems.len() > before,
+    };
+    let (policies, policy_names) = policies::read(reader, &root, &listed);
+    let (accounts, tokens) = accounts::read(reader, &root, &policy_names);
+    let settings = Settings {
+        server: general::server(reader, &root),
+        admin: general::admin(reader, &root),
+        store: general::store_url(reader, &root),
+        api: general::api(reader, &root),
+        engine: general::engine(reader, &root),
+        log: general::log(reader, &root),
+        accounts,
+        tokens,
+        policies,
+        providers,
+    };
+    general::stray_variables(reader);
+    warn_of_idle_providers(reader, &settings);
+    settings
+}
+
+fn warn_of_idle_providers(reader: &mut Reader<'_>, settings: &Settings) {
+    let used: HashSet<_> = settings.policies.iter().flat_map(|policy| &policy.providers).collect();
+    for (at, provider) in settings.providers.iter().enumerate() {
+        if !used.contains(&provider.name) {
+            let what = "no policy names this provider: nothing is sent there";
+            let help = "add it to a policy's providers, or remove it";
+            reader.warnings.push(Problem::new(format!("providers[{at}]"), None, what).help(help));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

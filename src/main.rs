@@ -1,5 +1,5 @@
 //! The `pinfold` program.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    pinfold::cli::main()
 }

@@ -1,0 +1,48 @@
+//! What the shell is told at the end; scripts rely on these numbers.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    Ok = 0,
+    /// It did not work, for a reason that has no number of its own.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// There are warnings, and `--strict` was given.
+    Warnings = 3,
+    /// The gateway does not answer.
+    Unreachable = 6,
+    /// The gateway does not know the token.
+    Unauthorized = 7,
+    /// The configuration cannot be used (sysexits' `EX_CONFIG`): starting again does not help.
+    BadConfig = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A command that did not work: its exit code, and what stderr says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub exit: Exit,
+    pub text: String,
+}
+
+impl Failure {
+    pub fn new(exit: Exit, text: impl Into<String>) -> Self {
+        Self { exit, text: text.into() }
+    }
+}
+
+/// One line with the whole chain of causes.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(Exit::Failed, format!("error: {error:#}"))
+    }
+}

@@ -1,0 +1,68 @@
+//! `pinfold healthcheck`: for images without a shell, and for people.
+
+use std::time::Duration;
+
+use http::{StatusCode, Uri};
+use thiserror::Error;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{Exit, Failure};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The admin listener of the gateway
+    #[arg(long, value_name = "URL", env = "PINFOLD_ADMIN_URL", default_value = "http://127.0.0.1:5081")]
+    admin: Uri,
+}
+
+const DEADLINE: Duration = Duration::from_secs(5);
+
+pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
+    let asked = tokio::time::timeout(DEADLINE, ready(&args.admin)).await.unwrap_or(Err(Unreached::Late));
+    match asked {
+        Ok(StatusCode::OK) => Ok(Exit::Ok),
+        Ok(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            Err(Failure::new(Exit::Unauthorized, format!("error: {} refuses to say", args.admin)))
+        }
+        Ok(status) => Err(Failure::new(Exit::Failed, format!("not ready: {} answered {status}", args.admin))),
+        Err(error) => {
+            let text = format!("error: cannot reach {}: {error}; is `pinfold serve` running?", args.admin);
+            Err(Failure::new(Exit::Unreachable, text))
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+enum Unreached {
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("no answer within {} s", DEADLINE.as_secs())]
+    Late,
+    #[error("what answers there does not speak HTTP")]
+    NotHttp,
+    #[error("write http://HOST:PORT")]
+    Address,
+}
+
+/// Asks for /readyz over one connection of its own: a status line needs no pool and no root certificates, which
+/// counts where this runs every few seconds.
+async fn ready(admin: &Uri) -> Result<StatusCode, Unreached> {
+    let authority =
+        admin.authority().filter(|_| admin.scheme_str() == Some("http")).ok_or(Unreached::Address)?;
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let mut stream = TcpStream::connect((host, authority.port_u16().unwrap_or(80))).await?;
+    let path = admin.path().trim_end_matches('/');
+    let request = format!("GET {path}/readyz HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    status(&mut stream).await
+}
+
+/// Reads `HTTP/1.1 200`, of which no byte may be missing.
+async fn status(stream: &mut TcpStream) -> Result<StatusCode, Unreached> {
+    let mut start = [0; 12];
+    stream.read_exact(&mut start).await?;
+    let code = start.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..)).ok_or(Unreached::NotHttp)?;
+    StatusCode::from_bytes(code).map_err(|_| Unreached::NotHttp)
+}

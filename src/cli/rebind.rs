@@ -1,0 +1,46 @@
+//! `pinfold provider rebind`: says what became of a provider's copies when its entry changed.
+
+use std::path::PathBuf;
+
+use super::{Exit, Failure, load, on_runtime};
+use crate::app;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Accept that a provider's endpoint or account was changed; the gateway must be stopped
+    Rebind(Args),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The provider's name in the configuration
+    name: String,
+    #[command(flatten)]
+    to: To,
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "PINFOLD_CONFIG")]
+    config: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct To {
+    /// The same account under another address: its copies are still there
+    #[arg(long)]
+    same_account: bool,
+    /// Another account: its copies are to be made anew
+    #[arg(long)]
+    new_account: bool,
+}
+
+pub(super) fn run(command: Command) -> Result<Exit, Failure> {
+    let Command::Rebind(Args { name, to, config }) = command;
+    let settings = load(&config)?.settings;
+    if !settings.providers.iter().any(|provider| provider.name == name) {
+        let text = format!("error: {} has no provider `{name}`", config.display());
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    let to = if to.same_account { app::Rebind::SameAccount } else { app::Rebind::NewAccount };
+    on_runtime(app::rebind(settings, &name, to))??;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,92 @@
+//! The settings in force as YAML, with `***` for every secret.
+
+use std::fmt::{self, Display, Write};
+
+use super::settings::{ProviderSettings, Settings, TokenDecl};
+use super::value::show_span;
+use crate::model::{AccountDecl, Status, StatusSet};
+use crate::policy::Policy;
+
+impl Settings {
+    /// A configuration file that says the same, secrets aside.
+    pub fn effective(&self) -> String {
+        let mut text = String::new();
+        match self.write(&mut text) {
+            Ok(()) => text,
+            Err(fmt::Error) => unreachable!("a String takes whatever is written"),
+        }
+    }
+
+    fn write(&self, out: &mut String) -> fmt::Result {
+        let Self { server, admin, store, api, engine, log, .. } = self;
+        let grace = show_span(server.shutdown_grace);
+        let (wait, statuses) = (show_span(api.accept_wait), statuses(api.default_status));
+        let (retry, verify) = (show_span(engine.retry_max), show_span(engine.verify_every));
+        let (poll_min, poll_max) = (show_span(engine.poll_min), show_span(engine.poll_max));
+        let delegates = list(api.fallback_delegates.iter().map(quoted));
+        writeln!(out, "server:\n  listen: {}", quoted(server.listen))?;
+        writeln!(out, "  max_connections: {}\n  shutdown_grace: {grace}", server.max_connections)?;
+        writeln!(out, "admin:\n  listen: {}", quoted(admin.listen))?;
+        writeln!(out, "store:\n  url: {}", quoted(store))?;
+        writeln!(out, "api:\n  accept_wait: {wait}\n  default_status: {statuses}")?;
+        writeln!(out, "  fallback_delegates: {delegates}")?;
+        writeln!(out, "engine:\n  retry_max: {retry}\n  poll_min: {poll_min}\n  poll_max: {poll_max}")?;
+        writeln!(out, "  verify_every: {verify}")?;
+        writeln!(out, "log:\n  filter: {}\n  format: {}", quoted(&log.filter), log.format.as_str())?;
+        self.write_lists(out)
+    }
+
+    fn write_lists(&self, out: &mut String) -> fmt::Result {
+        out.write_str("accounts:\n")?;
+        self.accounts.iter().try_for_each(|account| write_account(out, account, &self.tokens))?;
+        out.write_str("providers:\n")?;
+        self.providers.iter().try_for_each(|provider| write_provider(out, provider))?;
+        out.write_str("policies:\n")?;
+        self.policies.iter().try_for_each(|policy| write_policy(out, policy))
+    }
+}
+
+fn write_account(out: &mut String, account: &AccountDecl, tokens: &[TokenDecl]) -> fmt::Result {
+    writeln!(
+        out,
+        "  - name: {}\n    policy: {}\n    tokens:",
+        quoted(&account.name),
+        quoted(&account.policy)
+    )?;
+    for token in tokens.iter().filter(|token| token.account == account.name) {
+        writeln!(out, "      - {{ name: {}, secret: \"***\" }}", quoted(&token.name))?;
+    }
+    Ok(())
+}
+
+fn write_provider(out: &mut String, provider: &ProviderSettings) -> fmt::Result {
+    let ProviderSettings { name, preset, endpoint, account, exclusive, concurrency, token: _ } = provider;
+    writeln!(out, "  - name: {}\n    preset: {}", quoted(name), preset.name)?;
+    writeln!(out, "    endpoint: {}\n    token: \"***\"", quoted(endpoint))?;
+    if let Some(account) = account {
+        writeln!(out, "    account: {}", quoted(account))?;
+    }
+    writeln!(out, "    exclusive: {exclusive}\n    budget: {{ concurrency: {concurrency} }}")
+}
+
+fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
+    let Policy { name, copies, need, providers } = policy;
+    writeln!(out, "  - name: {}\n    copies: {{ min: {}, max: {} }}", quoted(name), copies.min, copies.max)?;
+    writeln!(out, "    pinned_when: {need}\n    providers: {}", list(providers.iter().map(quoted)))
+}
+
+/// A text in JSON's quotes, which are YAML's too.
+fn quoted(text: impl Display) -> String {
+    serde_json::Value::String(text.to_string()).to_string()
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(", "))
+}
+
+fn statuses(set: StatusSet) -> String {
+    if set == StatusSet::ALL {
+        return "all".to_owned();
+    }
+    list(set.iter().map(Status::as_str).map(str::to_owned))
+}

@@ -1,0 +1,104 @@
+//! The upstream pinning services.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::accounts::Names;
+use super::reader::{Field, Keys, Reader, Section, Text};
+use super::secret::{self, Given, Sources};
+use super::settings::ProviderSettings;
+use super::value::{boolean, endpoint, name, number, preset};
+use crate::presets::{self, Preset};
+
+const PROVIDER: Keys = Keys {
+    known: &[
+        "name",
+        "preset",
+        "endpoint",
+        "token",
+        "token_file",
+        "token_env",
+        "account",
+        "exclusive",
+        "budget",
+    ],
+    later: &["limits", "quota", "tags", "weight"],
+};
+const BUDGET: Keys = Keys { known: &["concurrency"], later: &["list", "read", "write"] };
+const SOURCES: Sources = Sources { value: "token", file: "token_file", env: "token_env", hash: None };
+
+const PROVIDERS_HELP: &str =
+    "write providers: [ { name: alpha, endpoint: \"https://psa.example.com\", token_env: ALPHA_TOKEN } ]";
+
+pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>) -> Vec<ProviderSettings> {
+    let mut names = Names::default();
+    let mut credentials = Credentials::default();
+    let fields = reader.list(root, "providers", PROVIDERS_HELP);
+    if fields.is_empty() {
+        reader.wrong("providers", None, "no provider is given", PROVIDERS_HELP);
+    }
+    fields.into_iter().filter_map(|field| provider(reader, field, &mut names, &mut credentials)).collect()
+}
+
+fn provider(
+    reader: &mut Reader<'_>,
+    field: Field<'_>,
+    names: &mut Names,
+    credentials: &mut Credentials,
+) -> Option<ProviderSettings> {
+    let section = reader.open(field, PROVIDER);
+    let taken = names.take(reader, &section);
+    let kind = reader.optional(&section, "preset");
+    let preset: &'static Preset = reader.parse_or(kind, &presets::GENERIC, preset);
+    let address = reader.required(&section, "endpoint", "write endpoint: and the service's base address");
+    let endpoint = address.and_then(|text| reader.parse(&text, endpoint));
+    let token = token(reader, &section);
+    let account = reader.optional(&section, "account");
+    let account = account.and_then(|text| reader.parse(&text, name));
+    let exclusive = reader.optional(&section, "exclusive");
+    let exclusive = reader.parse_or(exclusive, false, boolean);
+    let concurrency = concurrency(reader, &section).unwrap_or(preset.concurrency);
+    if let (Some(endpoint), Some(token)) = (&endpoint, &token) {
+        credentials.check(reader, &section, endpoint, token);
+    }
+    let (name, endpoint, token) = (taken?, endpoint?, token?);
+    Some(ProviderSettings { name, preset, endpoint, token, account, exclusive, concurrency })
+}
+
+fn token(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SecretString> {
+    match secret::read(reader, section, SOURCES)? {
+        Given::Secret(secret) => Some(secret),
+        Given::Hash(_) => None,
+    }
+}
+
+fn concurrency(reader: &mut Reader<'_>, provider: &Section<'_>) -> Option<usize> {
+    let budget = reader.section(provider, "budget", BUDGET);
+    let text: Text = reader.optional(&budget, "concurrency")?;
+    reader.parse(&text, number(1, 1000))
+}
+
+/// Endpoints with their credentials, and the paths of the entries that they stand in.
+#[derive(Default)]
+struct Credentials(Vec<(String, SecretString, String)>);
+
+impl Credentials {
+    /// One upstream account under two names would break the count of copies.
+    fn check(
+        &mut self,
+        reader: &mut Reader<'_>,
+        section: &Section<'_>,
+        endpoint: &str,
+        token: &SecretString,
+    ) {
+        let same = |(other, secret, _): &&(String, SecretString, String)| {
+            other == endpoint && secret.expose_secret() == token.expose_secret()
+        };
+        if let Some((_, _, first)) = self.0.iter().find(same) {
+            let what = format!("has the endpoint and credential of {first}");
+            let help = "remove one of the two: copies at one service with one credential count once";
+            reader.wrong(&section.path, section.spot.clone(), what, help);
+            return;
+        }
+        self.0.push((endpoint.to_owned(), token.clone(), section.path.clone()));
+    }
+}

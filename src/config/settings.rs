@@ -1,0 +1,129 @@
+//! The whole configuration, checked: every value that is held here is one that can be used.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::auth::TokenHash;
+use crate::model::{AccountDecl, Fingerprint, ProviderDecl, StatusSet};
+use crate::policy::{Policy, Timing};
+use crate::presets::Preset;
+
+/// What `config.yaml` and the environment say, with defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub server: ServerSettings,
+    pub admin: AdminSettings,
+    pub store: StoreUrl,
+    pub api: ApiSettings,
+    pub engine: Timing,
+    pub log: LogSettings,
+    pub accounts: Vec<AccountDecl>,
+    pub tokens: Vec<TokenDecl>,
+    pub policies: Vec<Policy>,
+    pub providers: Vec<ProviderSettings>,
+}
+
+/// The listener of the pinning API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettings {
+    pub listen: SocketAddr,
+    /// Further connections wait to be accepted.
+    pub max_connections: usize,
+    /// How long requests under way may take once a shutdown has begun.
+    pub shutdown_grace: Duration,
+}
+
+/// The listener of health, metrics and the admin API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// Always a loopback address.
+    pub listen: SocketAddr,
+}
+
+/// Where pins are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// The database file, absolute or relative to the working directory.
+    Sqlite(PathBuf),
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// How long an add may wait for its copies before it is answered; zero: not at all.
+    pub accept_wait: Duration,
+    /// What a list without `status` asks for.
+    pub default_status: StatusSet,
+    /// Multiaddrs that end in `/p2p/ID`, for pins whose providers name no delegates.
+    pub fallback_delegates: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Which messages are kept, such as `info,pinfold::engine=debug`; its grammar is checked where it is used.
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Coloured text at a terminal, else plain.
+    Auto,
+    Text,
+    Json,
+}
+
+impl LogFormat {
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Text, Self::Json];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// A token of an account of this configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenDecl {
+    pub account: String,
+    pub name: String,
+    pub sha256: TokenHash,
+}
+
+/// One upstream pinning service.
+#[derive(Clone, Debug)]
+pub struct ProviderSettings {
+    pub name: String,
+    pub preset: &'static Preset,
+    /// Normalised: `http` or `https`, no user, query or trailing slash, without `/pins`.
+    pub endpoint: String,
+    pub token: SecretString,
+    /// Tells two accounts at one endpoint apart, and outlives a change of the token.
+    pub account: Option<String>,
+    /// The credential is used by this gateway alone.
+    pub exclusive: bool,
+    /// The most calls at once.
+    pub concurrency: usize,
+}
+
+impl ProviderSettings {
+    /// What the store registers it as.
+    pub fn decl(&self) -> ProviderDecl {
+        let fingerprint = Fingerprint::new(&self.endpoint, self.account.as_deref());
+        ProviderDecl { name: self.name.clone(), fingerprint }
+    }
+}

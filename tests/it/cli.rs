@@ -1,0 +1,160 @@
+//! The real binary: what it prints, and the exit codes that scripts rely on.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+const GOOD: &str = "\
+accounts: [ { name: default, tokens: [ { name: laptop, secret: hunter2 } ] } ]
+providers: [ { name: alpha, endpoint: \"http://127.0.0.1:1\", token: hunter3 } ]
+";
+
+fn pinfold(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pinfold"));
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("the binary runs");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (status.code().expect("an exit code"), text(stdout), text(stderr))
+}
+
+fn write(folder: &Path, text: &str) -> PathBuf {
+    let file = folder.join("config.yaml");
+    fs::write(&file, text).expect("written");
+    file
+}
+
+fn check(text: &str, more: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write(folder.path(), text);
+    let mut command = pinfold(&["check-config", "--config", file.to_str().expect("UTF-8")]);
+    run(command.args(more).envs(variables.iter().copied()))
+}
+
+#[test]
+fn a_good_configuration_is_0() {
+    let (code, out, err) = check(GOOD, &["--strict"], &[]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.ends_with("config.yaml can be used\n"), "{out}");
+}
+
+#[test]
+fn effective_settings_show_no_secret() {
+    let (code, out, _) = check(GOOD, &["--print-effective"], &[("PINFOLD_SERVER_LISTEN", "127.0.0.1:7000")]);
+    assert_eq!(code, 0);
+    assert!(
+        out.contains("listen: \"127.0.0.1:7000\"") && out.contains("***") && !out.contains("hunter"),
+        "{out}"
+    );
+}
+
+#[test]
+fn warnings_are_3_under_strict_and_0_otherwise() {
+    let stray = [("PINFOLD_SERVER_LISTN", "127.0.0.1:7000")];
+    let (code, _, err) = check(GOOD, &["--strict"], &stray);
+    assert_eq!(code, 3);
+    assert!(err.contains("did you mean PINFOLD_SERVER_LISTEN?"), "{err}");
+    assert_eq!(check(GOOD, &[], &stray).0, 0);
+}
+
+#[test]
+fn a_bad_configuration_is_78_and_each_mistake_a_line() {
+    let (code, out, err) = check("server: { listn: x }\nproviders: 1\n", &[], &[]);
+    assert_eq!((code, out.as_str()), (78, ""));
+    assert!(err.lines().count() >= 3, "{err}");
+    assert!(err.contains("config.yaml:1:11: server.listn: unknown key; did you mean `listen`?"), "{err}");
+}
+
+#[test]
+fn a_missing_configuration_is_78_for_every_command_that_needs_one() {
+    let commands: [&[&str]; 3] =
+        [&["check-config"], &["serve"], &["provider", "rebind", "alpha", "--same-account"]];
+    for command in commands {
+        let (code, _, err) = run(pinfold(command).args(["--config", "/nowhere/config.yaml"]));
+        assert_eq!(code, 78, "{command:?}: {err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+        assert!(err.starts_with("/nowhere/config.yaml: cannot be read"), "{err}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_2() {
+    let wrong: [&[&str]; 5] = [
+        &[],
+        &["srve"],
+        &["serve"],
+        &["provider", "rebind", "alpha", "--same-account", "--new-account", "--config", "x"],
+        &["demo", "--admin", "0.0.0.0:5081"],
+    ];
+    for command in wrong {
+        assert_eq!(run(&mut pinfold(command)).0, 2, "{command:?}");
+    }
+}
+
+#[test]
+fn help_and_version_are_0() {
+    for command in ["--help", "--version", "version"] {
+        let (code, out, _) = run(&mut pinfold(&[command]));
+        assert_eq!(code, 0);
+        assert!(out.contains("pinfold"), "{out}");
+    }
+}
+
+#[test]
+fn a_token_is_hashed_as_sha256sum_does() {
+    let mut child = pinfold(&["token", "hash"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    child.stdin.take().expect("piped").write_all(b"hunter2\n").expect("written");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success());
+    let hash = "f52fbd32b2b3b86ff88ef6c490628285f482af15ddcb29541f94bcf526a3f6c7\n";
+    assert_eq!(output.stdout, hash.as_bytes());
+    assert_eq!(run(&mut pinfold(&["token", "hash"])).0, 1);
+}
+
+/// Asks a server that answers one request with this status line, and tells what it was asked.
+fn healthcheck(answer: &'static str) -> (i32, String) {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", server.local_addr().expect("bound"));
+    let asked = thread::spawn(move || {
+        let (mut stream, _) = server.accept().expect("a connection");
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("a request");
+            request.push(byte[0]);
+        }
+        stream.write_all(answer.as_bytes()).expect("answered");
+        String::from_utf8(request).expect("UTF-8")
+    });
+    let (code, _, _) = run(&mut pinfold(&["healthcheck", "--admin", &url]));
+    (code, asked.join().expect("the server ends"))
+}
+
+#[test]
+fn a_healthcheck_tells_ready_from_not_ready_and_unauthorized() {
+    let (code, request) = healthcheck("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(code, 0);
+    assert!(request.starts_with("GET /readyz HTTP/1.1\r\n"), "{request}");
+    assert_eq!(healthcheck("HTTP/1.1 503 Service Unavailable\r\n\r\n").0, 1);
+    assert_eq!(healthcheck("HTTP/1.1 401 Unauthorized\r\n\r\n").0, 7);
+    assert_eq!(healthcheck("SSH-2.0-OpenSSH_9.9\r\n\r\n").0, 6);
+}
+
+#[test]
+fn a_gateway_that_is_not_there_is_6() {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|server| server.local_addr()).expect("a free port");
+    let url = format!("http://{free}");
+    let (code, _, err) = run(pinfold(&["healthcheck"]).env("PINFOLD_ADMIN_URL", &url));
+    assert_eq!(code, 6, "{err}");
+    assert_eq!(err.lines().count(), 1, "{err}");
+}
