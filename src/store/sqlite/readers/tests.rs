@@ -114,7 +114,7 @@ async fn a_read_that_takes_too_long_is_stopped_and_the_next_one_is_not() {
         move |connection: &Connection| Ok(connection.query_row(endless, [], |row| row.get::<_, i64>(0))?);
     assert!(matches!(house.readers.on_thread(deadline, read).await, Err(StoreError::Timeout)));
     let soon = Instant::now() + Duration::from_secs(600);
-    assert!(house.readers.on_thread(soon, |connection| open::instance(connection)).await.is_ok());
+    assert!(house.readers.on_thread(soon, open::instance).await.is_ok());
 }
 
 #[tokio::test]
