@@ -232,11 +232,12 @@ fn a_walk_in_helias_manner_ends() {
 
 #[test]
 fn edges_of_buckets_are_exclusive_on_both_sides() {
-    let times = [0, 1, 9_999, 10_000, 10_001, HOUR - 1, HOUR, HOUR + 1, 2 * HOUR, 2 * HOUR + 10_000];
+    let edges = count::WIDTHS.iter().flat_map(|width| [width - 1, *width, width + 1, 2 * width]);
+    let times: BTreeSet<i64> = edges.chain([0, 1]).collect();
     let rows: Vec<Row> = times.iter().map(|at| Row { created: *at, ..numbered(2) }).collect();
     let bench = bench(&rows);
-    for from in times {
-        for to in times {
+    for from in times.iter().copied() {
+        for to in times.iter().copied() {
             let mut query = all();
             query.after = Some(Timestamp::from_millis(from));
             query.before = Some(Timestamp::from_millis(to));
