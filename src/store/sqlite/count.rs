@@ -10,8 +10,9 @@ use crate::{
 
 use super::list::plan::Plan;
 
-/// Widths of the counted buckets of `created`, in ms, widest first.
-pub(super) const WIDTHS: [i64; 2] = [3_600_000, 10_000];
+/// Widths of the counted buckets of `created`, in ms, widest first: each 60 of the next (25 days, 10 hours, 10
+/// minutes, 10 seconds), so that no sum is longer however long pins have been coming.
+pub(super) const WIDTHS: [i64; 4] = [2_160_000_000, 36_000_000, 600_000, 10_000];
 /// The longest meta value that is its own key.
 const MAX_META_KEY: usize = 256;
 
@@ -50,7 +51,7 @@ pub(super) fn meta_key(value: &str) -> String {
     hash.iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
-/// Counts by statuses and times alone: five short reads a status at most.
+/// Counts by statuses and times alone: some short reads a status.
 pub(super) fn counted(
     connection: &Connection,
     account: AccountId,

@@ -157,3 +157,8 @@ fn complete(
     pin.copies = copies.into_iter().map(|copy| copy.record).collect();
     Ok(())
 }
+
+#[cfg(test)]
+pub(super) mod seed;
+#[cfg(test)]
+mod tests;

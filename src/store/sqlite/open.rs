@@ -128,3 +128,6 @@ fn migration_error(error: refinery::Error, path: &Path) -> StoreError {
     let context = format!("cannot bring {} up to date", path.display());
     StoreError::Unavailable(anyhow::Error::new(error).context(context))
 }
+
+#[cfg(test)]
+mod tests;

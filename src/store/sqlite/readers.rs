@@ -239,3 +239,6 @@ impl Scans {
         accounts.entry(account).or_insert_with(|| Arc::new(Semaphore::new(1))).clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{providers, replicas, tx::Tx};
+use super::{count::WIDTHS, providers, replicas, tx::Tx};
 use crate::{
     model::{
         AccountDecl, AccountId, Doubt, Goal, Health, Mode, Op, Owned, ProviderDecl, ReplicaId, ReplicaState,
@@ -73,11 +73,12 @@ fn register_account(tx: &Tx<'_>, account: &AccountDecl) -> Result<AccountId, Sto
 fn retire_accounts(tx: &Tx<'_>, config: &Registration, now: Timestamp) -> Result<(), StoreError> {
     // accounts: with their pins
     let mut select = tx.conn.prepare(
-        "SELECT a.id, a.name, coalesce((SELECT sum(n) FROM pin_counts c WHERE c.account = a.id AND c.width = 3600000), 0)
+        "SELECT a.id, a.name, coalesce((SELECT sum(n) FROM pin_counts c WHERE c.account = a.id AND c.width = ?1), 0)
          FROM accounts a WHERE a.retired_at IS NULL",
     )?;
-    let known: Vec<(i64, String, u64)> =
-        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
+    let known: Vec<(i64, String, u64)> = select
+        .query_map([WIDTHS[0]], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
     for (id, name, pins) in known {
         if config.accounts.iter().any(|account| account.name == name) {
             continue;

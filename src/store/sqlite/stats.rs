@@ -109,3 +109,6 @@ fn size(path: &Path) -> Result<u64, StoreError> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests;

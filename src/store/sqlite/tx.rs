@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::providers::load_providers;
+use super::{count::WIDTHS, providers::load_providers};
 use crate::{
     lifecycle::Change,
     model::{PolicyId, ProviderRecord, ReplicaState, RequestId, Status, Timestamp},
@@ -13,8 +13,6 @@ use crate::{
     store::StoreError,
 };
 
-/// Widths of the buckets that pins are counted in, in ms of `created`.
-pub(super) const WIDTHS: [i64; 2] = [3_600_000, 10_000];
 /// The tally of pins with fewer pinned copies than they want.
 const SHORT: &str = "short";
 

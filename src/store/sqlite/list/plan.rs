@@ -42,7 +42,7 @@ impl Driver {
         matches!(self, Self::Names | Self::FoldedNames)
     }
 
-    fn from_where(self) -> &'static str {
+    fn source(self) -> &'static str {
         match self {
             Self::Status | Self::Names => {
                 "pins p INDEXED BY pins_list WHERE p.account = ? AND p.status = ? AND p.created >= ? AND p.created < ?"
@@ -206,13 +206,13 @@ impl Plan {
 
     /// count_arm: the pins of one arm.
     pub(in crate::store::sqlite) fn count(&self, arm: usize) -> (String, Vec<Value>) {
-        let sql = format!("SELECT count(*) FROM {}{}", self.driver.from_where(), self.checks.sql);
+        let sql = format!("SELECT count(*) FROM {}{}", self.driver.source(), self.checks.sql);
         (sql, self.arms[arm].iter().chain(&self.checks.values).cloned().collect())
     }
 
     /// measure_arm: what one arm has to read, counted up to `most`.
     pub(in crate::store::sqlite) fn measure(&self, arm: usize, most: u32) -> (String, Vec<Value>) {
-        let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {} LIMIT ?)", self.driver.from_where());
+        let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {} LIMIT ?)", self.driver.source());
         (sql, self.arms[arm].iter().cloned().chain([most.into()]).collect())
     }
 
@@ -222,7 +222,7 @@ impl Plan {
         let arm = format!(
             "SELECT p.id AS id, {} AS at FROM {}{}",
             self.driver.order(),
-            self.driver.from_where(),
+            self.driver.source(),
             self.checks.sql
         );
         let heads = vec![arm; self.arms.len()].join(" UNION ALL ");

@@ -82,7 +82,7 @@ CREATE TABLE pin_meta(
 CREATE TABLE pin_counts(
   account INT NOT NULL,
   status INT NOT NULL,
-  width INT NOT NULL,                      -- ms of `created` in one bucket: 3600000 and 10000
+  width INT NOT NULL,                      -- ms of `created` in one bucket: 10 s, 10 min, 10 h, 25 days
   bucket INT NOT NULL,                     -- created / width
   n INT NOT NULL,
   PRIMARY KEY(account, status, width, bucket)

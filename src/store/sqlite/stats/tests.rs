@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use super::*;
+use crate::store::sqlite::{
+    list::seed::{Row, Seed, cid},
+    open::open_reader,
+};
+
+const NOW: Timestamp = Timestamp::from_millis(10_000);
+
+fn seeded() -> (tempfile::TempDir, std::path::PathBuf, Seed) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pins.db");
+    let mut seed = Seed::at(&path);
+    for n in 0..6 {
+        let status = [Status::Queued, Status::Pinned][usize::try_from(n % 2).unwrap()];
+        let row = Row {
+            account: 1,
+            created: 3000 + n,
+            status,
+            cid: cid(n.unsigned_abs()),
+            name: None,
+            meta: vec![],
+        };
+        let (pin, _) = seed.pin(&row);
+        seed.copy(pin, 1, 1, None);
+    }
+    (dir, path, seed)
+}
+
+fn read(path: &Path) -> StoreStats {
+    stats(&open_reader(path).unwrap(), path, NOW).unwrap()
+}
+
+#[test]
+fn pins_and_replicas_are_counted_from_counters_with_zeros() {
+    let (_dir, path, seed) = seeded();
+    seed.writer
+        .execute_batch(
+            "INSERT INTO replica_counts VALUES (1, 1, 6); INSERT INTO tallies VALUES ('short', 4);
+             UPDATE accounts SET last_created = 12000; INSERT INTO remerge VALUES (1, 0)",
+        )
+        .unwrap();
+    let stats = read(&path);
+    assert_eq!(stats.pins.len(), 2 * 4);
+    assert!(stats.pins.contains(&("one".into(), Status::Queued, 3)));
+    assert!(stats.pins.contains(&("two".into(), Status::Queued, 0)));
+    assert_eq!(stats.replicas.len(), 2 * 6);
+    assert!(stats.replicas.contains(&("alpha".into(), ReplicaState::Queued, 6)));
+    assert_eq!((stats.under_replicated, stats.remerge), (4, 1));
+    assert_eq!(stats.oldest_unsettled, Some(Timestamp::from_millis(3000)));
+    assert_eq!(stats.created_ahead, Duration::from_secs(2));
+    assert!(stats.size_bytes > 0);
+}
+
+#[test]
+fn due_is_what_may_be_claimed_now() {
+    let (_dir, path, seed) = seeded();
+    seed.writer
+        .execute_batch(
+            "UPDATE replicas SET next_at = 20000, leased = 1 WHERE id = 1;
+             UPDATE replicas SET next_at = 4000 WHERE id = 2;
+             UPDATE replicas SET op = NULL, next_at = NULL WHERE id = 3",
+        )
+        .unwrap();
+    let due = read(&path).due;
+    assert_eq!(due.len(), Op::ALL.len());
+    assert!(due.contains(&(Op::Poll, 4, Some(Timestamp::from_millis(4000)))));
+    assert!(due.contains(&(Op::Submit, 0, None)));
+}
+
+#[test]
+fn no_statement_scans_pins_or_replicas() {
+    let (_dir, path, _seed) = seeded();
+    let reader = open_reader(&path).unwrap();
+    for sql in [PINS, REPLICAS, OLDEST, DUE, DUE_SINCE, SHORT, REMERGE, NEWEST] {
+        let mut statement = reader.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let nulls = vec![rusqlite::types::Null; statement.parameter_count()];
+        let lines =
+            statement.query_map(rusqlite::params_from_iter(nulls), |row| row.get::<_, String>(3)).unwrap();
+        for line in lines.map(Result::unwrap) {
+            let small = ["SCAN a", "SCAN v", "SCAN accounts", "SCAN remerge", "SCAN (sub"];
+            assert!(
+                !line.starts_with("SCAN") || small.iter().any(|small| line.starts_with(small)),
+                "{sql}: {line}"
+            );
+        }
+    }
+}
