@@ -245,7 +245,7 @@ impl Replica {
         self.tries = 0;
         match status {
             Status::Failed => {
-                if self.state != ReplicaState::Failed {
+                if self.state != ReplicaState::Failed || !self.is_ours() {
                     self.refusals = self.refusals.saturating_add(1);
                 }
                 let text = "the provider could not pin it".to_owned();
@@ -345,5 +345,7 @@ impl Replica {
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;
