@@ -142,7 +142,7 @@ impl Replica {
             }
             Event::Wanted => self.want(),
             Event::Unwanted => self.goal = Goal::Remove,
-            Event::Claimed { lease_until } => return self.claim(lease_until),
+            Event::Claimed { lease_until } => return self.claim(lease_until, at.now),
             Event::Sending { doubt, until } => {
                 self.doubt = doubt;
                 self.doubt_until = Some(until);
@@ -170,7 +170,11 @@ impl Replica {
                 } else if !known {
                     self.owned = Owned::Found;
                 }
-                self.settle_on(upstream, status, true, at.now);
+                if known && self.doubt == Doubt::Remove && self.in_doubt_at(at.now) {
+                    self.see(status, true, at.now);
+                } else {
+                    self.settle_on(upstream, status, true, at.now);
+                }
             }
             Event::NotFound => {
                 self.leased = false;
@@ -214,7 +218,12 @@ impl Replica {
         self.goal = Goal::Keep;
     }
 
-    fn claim(mut self, lease_until: Timestamp) -> Next {
+    /// A look-up that leaves within a doubt may be answered after it, with what was true within it: the doubt
+    /// outlasts the claim.
+    fn claim(mut self, lease_until: Timestamp, now: Timestamp) -> Next {
+        if self.in_doubt_at(now) {
+            self.doubt_until = self.doubt_until.max(Some(lease_until));
+        }
         self.attempt += 1;
         self.leased = true;
         self.due = Some((self.op(), lease_until));
