@@ -122,6 +122,7 @@ impl World {
         let mut next = self.clone();
         change(&mut next);
         next.ghosts.sort_unstable();
+        next.ghosts.dedup_by(|a, b| a == b && *a != Ghost::Submit);
         next.pins.sort_unstable();
         next
     }
