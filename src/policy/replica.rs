@@ -103,6 +103,11 @@ impl Replica {
         self.refusals >= REFUSALS
     }
 
+    /// Whether there is nothing left to ask of a provider that refused it: neither a removal nor a doubt.
+    fn is_given_up(&self) -> bool {
+        self.refused() && self.goal == Goal::Keep && self.doubt == Doubt::None
+    }
+
     /// Whether nothing of it is upstream and nothing may be.
     pub fn is_untouched(&self) -> bool {
         self.upstream.is_none() && self.doubt == Doubt::None
@@ -142,7 +147,7 @@ impl Replica {
             }
             Event::Wanted => self.want(),
             Event::Unwanted => self.goal = Goal::Remove,
-            Event::Claimed { lease_until } => return self.claim(lease_until),
+            Event::Claimed { lease_until } => return self.claim(lease_until, at.now),
             Event::Sending { doubt, until } => {
                 self.doubt = doubt;
                 self.doubt_until = Some(until);
@@ -170,7 +175,11 @@ impl Replica {
                 } else if !known {
                     self.owned = Owned::Found;
                 }
-                self.settle_on(upstream, status, true, at.now);
+                if known && self.doubt == Doubt::Remove && self.in_doubt_at(at.now) {
+                    self.see(status, true, at.now);
+                } else {
+                    self.settle_on(upstream, status, true, at.now);
+                }
             }
             Event::NotFound => {
                 self.leased = false;
@@ -214,7 +223,12 @@ impl Replica {
         self.goal = Goal::Keep;
     }
 
-    fn claim(mut self, lease_until: Timestamp) -> Next {
+    /// A look-up that leaves within a doubt may be answered after it, with what was true within it: the doubt
+    /// outlasts the claim.
+    fn claim(mut self, lease_until: Timestamp, now: Timestamp) -> Next {
+        if self.in_doubt_at(now) {
+            self.doubt_until = self.doubt_until.max(Some(lease_until));
+        }
         self.attempt += 1;
         self.leased = true;
         self.due = Some((self.op(), lease_until));
@@ -245,7 +259,7 @@ impl Replica {
         self.tries = 0;
         match status {
             Status::Failed => {
-                if self.state != ReplicaState::Failed {
+                if self.state != ReplicaState::Failed || !self.is_ours() {
                     self.refusals = self.refusals.saturating_add(1);
                 }
                 let text = "the provider could not pin it".to_owned();
@@ -272,7 +286,8 @@ impl Replica {
 
     fn err(mut self, error: CallError, sending: bool, at: Moment<'_>) -> Next {
         let submitting = sending && self.doubt == Doubt::Submit;
-        if sending && !error.maybe_done {
+        // An earlier delete whose answer was lost may still remove the pin: only a submit is known to be the first.
+        if submitting && !error.maybe_done {
             self.doubt = Doubt::None;
             self.doubt_until = None;
         }
@@ -282,7 +297,7 @@ impl Replica {
         if error.class == ErrorClass::Rejected && submitting {
             self.refusals = self.refusals.saturating_add(1);
         }
-        let wait = if self.refused() { at.refused() } else { at.retry(self.tries.max(1)) };
+        let wait = if self.is_given_up() { at.refused() } else { at.retry(self.tries.max(1)) };
         let due = wait.max(error.retry_at.unwrap_or(wait)).max(self.look_not_before(wait));
         self.due = Some((self.op(), due));
         self.error = Some(ReplicaError { class: error.class, text: error.text });
@@ -334,7 +349,7 @@ impl Replica {
     fn due_at(&self, at: Moment<'_>) -> Timestamp {
         let soonest = match self.op() {
             Op::Submit if self.doubt == Doubt::Remove => self.look_not_before(at.now),
-            Op::Submit if self.refused() => at.refused(),
+            Op::Submit if self.is_given_up() => at.refused(),
             Op::Submit if self.state == ReplicaState::Failed => at.retry(self.refusals.max(1)),
             Op::Remove | Op::Submit if self.tries > 0 => at.retry(self.tries),
             Op::Remove | Op::Submit => at.now,
@@ -345,5 +360,7 @@ impl Replica {
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -63,9 +63,10 @@ fn a_submit_without_an_answer_stays_in_doubt_until_a_look_settles_it() {
     assert_eq!(replica.doubt, Doubt::Submit);
     assert_eq!(replica.work(true), Work::Look);
     let early = steps(replica.clone(), [claimed(), Event::NotFound]).unwrap();
-    assert_eq!((early.doubt, early.due), (Doubt::Submit, Some((Op::Submit, until))));
+    let (_, due) = early.due.unwrap();
+    assert!(early.doubt == Doubt::Submit && due >= until);
     let timing = Timing::default();
-    let Next::Keep(late) = early.step(Event::NotFound, at(until, &timing)) else { panic!() };
+    let Next::Keep(late) = early.step(Event::NotFound, at(due, &timing)) else { panic!() };
     assert_eq!(late.doubt, Doubt::None);
 }
 
@@ -92,4 +93,46 @@ fn three_refusals_are_taken_at_their_word_and_a_new_pin_asks_anew() {
     assert!(due.since(NOW) >= Timing::default().refused_retry);
     let again = steps(replica, [Event::Wanted]).unwrap();
     assert_eq!((again.refused(), again.due), (false, Some((Op::Submit, NOW))));
+}
+
+fn lost_answer(maybe_done: bool) -> Event {
+    let error = CallError { class: ErrorClass::Transient, text: "reset".into(), maybe_done, retry_at: None };
+    Event::Erred { error, sending: true }
+}
+
+fn pinned_then_deleting() -> Vec<Event> {
+    let until = NOW.plus(std::time::Duration::from_secs(30));
+    let landed = Event::Landed { upstream: upstream(), status: Status::Pinned };
+    vec![claimed(), landed, Event::Unwanted, claimed(), Event::Sending { doubt: Doubt::Remove, until }]
+}
+
+#[test]
+fn an_empty_look_that_left_within_the_doubt_does_not_settle_it_when_answered_after() {
+    let until = NOW.plus(std::time::Duration::from_secs(30));
+    let sending = Event::Sending { doubt: Doubt::Submit, until };
+    let looking = steps(fresh(), [claimed(), sending, lost_answer(true), claimed()]).unwrap();
+    assert!(looking.in_doubt_at(until));
+}
+
+#[test]
+fn a_pin_seen_while_its_lost_delete_may_still_land_is_looked_at_again() {
+    let mut events = pinned_then_deleting();
+    let found = Event::Found { upstream: upstream(), status: Status::Pinned, ours: false };
+    events.extend([lost_answer(true), Event::Wanted, claimed(), found]);
+    let replica = steps(fresh(), events).unwrap();
+    assert_eq!((replica.doubt, replica.work(true)), (Doubt::Remove, Work::Look));
+}
+
+#[test]
+fn a_delete_turned_away_leaves_the_doubt_of_an_earlier_one() {
+    let mut events = pinned_then_deleting();
+    events.extend([lost_answer(true), claimed(), Event::Wanted, lost_answer(false)]);
+    assert_eq!(steps(fresh(), events).unwrap().doubt, Doubt::Remove);
+}
+
+#[test]
+fn a_failed_pin_that_is_not_ours_is_a_refusal_each_time_it_is_found() {
+    let found = || Event::Found { upstream: upstream(), status: Status::Failed, ours: false };
+    let replica = steps(fresh(), [found(), found(), found()]).unwrap();
+    assert!(replica.refused());
 }
