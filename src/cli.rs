@@ -1,1 +1,3 @@
 //! What users type.
+
+pub mod sim;
