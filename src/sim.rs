@@ -26,6 +26,7 @@ mod reply;
 mod route;
 mod serve;
 mod text;
+mod trouble;
 mod world;
 
 pub use behaviour::{Behaviour, CountMode, DefaultStatus, FailRule, PinAfter, Predicate, Span, SuccessCodes};
@@ -36,8 +37,8 @@ pub use pins::Asked;
 pub use route::{Route, Routes};
 pub use text::{parse_span, print_span};
 
-use faults::Trouble;
 use serve::Running;
+use trouble::Trouble;
 use world::World;
 
 /// All that a simulated provider is started with.

@@ -1,6 +1,6 @@
 //! The listener of a simulated provider: HTTP/1.1, with connections that can be reset on purpose.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -13,6 +13,9 @@ use super::{
     reply::{Answer, Reply},
     world::World,
 };
+
+/// How long to wait after a failed accept.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A listener at work. Dropping it resets every connection and gives the port back.
 pub(super) struct Running {
@@ -52,10 +55,10 @@ async fn accept(listener: &TcpListener, world: &Arc<World>, stop: &CancellationT
             Ok((stream, _)) => {
                 tasks.spawn(serve(stream, world.clone(), stop.child_token()));
             }
-            // Out of descriptors or a caller gone already: others may still be served.
+            // Out of descriptors, most likely: it passes when calls in flight end.
             Err(error) => {
                 tracing::debug!(%error, "the simulator could not accept a connection");
-                tokio::task::yield_now().await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }

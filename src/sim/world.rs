@@ -10,10 +10,10 @@ use crate::model::{Clock, Status, Timestamp};
 
 use super::{
     behaviour::{Behaviour, FailRule},
-    faults::Trouble,
     observe::{Outcome, Seen, SimPin, SimPins},
     pins::{Asked, Moment, Pins},
     route::Route,
+    trouble::Trouble,
 };
 
 pub(super) struct World {
