@@ -17,6 +17,17 @@ async fn faults_without_an_answer_leave_the_call_done_or_not() {
 }
 
 #[tokio::test]
+async fn a_reset_is_a_reset_and_no_mere_close() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (sim, _caller) = correct().await;
+    sim.faults().always(Routes::Any, Fault::RESET_BEFORE);
+    let mut stream = tokio::net::TcpStream::connect(sim.address()).await.unwrap();
+    stream.write_all(b"GET /pins HTTP/1.1\r\nhost: sim\r\n\r\n").await.unwrap();
+    let error = stream.read(&mut [0; 1]).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
 async fn faults_with_a_code_leave_the_call_done_or_not() {
     assert_eq!(struck(Fault::status(503)).await, (Some(503), 0));
     assert_eq!(struck(Fault::STORED_BUT_500).await, (Some(500), 1));
