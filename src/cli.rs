@@ -5,6 +5,7 @@ mod exit;
 mod healthcheck;
 mod rebind;
 mod run;
+pub mod sim;
 mod token;
 
 use std::io::{self, IsTerminal, Write};
@@ -35,6 +36,8 @@ enum Command {
     Healthcheck(healthcheck::Args),
     /// Run a gateway with three simulated providers, to try things out
     Demo(run::DemoArgs),
+    /// Run a simulated provider, to try things against
+    Sim(Box<sim::SimArgs>),
     /// Providers of the configuration
     #[command(subcommand)]
     Provider(rebind::Command),
@@ -81,6 +84,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::CheckConfig(args) => check_config::run(&args)?,
         Command::Healthcheck(args) => on_runtime(healthcheck::run(&args))??,
         Command::Demo(args) => run::demo(args)?,
+        Command::Sim(args) => return on_runtime(sim::run(*args)),
         Command::Provider(command) => rebind::run(command)?,
         Command::Token(command) => token::run(&command)?,
         Command::Version => say(&format!("pinfold {}\n", env!("CARGO_PKG_VERSION")))?,

@@ -1,1 +1,222 @@
 //! Simulated providers: real HTTP servers that play a preset's quirks, and faults on demand.
+//!
+//! A [`Sim`] speaks the whole pinning API over memory, correctly unless it is told otherwise: its [`Behaviour`] is
+//! what it does all the time, its [`FaultRule`]s strike calls, and it tells what it saw. Programs in other languages
+//! steer it over HTTP: [`control`].
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use secrecy::SecretString;
+
+use crate::model::{Clock, Content, Status, SystemClock};
+
+mod behaviour;
+mod builder;
+pub mod control;
+mod faults;
+mod observe;
+mod pins;
+mod psa;
+mod query;
+mod reply;
+mod route;
+mod serve;
+mod text;
+mod trouble;
+mod world;
+
+pub use behaviour::{Behaviour, CountMode, DefaultStatus, FailRule, PinAfter, Predicate, Span, SuccessCodes};
+pub use builder::Builder;
+pub use faults::{Fault, FaultKind, FaultRule, RateLimit, RetryAfter};
+pub use observe::{Counts, Deleted, LogEntry, Outcome, SimPin, SimPins};
+pub use pins::Asked;
+pub use route::{Route, Routes};
+pub use text::{parse_span, print_span};
+
+use serve::Running;
+use trouble::Trouble;
+use world::World;
+
+/// All that a simulated provider is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The bearer token that it wants.
+    pub token: SecretString,
+    pub behaviour: Behaviour,
+    pub faults: Vec<FaultRule>,
+    pub rate_limits: Vec<RateLimit>,
+    /// What the dice of chances are seeded with.
+    pub seed: u64,
+}
+
+/// A simulated provider; dropping it stops it.
+pub struct Sim {
+    world: Arc<World>,
+    address: SocketAddr,
+    running: Mutex<Option<Running>>,
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sim").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Sim {
+    /// A correct provider on a free port of the loopback, to be told what to do wrong.
+    pub fn builder(token: &str) -> Builder {
+        Builder::new(token)
+    }
+
+    /// Listens and serves on the machine's clock. Fails where the address cannot be listened on.
+    pub async fn start(settings: Settings) -> io::Result<Self> {
+        Self::start_with(settings, Arc::new(SystemClock)).await
+    }
+
+    pub async fn start_with(settings: Settings, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let Settings { listen, token, behaviour, faults, rate_limits, seed } = settings;
+        let trouble = Trouble::new(faults, &rate_limits, seed);
+        let world = Arc::new(World::new(clock, token, behaviour, trouble));
+        let (address, running) = Running::start(world.clone(), listen).await?;
+        Ok(Self { world, address, running: Mutex::new(Some(running)) })
+    }
+
+    /// Stays the same over [`stop`](Self::stop) and [`start_again`](Self::start_again).
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The endpoint, without a slash at its end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Gives the port back, resets every connection, keeps the pins. Connections are refused from now on.
+    pub async fn stop(&self) {
+        let running = self.running().take();
+        if let Some(running) = running {
+            running.stop().await;
+        }
+    }
+
+    /// Listens on the same port again, with the pins that were there. Fails where the port was taken meanwhile; does
+    /// nothing where it was not stopped.
+    pub async fn start_again(&self) -> io::Result<()> {
+        if self.running().is_some() {
+            return Ok(());
+        }
+        let (_, running) = Running::start(self.world.clone(), self.address).await?;
+        *self.running() = Some(running);
+        Ok(())
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what it does, from the next call on.
+    pub fn set(&self, change: impl FnOnce(&mut Behaviour)) {
+        change(&mut self.world.inside().behaviour);
+    }
+
+    /// What goes wrong.
+    pub fn faults(&self) -> Faults<'_> {
+        Faults(&self.world)
+    }
+
+    /// All pins of this content vanish, as at a provider that lost them. How many there were.
+    pub fn forget(&self, content: &Content) -> usize {
+        self.world.inside().forget(content)
+    }
+
+    /// Holds all pins of this content in a state, or lets them go on at their pace.
+    pub fn force(&self, content: &Content, status: Option<Status>) {
+        self.world.inside().force(content, status);
+    }
+
+    /// Puts a pin there without a call, as if its owner had made it elsewhere. Its id.
+    pub fn plant(&self, asked: Asked) -> String {
+        let now = self.world.now();
+        self.world.inside().pins.insert(asked, false, now).id.clone()
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.world.inside().seen.counts.clone()
+    }
+
+    /// The live pins, oldest first.
+    pub fn pins(&self) -> SimPins {
+        self.world.pins()
+    }
+
+    /// The calls that came in, oldest first, half a million of them at most.
+    pub fn log(&self) -> Vec<LogEntry> {
+        self.world.inside().seen.log.iter().cloned().collect()
+    }
+
+    /// The pins that callers removed, oldest first, half a million of them at most.
+    pub fn deletes(&self) -> Vec<Deleted> {
+        self.world.inside().seen.deleted.iter().cloned().collect()
+    }
+
+    /// Counts, log and deletes start anew.
+    pub fn reset_stats(&self) {
+        self.world.inside().seen.forget();
+    }
+}
+
+/// The switchboard of what goes wrong. Of several faults that are about a call, the one that was added first and whose
+/// dice fall so strikes.
+#[derive(Clone, Copy)]
+pub struct Faults<'a>(&'a World);
+
+impl Faults<'_> {
+    pub fn add(self, rule: FaultRule) {
+        self.0.inside().trouble.add(rule);
+    }
+
+    /// Strikes the next `times` calls.
+    pub fn next(self, times: u32, routes: impl Into<Routes>, fault: Fault) {
+        self.add(FaultRule { routes: routes.into(), fault, chance: 1.0, times: Some(times) });
+    }
+
+    /// Strikes every call until it is cleared.
+    pub fn always(self, routes: impl Into<Routes>, fault: Fault) {
+        self.add(FaultRule { routes: routes.into(), fault, chance: 1.0, times: None });
+    }
+
+    /// Strikes this share of calls, 0 to 1, until it is cleared.
+    pub fn sometimes(self, chance: f64, routes: impl Into<Routes>, fault: Fault) {
+        let chance = chance.clamp(0.0, 1.0);
+        self.add(FaultRule { routes: routes.into(), fault, chance, times: None });
+    }
+
+    /// Drops all faults; rate limits and being down stay.
+    pub fn clear(self) {
+        self.0.inside().trouble.clear();
+    }
+
+    /// Replaces all rate limits.
+    pub fn limit(self, limits: &[RateLimit]) {
+        self.0.inside().trouble.limit(limits);
+    }
+
+    /// Resets every call from now on, those in flight too, until [`up`](Self::up). [`control`] goes on answering; use
+    /// [`Sim::stop`] where the connection itself must be refused.
+    pub fn down(self) {
+        self.0.set_down(true);
+    }
+
+    pub fn up(self) {
+        self.0.set_down(false);
+    }
+}
+
+#[cfg(test)]
+mod tests;
