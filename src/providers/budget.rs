@@ -23,7 +23,7 @@ use crate::{model::Timestamp, telemetry::ProviderMetrics};
 const UNTOLD_BASE: Duration = Duration::from_secs(1);
 const UNTOLD_MAX: Duration = Duration::from_secs(60);
 
-/// The right to send one HTTP request, held until its answer is read. Only [`Budget`] makes one.
+/// The right to send one HTTP request, held until its answer is read. Only the budget makes one.
 #[derive(Debug)]
 pub struct Permit {
     _slot: OwnedSemaphorePermit,

@@ -19,13 +19,8 @@ mod tests {
     use super::*;
 
     fn page(items: usize, oldest: i64) -> Listing {
-        let oldest = Some(Timestamp::from_millis(oldest));
-        Listing {
-            items,
-            oldest,
-            whole_seconds: oldest.unwrap().as_millis() % 1000 == 0,
-            ..Listing::default()
-        }
+        let whole_seconds = oldest % 1000 == 0;
+        Listing { items, oldest: at(oldest), whole_seconds, ..Listing::default() }
     }
 
     fn at(millis: i64) -> Option<Timestamp> {
