@@ -1,1 +1,117 @@
-//! The one HTTP client: hyper and rustls, bounded bodies.
+//! The one HTTP client: hyper and rustls, a bounded pool, bounded bodies, redirects never followed.
+//!
+//! Its errors tell what has not left this machine from what may have: whoever must not do a thing twice asks
+//! [`Error::was_sent`].
+
+mod body;
+mod connect;
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header::USER_AGENT};
+use http_body_util::Full;
+use hyper_util::{
+    client::legacy,
+    rt::{TokioExecutor, TokioTimer},
+};
+use thiserror::Error;
+
+use connect::Connector;
+
+/// How the client behaves towards every host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Name resolution, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// An unused connection is closed after this.
+    pub idle_timeout: Duration,
+    /// The most unused connections that are kept per host.
+    pub idle_per_host: usize,
+    /// Between pings on an HTTP/2 connection in use, so that a dead one is noticed.
+    pub ping_every: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            idle_per_host: 8,
+            ping_every: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Why no whole answer came. The words hold no header, and so no secret.
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error("the host name could not be resolved: {0}")]
+    Dns(String),
+    #[error("no connection: {0}")]
+    Connect(String),
+    #[error("no connection within {} ms", .0.as_millis())]
+    ConnectTimeout(Duration),
+    #[error("no TLS connection: {0}")]
+    Tls(String),
+    /// Reset or closed after the request may have left, or an answer that is no HTTP.
+    #[error("the connection broke before the whole answer came: {0}")]
+    Broken(String),
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge { limit: usize },
+}
+
+impl Error {
+    /// Whether any of the request may have reached the other side.
+    pub const fn was_sent(&self) -> bool {
+        matches!(self, Self::Broken(_) | Self::TooLarge { .. })
+    }
+}
+
+/// A handle on the one client; clones share its connections.
+#[derive(Clone)]
+pub struct Client {
+    inner: legacy::Client<Connector, Full<Bytes>>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("http::Client")
+    }
+}
+
+impl Client {
+    /// The body bound that suits most answers, in bytes.
+    pub const BODY_LIMIT: usize = 8 << 20;
+
+    const AGENT: HeaderValue = HeaderValue::from_static(concat!("pinfold/", env!("CARGO_PKG_VERSION")));
+
+    /// Loads the machine's root certificates, once; where there are none, only plain HTTP will work.
+    pub fn new(settings: &Settings) -> Self {
+        let inner = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(settings.idle_timeout)
+            .pool_max_idle_per_host(settings.idle_per_host)
+            .http2_keep_alive_interval(settings.ping_every)
+            .http2_keep_alive_timeout(settings.ping_every)
+            .build(Connector::new(settings.connect_timeout));
+        Self { inner }
+    }
+
+    /// Sends a request with an absolute URI and reads the whole answer, whatever its status, up to `limit` bytes of
+    /// body. Has no time limit of its own beyond the connect timeout: the caller bounds the wait, and dropping the
+    /// future gives the request up.
+    pub async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Bytes>, Error> {
+        let mut request = request.map(Full::new);
+        request.headers_mut().entry(USER_AGENT).or_insert(Self::AGENT);
+        let answer = self.inner.request(request).await.map_err(|error| connect::classify(&error))?;
+        let (parts, body) = answer.into_parts();
+        Ok(Response::from_parts(parts, body::collect(body, limit).await?))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod scripted;
+#[cfg(test)]
+mod tests;

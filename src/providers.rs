@@ -1,11 +1,24 @@
 //! Upstream pinning services: the trait that the engine calls, and the stack of layers under every call.
 
+pub mod psa;
+
+mod breaker;
+mod budget;
+mod classify;
+mod retry_after;
+mod settings;
+mod stack;
+mod words;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::model::{Content, ErrorClass, Operation, Status, Timestamp, UpstreamId};
+
+pub use budget::Permit;
+pub use settings::{Endpoint, Settings, SettingsError, Token};
 
 /// One upstream pinning service with one credential.
 ///

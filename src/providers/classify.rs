@@ -1,0 +1,285 @@
+//! The one place that says what an answer, or the lack of one, means: by its words, not by its code alone.
+
+use std::time::Duration;
+
+use ::http::{Response, StatusCode};
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::{
+    ProviderError, retry_after,
+    words::{self, Words},
+};
+use crate::{
+    http,
+    model::{ErrorClass, Operation, Timestamp},
+};
+
+/// Why a call has no answer.
+#[derive(Debug, Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Transport(#[from] http::Error),
+    #[error("no answer within {} ms", .0.as_millis())]
+    TryTimeout(Duration),
+    #[error("no success within {} ms", .0.as_millis())]
+    Deadline(Duration),
+    #[error("not called: it failed repeatedly, and is tried again at {0}")]
+    Shut(Timestamp),
+    #[error("not called: it asked to be left alone until {0}")]
+    Throttled(Timestamp),
+}
+
+/// What a call is answered with when all is well, and so how a 404 is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expect {
+    /// The pin that was asked for; there is no excuse.
+    NewPin,
+    /// A pin, or that there is none.
+    Pin,
+    /// A page of pins; some answer 404 where it would be empty.
+    Page,
+    /// That a pin is gone; one that never was is gone too.
+    Gone,
+}
+
+pub(super) type Outcome = Result<Response<Bytes>, Failure>;
+
+/// Words that speak of money, in reasons and details.
+const FUNDS: &[&str] = &[
+    "insufficient_funds",
+    "insufficient_credit",
+    "insufficient funds",
+    "insufficient credit",
+    "paid_feature",
+    "paid account",
+    "paid plan",
+    "paid feature",
+    "upgrade",
+    "your plan",
+    "current plan",
+    "subscription",
+    "billing",
+    "payment",
+    "balance",
+    "quota",
+    "storage limit",
+    "free tier",
+    "out of credit",
+    "no credit",
+    "credits",
+];
+
+/// Words that speak of the credential: no hash or content has these.
+const AUTH: &[&str] = &[
+    "keys_must_be_strings",
+    "unauthorized",
+    "unauthenticated",
+    "invalid_credentials",
+    "invalid_token",
+    "api key",
+    "apikey",
+    "access token",
+    "authorization",
+];
+
+/// Words that speak of what was asked to be pinned, in a 403.
+const CONTENT: &[&str] = &["content", "denylist", "badbits", "dmca", "copyright", "blocked cid", "cid is"];
+
+/// Whether an answer is a good one.
+pub(super) fn is_good(expect: Expect, answer: &Response<Bytes>) -> bool {
+    answer.status().is_success() || is_missing(expect, answer)
+}
+
+/// Whether an answer says that there is nothing. A list's 404 must look like a pinning service's: a web page there is
+/// a wrong address, and taking it for an empty list would have pins sent twice.
+pub(super) fn is_missing(expect: Expect, answer: &Response<Bytes>) -> bool {
+    answer.status() == StatusCode::NOT_FOUND
+        && match expect {
+            Expect::NewPin => false,
+            Expect::Pin | Expect::Gone => true,
+            Expect::Page => serde_json::from_slice::<serde_json::Value>(answer.body()).is_ok(),
+        }
+}
+
+/// Whether it is certain that a request did nothing: it never left, or was refused.
+pub(super) fn did_nothing(outcome: &Outcome) -> bool {
+    match outcome {
+        Ok(answer) => answer.status().is_client_error() || is_moved(answer.status()),
+        Err(Failure::Transport(error)) => !error.was_sent(),
+        Err(Failure::Shut(_) | Failure::Throttled(_)) => true,
+        Err(Failure::TryTimeout(_) | Failure::Deadline(_)) => false,
+    }
+}
+
+fn is_moved(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 307 | 308)
+}
+
+/// Whether the provider is to blame as a whole: no answer, or a 5xx that names no time.
+pub(super) fn is_sick(outcome: &Outcome, now: Timestamp) -> bool {
+    match outcome {
+        Ok(answer) => answer.status().is_server_error() && retry_after::asked_until(answer, now).is_none(),
+        Err(Failure::Transport(http::Error::TooLarge { .. })) => false,
+        Err(Failure::Transport(_) | Failure::TryTimeout(_)) => true,
+        Err(Failure::Deadline(_) | Failure::Shut(_) | Failure::Throttled(_)) => false,
+    }
+}
+
+/// The class of an outcome, for labels; `Ok` for a good answer.
+pub(super) fn class(expect: Expect, outcome: &Outcome, now: Timestamp) -> Result<(), ErrorClass> {
+    match outcome {
+        Ok(answer) if is_good(expect, answer) => Ok(()),
+        Ok(answer) => Err(of_answer(answer, &Words::of(answer.body()), now)),
+        Err(failure) => Err(of_failure(failure)),
+    }
+}
+
+fn of_failure(failure: &Failure) -> ErrorClass {
+    match failure {
+        Failure::Throttled(_) => ErrorClass::Throttled,
+        Failure::Transport(http::Error::TooLarge { .. }) => ErrorClass::Unknown,
+        _ => ErrorClass::Transient,
+    }
+}
+
+fn of_answer(answer: &Response<Bytes>, words: &Words, now: Timestamp) -> ErrorClass {
+    match answer.status().as_u16() {
+        425 | 429 => ErrorClass::Throttled,
+        503 if retry_after::asked_until(answer, now).is_some() => ErrorClass::Throttled,
+        408 | 500.. => ErrorClass::Transient,
+        401 => ErrorClass::Auth,
+        402 => ErrorClass::Funds,
+        403 => forbidden(words),
+        404 | 405 if words.page => ErrorClass::Unknown,
+        409 if words.speak_of(FUNDS) || words.speak_of(&["funds"]) => ErrorClass::Funds,
+        400..500 => by_reason(words),
+        _ => ErrorClass::Unknown,
+    }
+}
+
+/// Some refuse a wrong token so, some a plan that is too small, some a content.
+fn forbidden(words: &Words) -> ErrorClass {
+    if words.speak_of(FUNDS) {
+        ErrorClass::Funds
+    } else if words.speak_of(CONTENT) && !words.speak_of(AUTH) {
+        ErrorClass::Rejected
+    } else {
+        ErrorClass::Auth
+    }
+}
+
+/// Codes that mean one thing under whatever status they come.
+fn by_reason(words: &Words) -> ErrorClass {
+    let code = Words { reason: words.reason.clone(), ..Words::default() };
+    let bare = words.reason.is_empty() && words.speak_of(&["keys_must_be_strings"]);
+    if bare || code.speak_of(AUTH) {
+        ErrorClass::Auth
+    } else if code.speak_of(FUNDS) {
+        ErrorClass::Funds
+    } else {
+        ErrorClass::Rejected
+    }
+}
+
+/// Whose error it is, and what must not be in it.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) provider: &'a str,
+    pub(super) operation: Operation,
+    pub(super) token: &'a str,
+    /// Whether any try may have taken effect.
+    pub(super) maybe_done: bool,
+    pub(super) now: Timestamp,
+}
+
+impl Context<'_> {
+    pub(super) fn failed(self, failure: &Failure) -> ProviderError {
+        let retry_at = match failure {
+            Failure::Shut(until) | Failure::Throttled(until) => Some(*until),
+            _ => None,
+        };
+        self.error(of_failure(failure), words::plain(&failure.to_string(), self.token), retry_at)
+    }
+
+    /// `blocked`: until when the budget lets nothing leave.
+    pub(super) fn refused(self, answer: &Response<Bytes>, blocked: Option<Timestamp>) -> ProviderError {
+        let words = Words::of(answer.body());
+        let class = of_answer(answer, &words, self.now);
+        let status = answer.status();
+        let place = answer.headers().get(::http::header::LOCATION).filter(|_| status.is_redirection());
+        let ours = match place.and_then(|place| place.to_str().ok()) {
+            Some(place) => format!("{} (moved to {place}: correct the endpoint)", status.as_u16()),
+            None => status.as_u16().to_string(),
+        };
+        let throttled = class == ErrorClass::Throttled;
+        let asked = retry_after::asked_until(answer, self.now);
+        self.error(class, words.after(&ours, self.token), blocked.or(asked).filter(|_| throttled))
+    }
+
+    /// A 2xx that makes no sense: it may well have been done.
+    pub(super) fn senseless(self, why: &str) -> ProviderError {
+        Self { maybe_done: true, ..self }.error(ErrorClass::Unknown, words::plain(why, self.token), None)
+    }
+
+    fn error(self, class: ErrorClass, text: String, retry_at: Option<Timestamp>) -> ProviderError {
+        ProviderError {
+            provider: self.provider.to_owned(),
+            operation: self.operation,
+            class,
+            text,
+            maybe_done: self.maybe_done,
+            retry_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class_of(status: u16, body: &'static str) -> ErrorClass {
+        let answer = Response::builder().status(status).body(Bytes::from_static(body.as_bytes())).unwrap();
+        class(Expect::NewPin, &Ok(answer), Timestamp::ZERO).unwrap_err()
+    }
+
+    #[test]
+    fn classes_go_by_meaning() {
+        use ErrorClass::*;
+        let cases = [
+            (401, "", Auth),
+            (403, r#"{"error":{"reason":"FORBIDDEN","details":"invalid token"}}"#, Auth),
+            (403, "", Auth),
+            (400, r#"{"error":{"reason":"KEYS_MUST_BE_STRINGS","details":"pinata_api_key"}}"#, Auth),
+            (402, r#"{"error":{"reason":"INSUFFICIENT_CREDITS"}}"#, Funds),
+            (409, r#"{"error":{"reason":"INSUFFICIENT_FUNDS","details":"x"}}"#, Funds),
+            (409, r#"{"error":{"reason":"CONFLICT","details":"already there"}}"#, Rejected),
+            (403, r#"{"error":{"reason":"FORBIDDEN","details":"requires a paid account"}}"#, Funds),
+            (403, r#"{"error":{"reason":"PAID_FEATURE_ONLY"}}"#, Funds),
+            (403, r#"{"error":{"reason":"FORBIDDEN","details":"this content is on a denylist"}}"#, Rejected),
+            (429, "", Throttled),
+            (425, "", Throttled),
+            (400, r#"{"error":{"reason":"BAD_REQUEST","details":["cid"]}}"#, Rejected),
+            (404, r#""document not found""#, Rejected),
+            (404, "<html></html>", Unknown),
+            (451, "", Rejected),
+            (500, "", Transient),
+            (503, "", Transient),
+            (408, "", Transient),
+            (301, "", Unknown),
+        ];
+        for (status, body, expected) in cases {
+            assert_eq!(class_of(status, body), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_web_page_is_no_empty_list() {
+        let answer =
+            |body: &'static str| Response::builder().status(404).body(Bytes::from_static(body.as_bytes()));
+        assert!(is_good(Expect::Page, &answer(r#"{"error":{"reason":"NOT_FOUND"}}"#).unwrap()));
+        assert!(!is_good(Expect::Page, &answer("<html>404</html>").unwrap()));
+        assert!(is_good(Expect::Gone, &answer("<html>404</html>").unwrap()));
+        assert!(!is_good(Expect::NewPin, &answer("{}").unwrap()));
+    }
+}

@@ -1,0 +1,248 @@
+//! Any server of the Pinning Services API, spoken to carefully and listened to leniently.
+
+mod answer;
+mod paging;
+mod request;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::time::Instant;
+use tower::ServiceExt;
+
+use super::{
+    Provider, ProviderError, Readiness, Settings, Submit, Traits, UpstreamPage, UpstreamPin, Wait,
+    breaker::{self, Breaker, Gate},
+    budget::Budget,
+    classify::{Context, Expect},
+    stack::{self, Answer, Call, InDoubt, Parts, Stack},
+};
+use crate::{
+    http,
+    model::{Clock, Content, ErrorClass, Operation, Timestamp, UpstreamId},
+    telemetry::ProviderMetrics,
+};
+use answer::{Listing, Reader};
+use request::Requests;
+
+/// The most CIDs in one list request (the spec's `maxItems`).
+pub const MAX_CIDS: usize = 10;
+
+/// Makes a provider of its settings. Nothing is sent before the first call.
+pub fn connect(
+    settings: Settings,
+    client: http::Client,
+    clock: Arc<dyn Clock>,
+    metrics: ProviderMetrics,
+) -> Arc<dyn Provider> {
+    Arc::new(Psa::new(settings, client, clock, metrics))
+}
+
+struct Psa {
+    traits: Traits,
+    requests: Requests,
+    reader: Reader,
+    stack: Stack,
+    parts: Parts,
+}
+
+impl Psa {
+    fn new(
+        settings: Settings,
+        client: http::Client,
+        clock: Arc<dyn Clock>,
+        metrics: ProviderMetrics,
+    ) -> Self {
+        let limits = breaker::Limits {
+            threshold: settings.breaker_threshold,
+            base: settings.breaker_base,
+            max: settings.breaker_max,
+        };
+        let traits = Traits {
+            exclusive: settings.exclusive,
+            batch: settings.batch.clamp(1, MAX_CIDS),
+            deadline: settings.deadline,
+            settle: settings.settle,
+            concurrency: settings.concurrency.max(1),
+        };
+        let requests = Requests::new(&settings.endpoint);
+        let reader = Reader { allow_private: settings.allow_private_delegates };
+        let breaker = Arc::new(Breaker::new(limits, metrics.clone()));
+        let budget = Arc::new(Budget::new(traits.concurrency, metrics.clone()));
+        let parts = Parts { settings: Arc::new(settings), client, clock, metrics, breaker, budget };
+        Self { traits, requests, reader, stack: stack::build(&parts), parts }
+    }
+
+    /// When an operation that begins now must have ended, however many requests it takes.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.traits.deadline
+    }
+
+    async fn call(
+        &self,
+        operation: Operation,
+        expect: Expect,
+        request: ::http::Request<Bytes>,
+        deadline: Instant,
+    ) -> Result<Answer, ProviderError> {
+        let (limit, doubt) = (http::Client::BODY_LIMIT, InDoubt::default());
+        self.stack.clone().oneshot(Call { operation, expect, request, limit, deadline, doubt }).await
+    }
+
+    /// A 2xx whose body makes no sense.
+    fn senseless(&self, operation: Operation, why: &str) -> ProviderError {
+        let settings = &self.parts.settings;
+        let (provider, token) = (settings.name.as_str(), settings.token.expose());
+        let now = self.parts.clock.now();
+        Context { provider, operation, token, maybe_done: true, now }.senseless(why)
+    }
+
+    async fn add(
+        &self,
+        submit: &Submit,
+        origins: &[String],
+        deadline: Instant,
+    ) -> Result<UpstreamPin, ProviderError> {
+        let request = self.requests.add(submit, origins);
+        let answer = self.call(Operation::Submit, Expect::NewPin, request, deadline).await?;
+        let Answer::Body(body) = answer else {
+            return Err(self.senseless(Operation::Submit, "the answer to a new pin says there is none"));
+        };
+        let pin = self.reader.new_pin(&body, &submit.content);
+        pin.map_err(|why| self.senseless(Operation::Submit, why))
+    }
+
+    async fn page(
+        &self,
+        operation: Operation,
+        request: ::http::Request<Bytes>,
+        deadline: Instant,
+    ) -> Result<Listing, ProviderError> {
+        match self.call(operation, Expect::Page, request, deadline).await? {
+            Answer::Missing => Ok(Listing::default()),
+            Answer::Body(body) => self.reader.listing(&body).map_err(|why| self.senseless(operation, why)),
+        }
+    }
+
+    /// All pins that one `cid=` filter finds. Some ignore the filter and list everything: then their whole list is
+    /// walked, since taking "not on the first page" for "not there" would have pins sent twice. Tells whether it was
+    /// ignored.
+    async fn find(
+        &self,
+        cids: &[String],
+        asked: &[Content],
+        deadline: Instant,
+    ) -> Result<(Vec<UpstreamPin>, bool), ProviderError> {
+        let (mut found, mut ignored, mut before) = (Vec::<UpstreamPin>::new(), false, None);
+        loop {
+            let listing = self.page(Operation::Look, self.requests.list(cids, before), deadline).await?;
+            let next = paging::next(&listing, before);
+            for pin in listing.pins {
+                if !asked.contains(&pin.content) {
+                    ignored = true;
+                } else if !found.iter().any(|known| known.id == pin.id) {
+                    found.push(pin);
+                }
+            }
+            match next {
+                Some(_) => before = next,
+                None => return Ok((found, ignored)),
+            }
+        }
+    }
+
+    /// Finds contents in their canonical spelling, then those that are missing in the old one: some compare CIDs as
+    /// texts, and pins that others made there may be spelled so. Asking in two steps costs a second request only
+    /// where something is missing.
+    async fn find_in_any_spelling(
+        &self,
+        asked: &[Content],
+        deadline: Instant,
+    ) -> Result<Vec<UpstreamPin>, ProviderError> {
+        let canonical: Vec<String> = asked.iter().map(Content::canonical).collect();
+        let (mut found, ignored) = self.find(&canonical, asked, deadline).await?;
+        let is_missing = |content: &&Content| !found.iter().any(|pin| pin.content == **content);
+        let old: Vec<String> = asked.iter().filter(is_missing).filter_map(request::v0).collect();
+        if !ignored && !old.is_empty() {
+            found.extend(self.find(&old, asked, deadline).await?.0);
+        }
+        Ok(found)
+    }
+}
+
+#[async_trait]
+impl Provider for Psa {
+    fn name(&self) -> &str {
+        &self.parts.settings.name
+    }
+
+    fn traits(&self) -> &Traits {
+        &self.traits
+    }
+
+    fn readiness(&self, now: Timestamp) -> Readiness {
+        if let Some(until) = self.parts.budget.blocked_at(now) {
+            return Readiness::Wait { until, why: Wait::Throttled };
+        }
+        let free = self.parts.budget.free();
+        match self.parts.breaker.gate(now) {
+            Gate::Open => Readiness::Ready { permits: free },
+            Gate::OneProbe => Readiness::Ready { permits: free.min(1) },
+            Gate::Probing => Readiness::Ready { permits: 0 },
+            Gate::ShutUntil(until) => Readiness::Wait { until, why: Wait::Breaker },
+        }
+    }
+
+    async fn submit(&self, submit: Submit) -> Result<UpstreamPin, ProviderError> {
+        let deadline = self.deadline();
+        let first = self.add(&submit, &submit.origins, deadline).await;
+        match first {
+            // A refusal is certain to have done nothing, so asking once more cannot make a second pin.
+            Err(error) if !submit.origins.is_empty() && is_about_origins(&error) => {
+                self.add(&submit, &[], deadline).await
+            }
+            other => other,
+        }
+    }
+
+    async fn look_up(&self, contents: &[Content]) -> Result<Vec<UpstreamPin>, ProviderError> {
+        let deadline = self.deadline();
+        let mut found = Vec::new();
+        for asked in contents.chunks(self.traits.batch) {
+            found.extend(self.find_in_any_spelling(asked, deadline).await?);
+        }
+        Ok(found)
+    }
+
+    async fn see(&self, id: &UpstreamId) -> Result<Option<UpstreamPin>, ProviderError> {
+        let request = self.requests.see(id);
+        match self.call(Operation::Look, Expect::Pin, request, self.deadline()).await? {
+            Answer::Missing => Ok(None),
+            Answer::Body(body) => {
+                let pin = self.reader.known_pin(&body, id);
+                pin.map(Some).map_err(|why| self.senseless(Operation::Look, why))
+            }
+        }
+    }
+
+    async fn list(&self, before: Option<Timestamp>) -> Result<UpstreamPage, ProviderError> {
+        let request = self.requests.list(&[], before);
+        let listing = self.page(Operation::List, request, self.deadline()).await?;
+        let next = paging::next(&listing, before);
+        Ok(UpstreamPage { pins: listing.pins, next })
+    }
+
+    async fn remove(&self, id: &UpstreamId) -> Result<(), ProviderError> {
+        let request = self.requests.remove(id);
+        self.call(Operation::Remove, Expect::Gone, request, self.deadline()).await.map(drop)
+    }
+}
+
+fn is_about_origins(error: &ProviderError) -> bool {
+    let refused = error.class == ErrorClass::Rejected && !error.maybe_done;
+    refused && error.text.to_ascii_lowercase().contains("origin")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,321 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    http::scripted::{Act, Server},
+    model::{ManualClock, PinCid, Status},
+    providers::{Endpoint, Token},
+    telemetry::Metrics,
+};
+
+const CID: &str = "bafybeihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
+const OLD: &str = "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n";
+const RAW: &str = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy";
+const TOKEN: &str = "t0k3n-of-alpha";
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const RESET: Act = Act::CutOff("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"requ");
+
+struct Lab {
+    server: Server,
+    clock: Arc<ManualClock>,
+    psa: Psa,
+}
+
+impl Lab {
+    async fn new(script: impl IntoIterator<Item = Act>) -> Self {
+        Self::with(script, |_| {}).await
+    }
+
+    async fn with(script: impl IntoIterator<Item = Act>, tune: impl FnOnce(&mut Settings)) -> Self {
+        let server = Server::start(script).await;
+        let endpoint = Endpoint::parse(&format!("{}/psa/", server.url())).unwrap();
+        let mut settings = Settings::new("alpha", endpoint, Token::new(&TOKEN.into()).unwrap());
+        settings.retry_base = Duration::ZERO;
+        tune(&mut settings);
+        let clock = Arc::new(ManualClock::at(NOW));
+        let client = http::Client::new(&http::Settings::default());
+        let psa = Psa::new(settings, client, clock.clone(), Metrics::new().provider("alpha"));
+        Self { server, clock, psa }
+    }
+
+    /// How many requests left: permits and what the server saw agree, once it has read them all.
+    async fn sent(&self) -> usize {
+        let granted = usize::try_from(self.psa.parts.budget.granted()).unwrap();
+        self.saw(granted).await;
+        granted
+    }
+
+    async fn saw(&self, requests: usize) {
+        let seen = async {
+            while self.server.seen().len() < requests {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), seen).await.expect("the server sees them all");
+        assert_eq!(self.server.seen().len(), requests);
+    }
+
+    async fn submit(&self) -> Result<UpstreamPin, ProviderError> {
+        self.psa.submit(submit(&[])).await
+    }
+}
+
+fn content(cid: &str) -> Content {
+    PinCid::parse(cid).unwrap().content().clone()
+}
+
+fn submit(origins: &[&str]) -> Submit {
+    let origins = origins.iter().map(|&origin| origin.to_owned()).collect();
+    Submit { content: content(OLD), name: Some("a name".into()), origins, tag: "inst/1".into() }
+}
+
+fn id() -> UpstreamId {
+    UpstreamId::new("a/b").unwrap()
+}
+
+fn item(id: &str, cid: &str) -> String {
+    format!(
+        r#"{{"requestid":"{id}","status":"pinned","created":"2023-01-01T00:00:00.5Z","pin":{{"cid":"{cid}"}}}}"#
+    )
+}
+
+fn list(items: &[String]) -> Act {
+    Act::json(200, &format!(r#"{{"count":{},"results":[{}]}}"#, items.len(), items.join(",")))
+}
+
+#[tokio::test]
+async fn a_submit_says_all_and_takes_any_2xx() {
+    for status in [200, 201, 202] {
+        let lab = Lab::new([Act::json(status, r#"{"requestId":7,"status":"searching"}"#)]).await;
+        let pin = lab.psa.submit(submit(&["/ip4/8.8.8.8/tcp/1"])).await.unwrap();
+        assert_eq!((pin.id.as_str(), pin.status, pin.content), ("7", Status::Queued, content(CID)));
+        let seen = &lab.server.seen()[0];
+        assert!(seen.starts_with("POST /psa/pins HTTP/1.1"), "{seen}");
+        assert!(seen.contains(&format!("authorization: Bearer {TOKEN}")));
+        for part in
+            [r#""name":"a name""#, r#""origins":["/ip4/8.8.8.8/tcp/1"]"#, r#""pinfold":"inst/1""#, CID]
+        {
+            assert!(seen.contains(part), "{part} in {seen}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn refused_origins_are_left_out_once() {
+    let refusal = r#"{"error":{"reason":"INVALID_ORIGINS","details":"no"}}"#;
+    let lab = Lab::new([Act::json(400, refusal), Act::json(202, r#"{"requestid":"a"}"#)]).await;
+    assert!(lab.psa.submit(submit(&["/ip4/8.8.8.8/tcp/1"])).await.is_ok());
+    assert!(!lab.server.seen()[1].contains("origins"));
+    let lab = Lab::new([Act::json(400, refusal), Act::json(400, refusal)]).await;
+    let error = lab.psa.submit(submit(&["/ip4/8.8.8.8/tcp/1"])).await.unwrap_err();
+    assert_eq!((error.class, error.maybe_done, lab.sent().await), (ErrorClass::Rejected, false, 2));
+    assert_eq!(error.text, "400: INVALID_ORIGINS: no");
+}
+
+#[tokio::test]
+async fn a_submit_is_never_sent_twice_and_stays_in_doubt_unless_refused() {
+    use ErrorClass::*;
+    let acts = [
+        (Act::json(500, "no space left"), Transient, true),
+        (Act::json(503, ""), Transient, true),
+        (RESET, Transient, true),
+        (Act::CutOff(""), Transient, true),
+        (Act::json(202, "OK"), Unknown, true),
+        (Act::with(303, &["location: /x"], ""), Unknown, true),
+        (Act::with(308, &["location: /x"], ""), Unknown, false),
+        (Act::json(404, "<html>"), Unknown, false),
+        (Act::json(400, ""), Rejected, false),
+        (Act::json(401, ""), Auth, false),
+        (Act::json(402, ""), Funds, false),
+        (Act::json(429, ""), Throttled, false),
+    ];
+    for (act, class, maybe_done) in acts {
+        let lab = Lab::new([act]).await;
+        let error = lab.submit().await.unwrap_err();
+        assert_eq!((error.class, error.maybe_done, lab.sent().await), (class, maybe_done, 1), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_hanging_submit_times_out_in_doubt() {
+    let short = |settings: &mut Settings| settings.try_timeout = Duration::from_millis(250);
+    let lab = Lab::with([Act::Hang], short).await;
+    let error = lab.submit().await.unwrap_err();
+    assert_eq!((error.class, error.maybe_done, lab.sent().await), (ErrorClass::Transient, true, 1));
+}
+
+#[tokio::test]
+async fn the_total_deadline_ends_all_tries() {
+    let short = |settings: &mut Settings| settings.deadline = Duration::from_millis(250);
+    let lab = Lab::with([Act::Hang], short).await;
+    let error = lab.psa.remove(&id()).await.unwrap_err();
+    assert_eq!((error.class, error.maybe_done, lab.sent().await), (ErrorClass::Transient, true, 1));
+}
+
+#[tokio::test]
+async fn waiting_for_a_permit_leaves_no_doubt() {
+    let tune = |settings: &mut Settings| {
+        settings.concurrency = 1;
+        settings.deadline = Duration::from_millis(50);
+    };
+    let lab = Lab::with([], tune).await;
+    let held = lab.psa.parts.budget.permit(|| NOW).await.unwrap();
+    assert_eq!(lab.psa.readiness(NOW), Readiness::Ready { permits: 0 });
+    let error = lab.submit().await.unwrap_err();
+    assert_eq!((error.class, error.maybe_done), (ErrorClass::Transient, false));
+    assert!(lab.server.seen().is_empty());
+    drop(held);
+    assert_eq!(lab.psa.readiness(NOW), Readiness::Ready { permits: 1 });
+}
+
+#[tokio::test]
+async fn a_refused_connection_leaves_no_doubt() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = listener.local_addr().unwrap();
+    drop(listener);
+    let endpoint = Endpoint::parse(&format!("http://{closed}")).unwrap();
+    let lab = Lab::with([], |settings| settings.endpoint = endpoint).await;
+    let error = lab.submit().await.unwrap_err();
+    assert_eq!((error.class, error.maybe_done), (ErrorClass::Transient, false), "{error}");
+}
+
+#[tokio::test]
+async fn what_may_be_done_twice_is_tried_three_times() {
+    let lab = Lab::new([Act::json(500, ""), RESET, list(&[item("a", CID)])]).await;
+    assert_eq!(lab.psa.look_up(&[content(CID)]).await.unwrap().len(), 1);
+    assert_eq!(lab.sent().await, 3);
+    let lab = Lab::new([Act::json(500, ""), Act::json(502, ""), Act::json(504, "")]).await;
+    assert_eq!(lab.psa.list(None).await.unwrap_err().class, ErrorClass::Transient);
+    assert_eq!(lab.sent().await, 3);
+    let lab = Lab::new([Act::json(400, "")]).await;
+    assert_eq!(lab.psa.list(None).await.unwrap_err().class, ErrorClass::Rejected);
+    assert_eq!(lab.sent().await, 1);
+}
+
+#[tokio::test]
+async fn a_refusal_after_a_try_in_doubt_does_not_end_the_doubt() {
+    let lab = Lab::new([RESET, Act::json(429, "")]).await;
+    let error = lab.psa.remove(&id()).await.unwrap_err();
+    assert_eq!((error.class, error.maybe_done, lab.sent().await), (ErrorClass::Throttled, true, 2));
+}
+
+#[tokio::test]
+async fn missing_pins_are_no_errors() {
+    let missing = || Act::json(404, r#"{"error":{"reason":"NOT_FOUND"}}"#);
+    let lab = Lab::new([missing(), missing(), missing(), Act::json(200, "OK"), Act::json(202, "{}")]).await;
+    assert_eq!(lab.psa.see(&id()).await.unwrap(), None);
+    assert!(lab.psa.list(None).await.unwrap().pins.is_empty());
+    for _ in 0..3 {
+        lab.psa.remove(&id()).await.unwrap();
+    }
+    assert!(lab.server.seen()[0].starts_with("GET /psa/pins/a%2Fb "));
+}
+
+#[tokio::test]
+async fn a_seen_pin_keeps_the_id_it_was_asked_by() {
+    let lab = Lab::new([Act::json(200, &item("other", RAW))]).await;
+    let pin = lab.psa.see(&id()).await.unwrap().unwrap();
+    assert_eq!((pin.id, pin.status, pin.content), (id(), Status::Pinned, content(RAW)));
+}
+
+#[tokio::test]
+async fn a_look_up_asks_in_the_old_spelling_only_for_what_is_missing() {
+    let lab = Lab::new([list(&[item("a", CID)])]).await;
+    lab.psa.look_up(&[content(CID)]).await.unwrap();
+    assert!(lab.server.seen()[0].contains("status=queued,pinning,pinned,failed&limit=1000&cid=bafybei"));
+    assert_eq!(lab.sent().await, 1);
+    let lab = Lab::new([list(&[item("r", RAW)]), list(&[item("o", OLD)])]).await;
+    let found = lab.psa.look_up(&[content(CID), content(RAW)]).await.unwrap();
+    assert_eq!(found.len(), 2);
+    assert!(lab.server.seen()[1].contains(&format!("&cid={OLD} ")), "{}", lab.server.seen()[1]);
+}
+
+#[tokio::test]
+async fn a_provider_that_ignores_the_filter_is_walked_to_its_end() {
+    let full: Vec<String> = (0..request::LIMIT).map(|n| item(&n.to_string(), RAW)).collect();
+    let lab = Lab::new([list(&full), list(&[item("mine", OLD), item("0", RAW)])]).await;
+    let found = lab.psa.look_up(&[content(CID)]).await.unwrap();
+    assert_eq!(found.iter().map(|pin| pin.id.as_str()).collect::<Vec<_>>(), ["mine"]);
+    assert!(lab.server.seen()[1].contains("&before=2023-01-01T00:00:00.501Z"));
+    assert_eq!(lab.sent().await, 2);
+}
+
+#[tokio::test]
+async fn retry_after_is_obeyed_and_told() {
+    for (header, wait) in [
+        ("retry-after: 7", 7),
+        ("retry-after: Tue, 14 Nov 2023 22:13:50 GMT", 30),
+        ("x-ratelimit-reset: 1700000060", 60),
+    ] {
+        let lab = Lab::new([Act::with(429, &[header], "")]).await;
+        let until = NOW.plus(Duration::from_secs(wait));
+        for _ in 0..2 {
+            let error = lab.psa.list(None).await.unwrap_err();
+            assert_eq!((error.class, error.retry_at), (ErrorClass::Throttled, Some(until)));
+            assert_eq!((error.maybe_done, lab.sent().await), (false, 1));
+        }
+        assert_eq!(lab.psa.readiness(NOW), Readiness::Wait { until, why: Wait::Throttled });
+        lab.clock.set(until);
+        assert!(lab.psa.list(None).await.is_ok());
+    }
+}
+
+/// Until when the breaker is open, as an unsent call and the readiness agree.
+async fn shut_until(lab: &Lab, sent: usize) -> Timestamp {
+    let error = lab.submit().await.unwrap_err();
+    assert_eq!(
+        (error.class, error.maybe_done, lab.sent().await),
+        (ErrorClass::Transient, false, sent),
+        "{error}"
+    );
+    let until = error.retry_at.unwrap();
+    assert_eq!(lab.psa.readiness(lab.clock.now()), Readiness::Wait { until, why: Wait::Breaker });
+    until
+}
+
+#[tokio::test]
+async fn the_breaker_opens_tries_once_and_closes() {
+    let broken = (0..6).map(|_| Act::json(500, ""));
+    let lab = Lab::new(broken.chain([Act::json(403, "")])).await;
+    for _ in 0..5 {
+        assert!(lab.submit().await.unwrap_err().maybe_done);
+    }
+    let until = shut_until(&lab, 5).await;
+    lab.clock.set(until);
+    assert_eq!(lab.psa.readiness(until), Readiness::Ready { permits: 1 });
+    assert!(lab.submit().await.unwrap_err().maybe_done);
+    let until = shut_until(&lab, 6).await;
+    lab.clock.set(until);
+    assert_eq!(lab.submit().await.unwrap_err().class, ErrorClass::Auth);
+    assert_eq!(lab.psa.readiness(until), Readiness::Ready { permits: 4 });
+}
+
+#[tokio::test]
+async fn refusals_never_open_the_breaker() {
+    let lab = Lab::new((0..20).map(|_| Act::json(404, "<html>"))).await;
+    for _ in 0..20 {
+        assert!(lab.submit().await.is_err());
+    }
+    assert_eq!((lab.sent().await, lab.psa.readiness(NOW)), (20, Readiness::Ready { permits: 4 }));
+}
+
+#[tokio::test]
+async fn no_more_leave_at_once_than_were_allowed() {
+    let lab = Lab::with((0..6).map(|_| Act::Hang), |settings| settings.concurrency = 2).await;
+    let calls = futures::future::join_all((0..6).map(|_| lab.psa.list(None)));
+    tokio::select! {
+        _ = calls => panic!("nothing is ever answered"),
+        () = lab.saw(2) => {}
+    }
+    // The calls are gone, and so are their permits.
+    assert_eq!((lab.sent().await, lab.psa.parts.budget.free()), (2, 2));
+}
+
+#[tokio::test]
+async fn the_token_is_in_no_error_and_no_debug() {
+    let echo = format!(r#"{{"error":{{"reason":"UNAUTHORIZED","details":"bad token {TOKEN}"}}}}"#);
+    let lab = Lab::new([Act::json(401, &echo)]).await;
+    let error = lab.submit().await.unwrap_err();
+    assert_eq!(error.text, "401: UNAUTHORIZED: bad token [token]");
+    assert!(!format!("{error:?} {error} {:?}", lab.psa.parts.settings).contains(TOKEN));
+}

@@ -1,0 +1,175 @@
+//! What a provider's entry in the config comes to, checked.
+
+use std::{fmt, time::Duration};
+
+use ::http::{HeaderValue, Uri};
+use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
+
+/// One provider: where it is, the credential, and how gently it is to be called.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The name in the config.
+    pub name: String,
+    pub endpoint: Endpoint,
+    pub token: Token,
+    /// The credential is used by Pinfold alone.
+    pub exclusive: bool,
+    /// The most requests at once.
+    pub concurrency: usize,
+    /// The most contents in one look-up; above ten counts as ten.
+    pub batch: usize,
+    /// The longest wait for one answer.
+    pub try_timeout: Duration,
+    /// The longest that one call takes, waits for a permit and further tries included.
+    pub deadline: Duration,
+    /// How long after a call's deadline it may still take effect.
+    pub settle: Duration,
+    /// Further tries of a call that may be made twice.
+    pub retries: u32,
+    /// The wait before the first further try; doubles, and half of it is chance.
+    pub retry_base: Duration,
+    /// Calls that fail in a row, by transport or 5xx, before the breaker opens.
+    pub breaker_threshold: u32,
+    /// How long the breaker stays open at first; doubles with each probe that fails.
+    pub breaker_base: Duration,
+    pub breaker_max: Duration,
+    /// Passes on delegates in private networks: for providers in a lab.
+    pub allow_private_delegates: bool,
+}
+
+impl Settings {
+    /// With defaults for everything that an entry need not say.
+    pub fn new(name: impl Into<String>, endpoint: Endpoint, token: Token) -> Self {
+        Self {
+            name: name.into(),
+            endpoint,
+            token,
+            exclusive: false,
+            concurrency: 4,
+            batch: super::psa::MAX_CIDS,
+            // Some look the CID up before they answer a POST: 20 seconds have been seen.
+            try_timeout: Duration::from_secs(30),
+            deadline: Duration::from_secs(90),
+            settle: Duration::from_secs(60),
+            retries: 2,
+            retry_base: Duration::from_millis(250),
+            breaker_threshold: 5,
+            breaker_base: Duration::from_secs(1),
+            breaker_max: Duration::from_secs(30),
+            allow_private_delegates: false,
+        }
+    }
+}
+
+/// Why an endpoint or a token cannot be used; the words say what to write instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SettingsError {
+    #[error("the endpoint is not an http or https URL: write one such as https://psa.example.com/v1")]
+    NotAUrl,
+    #[error("the endpoint holds a user name or password: write the token under `token_env` instead")]
+    Credentials,
+    #[error("the endpoint has a query: write the URL that /pins is appended to, without it")]
+    Query,
+    #[error("the token is empty")]
+    EmptyToken,
+    #[error("the token holds a character that no HTTP header may carry, such as a line break: copy it anew")]
+    UnfitToken,
+}
+
+/// The base URL of a pinning service, to which `/pins` is appended; no trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint(String);
+
+impl Endpoint {
+    pub fn parse(text: &str) -> Result<Self, SettingsError> {
+        let trimmed = text.trim().trim_end_matches('/');
+        let uri: Uri = trimmed.parse().map_err(|_| SettingsError::NotAUrl)?;
+        let known = matches!(uri.scheme_str(), Some("http" | "https"));
+        let authority = uri.authority().filter(|found| known && !found.host().is_empty());
+        if authority.ok_or(SettingsError::NotAUrl)?.as_str().contains('@') {
+            return Err(SettingsError::Credentials);
+        }
+        if uri.query().is_some() || trimmed.contains('#') {
+            return Err(SettingsError::Query);
+        }
+        Ok(Self(trimmed.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A bearer token that fits into a header. Never printed.
+#[derive(Clone)]
+pub struct Token(SecretString);
+
+impl Token {
+    /// Takes a token as it was written or read from a file: white space around it is no part of it.
+    pub fn new(secret: &SecretString) -> Result<Self, SettingsError> {
+        let trimmed = secret.expose_secret().trim();
+        if trimmed.is_empty() {
+            return Err(SettingsError::EmptyToken);
+        }
+        HeaderValue::from_str(trimmed).map_err(|_| SettingsError::UnfitToken)?;
+        Ok(Self(trimmed.into()))
+    }
+
+    /// The `Authorization` header, marked so that nothing prints it.
+    pub(super) fn bearer(&self) -> HeaderValue {
+        // Holds: `new` has tried the same characters.
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0.expose_secret()))
+            .expect("a token is made of header characters");
+        value.set_sensitive(true);
+        value
+    }
+
+    pub(super) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trailing_slashes_go_and_paths_stay() {
+        let endpoint = Endpoint::parse(" https://api.example.com/api/psa// ").unwrap();
+        assert_eq!(endpoint.as_str(), "https://api.example.com/api/psa");
+        assert_eq!(Endpoint::parse("http://127.0.0.1:3101").unwrap().as_str(), "http://127.0.0.1:3101");
+    }
+
+    #[test]
+    fn endpoints_that_cannot_work_are_refused_with_what_to_write() {
+        for text in ["", "api.example.com", "ftp://api.example.com", "https://", "/pins", "http:// x"] {
+            assert_eq!(Endpoint::parse(text), Err(SettingsError::NotAUrl), "{text}");
+        }
+        assert_eq!(Endpoint::parse("https://me:pw@api.example.com"), Err(SettingsError::Credentials));
+        assert_eq!(Endpoint::parse("https://api.example.com/?key=1"), Err(SettingsError::Query));
+    }
+
+    #[test]
+    fn a_token_is_trimmed_checked_and_never_printed() {
+        let endpoint = Endpoint::parse("https://api.example.com").unwrap();
+        let token = Token::new(&" s3cr3t-t0k3n\n".into()).unwrap();
+        assert_eq!(token.bearer(), "Bearer s3cr3t-t0k3n");
+        assert!(token.bearer().is_sensitive());
+        assert!(!format!("{:?}", Settings::new("alpha", endpoint, token)).contains("s3cr3t"));
+        assert_eq!(Token::new(&" \n".into()).unwrap_err(), SettingsError::EmptyToken);
+        assert_eq!(Token::new(&"two\nlines".into()).unwrap_err(), SettingsError::UnfitToken);
+    }
+}

@@ -1,0 +1,76 @@
+//! The top: turns answers and failures into our own words, once.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use tower::{Layer, Service, ServiceExt};
+
+use super::{
+    super::{
+        ProviderError, Settings,
+        budget::Budget,
+        classify::{self, Failure},
+    },
+    Answer, Call,
+};
+use crate::model::Clock;
+
+#[derive(Clone)]
+pub(super) struct EdgeLayer {
+    pub(super) settings: Arc<Settings>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) budget: Arc<Budget>,
+}
+
+#[derive(Clone)]
+pub(super) struct Edge<S> {
+    inner: S,
+    layer: EdgeLayer,
+}
+
+impl<S> Layer<S> for EdgeLayer {
+    type Service = Edge<S>;
+
+    fn layer(&self, inner: S) -> Edge<S> {
+        Edge { inner, layer: self.clone() }
+    }
+}
+
+impl<S> Service<Call> for Edge<S>
+where
+    S: Service<Call, Response = ::http::Response<Bytes>, Error = Failure> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Answer;
+    type Error = ProviderError;
+    type Future = BoxFuture<'static, Result<Answer, ProviderError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ProviderError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call) -> Self::Future {
+        let (inner, EdgeLayer { settings, clock, budget }) = (self.inner.clone(), self.layer.clone());
+        Box::pin(async move {
+            let (operation, expect, doubt) = (call.operation, call.expect, call.doubt.clone());
+            let outcome = inner.oneshot(call).await;
+            let context = || classify::Context {
+                provider: &settings.name,
+                operation,
+                token: settings.token.expose(),
+                maybe_done: doubt.get(),
+                now: clock.now(),
+            };
+            match outcome {
+                Ok(answer) if classify::is_missing(expect, &answer) => Ok(Answer::Missing),
+                Ok(answer) if answer.status().is_success() => Ok(Answer::Body(answer.into_body())),
+                Ok(answer) => Err(context().refused(&answer, budget.blocked_at(clock.now()))),
+                Err(failure) => Err(context().failed(&failure)),
+            }
+        })
+    }
+}

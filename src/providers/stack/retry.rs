@@ -1,0 +1,54 @@
+//! Tries again what may be done twice, after a wait of which half is chance.
+
+use std::time::Duration;
+
+use ::http::Response;
+use bytes::Bytes;
+use tokio::time::Sleep;
+
+use super::{
+    super::classify::{Failure, Outcome},
+    Call,
+};
+use crate::{http, model::Operation};
+
+#[derive(Clone, Debug)]
+pub(super) struct Policy {
+    left: u32,
+    wait: Duration,
+}
+
+impl Policy {
+    pub(super) fn new(retries: u32, base: Duration) -> Self {
+        Self { left: retries, wait: base }
+    }
+}
+
+impl tower::retry::Policy<Call, Response<Bytes>, Failure> for Policy {
+    type Future = Sleep;
+
+    fn retry(&mut self, _: &mut Call, outcome: &mut Outcome) -> Option<Sleep> {
+        if self.left == 0 || !may_pass(outcome) {
+            return None;
+        }
+        let wait = self.wait.mul_f64(0.5 + rand::random::<f64>() / 2.0);
+        self.left -= 1;
+        self.wait = self.wait.saturating_mul(2);
+        Some(tokio::time::sleep(wait))
+    }
+
+    /// A second submit might make a second pin (I7).
+    fn clone_request(&mut self, call: &Call) -> Option<Call> {
+        (call.operation != Operation::Submit).then(|| call.clone())
+    }
+}
+
+/// Whether the next try may well succeed. A provider that asked to be left alone is.
+fn may_pass(outcome: &Outcome) -> bool {
+    match outcome {
+        Ok(answer) => answer.status().is_server_error() && !answer.headers().contains_key("retry-after"),
+        Err(Failure::Transport(http::Error::TooLarge { .. })) => false,
+        Err(Failure::Transport(_) | Failure::TryTimeout(_)) => true,
+        Err(Failure::Deadline(_) | Failure::Shut(_) | Failure::Throttled(_)) => false,
+    }
+}
