@@ -49,8 +49,9 @@ pub struct Subscription {
 impl Subscription {
     /// Waits for a change that `enough` accepts. The caller bounds the wait.
     pub async fn until(&mut self, mut enough: impl FnMut(Change) -> bool) {
-        let met = self.receiver.wait_for(|change| change.is_some_and(&mut enough)).await;
-        if met.is_err() {
+        // The guard that `wait_for` gives is let go before anything is awaited, so that waiters can be sent.
+        let gone = self.receiver.wait_for(|change| change.is_some_and(&mut enough)).await.is_err();
+        if gone {
             std::future::pending::<()>().await;
         }
     }

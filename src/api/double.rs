@@ -1,0 +1,313 @@
+//! For tests of the API: a store that keeps pins in a map, does what it is told, and notes what it was asked; and
+//! the whole API on top of it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use axum::{Router, body::Body};
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::{Account, Api, Settings};
+use crate::{
+    auth::{TokenDecl, TokenHash, Tokens},
+    lifecycle::{Activator, Changes, Interest},
+    model::{
+        AccountId, Health, InstanceId, ListQuery, ManualClock, ProviderDecl, ProviderId, ProviderRecord,
+        ReplicaId, RequestId, Status, Timestamp,
+    },
+    store::*,
+    telemetry::Metrics,
+};
+
+/// What the store does when it is asked.
+#[derive(Clone, Copy, Default)]
+pub enum Script {
+    #[default]
+    Work,
+    Fail(fn() -> StoreError),
+    Panic,
+    Hang,
+}
+
+/// What the store was asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asked {
+    Accept(RequestId),
+    Replace(RequestId, RequestId),
+    Delete(RequestId),
+    Get(RequestId),
+    List(ListQuery),
+}
+
+/// A store of pins without copies.
+#[derive(Default)]
+pub struct ScriptedStore {
+    pub script: Mutex<Script>,
+    /// What to make of a pin that is accepted.
+    pub on_accept: Mutex<Option<fn(&mut PinRecord)>>,
+    pub pins: Mutex<BTreeMap<(AccountId, RequestId), PinRecord>>,
+    pub asked: Mutex<Vec<Asked>>,
+}
+
+impl ScriptedStore {
+    async fn play(&self, asked: Asked) -> Result<(), StoreError> {
+        self.asked.lock().unwrap().push(asked);
+        let script = *self.script.lock().unwrap();
+        match script {
+            Script::Work => Ok(()),
+            Script::Fail(error) => Err(error()),
+            Script::Panic => panic!("the store was told to panic"),
+            Script::Hang => std::future::pending().await,
+        }
+    }
+
+    fn keep(&self, request: AcceptPin) -> PinRecord {
+        let mut pin = PinRecord {
+            requestid: request.requestid,
+            status: Status::Queued,
+            created: request.now,
+            cid: request.spec.cid.as_str().to_owned(),
+            name: request.spec.name,
+            meta: request.spec.meta.map(|meta| meta.to_json()),
+            origins: request.spec.origins.to_json(),
+            have: 0,
+            want: 2,
+            need: 1,
+            copies: Vec::new(),
+            answered: false,
+            delegates: Arc::default(),
+        };
+        if let Some(change) = *self.on_accept.lock().unwrap() {
+            change(&mut pin);
+        }
+        self.pins.lock().unwrap().insert((request.account, pin.requestid), pin.clone());
+        pin
+    }
+
+    /// Changes a pin behind the API's back, as the engine would.
+    pub fn change(&self, id: RequestId, change: impl FnOnce(&mut PinRecord)) {
+        let mut pins = self.pins.lock().unwrap();
+        change(pins.values_mut().find(|pin| pin.requestid == id).unwrap());
+    }
+
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    pub fn follow(&self, script: Script) {
+        *self.script.lock().unwrap() = script;
+    }
+}
+
+const NOT_ASKED: &str = "the API does not ask this";
+
+#[async_trait]
+impl Store for ScriptedStore {
+    async fn accept_pin(&self, request: AcceptPin) -> Result<PinRecord, StoreError> {
+        self.play(Asked::Accept(request.requestid)).await?;
+        Ok(self.keep(request))
+    }
+
+    async fn replace_pin(&self, old: RequestId, request: AcceptPin) -> Result<Option<PinRecord>, StoreError> {
+        self.play(Asked::Replace(old, request.requestid)).await?;
+        let removed = self.pins.lock().unwrap().remove(&(request.account, old));
+        Ok(removed.map(|_| self.keep(request)))
+    }
+
+    async fn delete_pin(&self, account: AccountId, pin: RequestId, _: Timestamp) -> Result<bool, StoreError> {
+        self.play(Asked::Delete(pin)).await?;
+        Ok(self.pins.lock().unwrap().remove(&(account, pin)).is_some())
+    }
+
+    async fn get_pin(&self, account: AccountId, pin: RequestId) -> Result<Option<PinRecord>, StoreError> {
+        self.play(Asked::Get(pin)).await?;
+        Ok(self.pins.lock().unwrap().get(&(account, pin)).cloned())
+    }
+
+    async fn list_pins(&self, account: AccountId, query: ListQuery) -> Result<PinPage, StoreError> {
+        self.play(Asked::List(query)).await?;
+        let pins = self.pins.lock().unwrap();
+        let of_account = pins.iter().filter(|((owner, _), _)| *owner == account);
+        let pins: Vec<PinRecord> = of_account.rev().map(|(_, pin)| pin.clone()).collect();
+        Ok(PinPage { count: pins.len() as u64, pins })
+    }
+
+    fn instance(&self) -> InstanceId {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn register(&self, _: Registration, _: Timestamp) -> Result<Registered, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn rebind_provider(
+        &self,
+        _: ProviderDecl,
+        _: Rebind,
+        _: Timestamp,
+    ) -> Result<RebindReport, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn providers(&self) -> Result<Vec<ProviderRecord>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn claim_due(&self, _: ClaimRequest) -> Result<Vec<Claim>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn begin_submits(&self, _: Vec<ClaimKey>, _: Timestamp) -> Result<Vec<ReplicaId>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn record_outcomes(&self, _: Vec<Outcome>, _: Timestamp) -> Result<Recorded, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn next_due(&self, _: ProviderId) -> Result<Option<Timestamp>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn remerge_step(&self, _: Timestamp) -> Result<RemergeReport, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn respill(&self, _: ProviderId, _: ReplicaId, _: u32) -> Result<Option<ReplicaId>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn hasten_polls(&self, _: Vec<RequestId>, _: Duration, _: Timestamp) -> Result<u64, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn expire_held(&self, _: Timestamp) -> Result<u64, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn note_provider(
+        &self,
+        _: ProviderId,
+        _: Health,
+        _: Option<Timestamp>,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn stats(&self, _: Timestamp) -> Result<StoreStats, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn ping(&self) -> Result<(), StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+}
+
+pub const ACCOUNT: AccountId = AccountId(1);
+pub const CID: &str = "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n";
+/// An id that no test's pin has.
+pub const NOBODY: &str = "01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa";
+
+/// The API over a scripted store; two accounts, whose tokens are `one` and `two`.
+pub struct House {
+    pub store: Arc<ScriptedStore>,
+    pub changes: Changes,
+    pub interest: Interest,
+    pub activator: Activator,
+    pub metrics: Metrics,
+    pub router: Router,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/json");
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub fn requestid(&self) -> RequestId {
+        RequestId::parse(self.json()["requestid"].as_str().unwrap()).unwrap()
+    }
+
+    /// Asserts that this is a Failure and nothing more, and returns its details.
+    pub fn failure(&self, status: u16, reason: &str) -> String {
+        let json = self.json();
+        assert_eq!(
+            (self.status.as_u16(), json["error"]["reason"].as_str()),
+            (status, Some(reason)),
+            "{json}"
+        );
+        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&json), ["error"]);
+        assert_eq!(keys(&json["error"]), ["details", "reason"]);
+        let details = json["error"]["details"].as_str().unwrap();
+        assert!(!details.is_empty());
+        details.to_owned()
+    }
+}
+
+impl House {
+    /// With no wait for copies.
+    pub fn new() -> Self {
+        Self::with(Settings { accept_wait: Duration::ZERO, ..Settings::default() })
+    }
+
+    pub fn with(settings: Settings) -> Self {
+        let store = Arc::new(ScriptedStore::default());
+        let (changes, interest, activator) = <(Changes, Interest, Activator)>::default();
+        let metrics = Metrics::new();
+        let names = [(ACCOUNT, "one"), (AccountId(2), "two")];
+        let token = |(account, name): (AccountId, &str)| TokenDecl {
+            account,
+            account_name: name.into(),
+            name: "laptop".into(),
+            sha256: TokenHash::of(name),
+        };
+        let account =
+            |(id, name): (AccountId, &str)| Account { id, name: name.into(), policy: "default".into() };
+        let router = super::router(Api {
+            store: store.clone(),
+            tokens: Arc::new(Tokens::new(names.map(token))),
+            accounts: names.map(account).into(),
+            changes: changes.clone(),
+            interest: interest.clone(),
+            activator: activator.clone(),
+            clock: Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000))),
+            metrics: metrics.clone(),
+            settings,
+        });
+        Self { store, changes, interest, activator, metrics, router }
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    /// Sends a request with the first account's token.
+    pub async fn ask(&self, method: Method, uri: &str, body: &str) -> Answer {
+        self.send(request(method, uri, "one", body)).await
+    }
+
+    pub async fn get(&self, uri: &str) -> Answer {
+        self.ask(Method::GET, uri, "").await
+    }
+
+    /// Adds a pin and returns its id.
+    pub async fn add(&self) -> RequestId {
+        let answer = self.ask(Method::POST, "/pins", &format!(r#"{{"cid":"{CID}"}}"#)).await;
+        assert_eq!(answer.status, 202);
+        answer.requestid()
+    }
+}
+
+pub fn request(method: Method, uri: &str, token: &str, body: &str) -> Request<Body> {
+    let request =
+        Request::builder().method(method).uri(uri).header("authorization", format!("Bearer {token}"));
+    let request = if body.is_empty() { request } else { request.header("content-type", "application/json") };
+    request.body(Body::from(body.to_owned())).unwrap()
+}

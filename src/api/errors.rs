@@ -1,0 +1,155 @@
+//! Every way in which a request can fail, and the one shape in which clients are told.
+
+use std::{borrow::Cow, time::Duration};
+
+use axum::{body::Body, response::Response};
+use http::{HeaderValue, StatusCode, header};
+use thiserror::Error;
+
+use super::{body::BodyError, json, query::QueryError, route::Route};
+use crate::{auth::Unauthorized, store::StoreError};
+
+/// A failed request. Its `Display` is what the client reads as `error.details`: never empty, and where the client
+/// can do better it says what to send instead. Causes go to the log only.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error("the access token is missing or invalid: send the header Authorization: Bearer TOKEN")]
+    Unauthorized(#[from] Unauthorized),
+    #[error("there is no such pin: it was deleted or replaced, or it belongs to another account")]
+    NoSuchPin,
+    #[error(
+        "there is nothing here: the API is at /pins and /pins/{{requestid}}; give clients the endpoint without /pins"
+    )]
+    NoSuchRoute,
+    #[error("this method is not for this address: use one of {}", .0.allow())]
+    Method(Route),
+    #[error("the address is longer than {0} bytes: send fewer filters, or fewer CIDs at a time")]
+    UriTooLong(usize),
+    #[error("the headers are larger than {0} bytes, or more than 100: send fewer")]
+    HeadersTooLarge(usize),
+    #[error("too many requests are being served at this moment: try again in a second")]
+    Overloaded,
+    #[error(
+        "the request took too long and was given up: if it was to change a pin, look whether it did before trying again"
+    )]
+    Slow,
+    #[error("{}", store_details(.0))]
+    Store(#[from] StoreError),
+    #[error("something went wrong inside the gateway; the log tells more under this request's x-request-id")]
+    Internal(&'static str),
+    #[error("something went wrong inside the gateway; the log tells more under this request's x-request-id")]
+    Panic(String),
+}
+
+fn store_details(error: &StoreError) -> Cow<'static, str> {
+    Cow::Borrowed(match error {
+        StoreError::Full(_) => {
+            "the gateway's disk is full: nothing was recorded; pins can be listed and read meanwhile"
+        }
+        StoreError::Unavailable(_) => {
+            "the gateway's database is not available now: nothing was recorded; try again soon"
+        }
+        StoreError::Busy => {
+            "the gateway's database has too much to do now: nothing was recorded; try again in a second"
+        }
+        StoreError::Timeout => {
+            "searching took too long: narrow it by cid, status, before and after, or by a name with match=exact or iexact instead of partial"
+        }
+        _ => "something went wrong inside the gateway; the log tells more under this request's x-request-id",
+    })
+}
+
+impl ApiError {
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Query(_) => StatusCode::BAD_REQUEST,
+            Self::Body(error) => error.status(),
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::NoSuchPin | Self::NoSuchRoute => StatusCode::NOT_FOUND,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
+            Self::HeadersTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Overloaded | Self::Slow => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(StoreError::Full(_)) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Store(StoreError::Unavailable(_) | StoreError::Busy | StoreError::Timeout) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Store(_) | Self::Internal(_) | Self::Panic(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The word for machines.
+    pub fn reason(&self) -> &'static str {
+        match self.status() {
+            StatusCode::BAD_REQUEST => "BAD_REQUEST",
+            StatusCode::UNAUTHORIZED => "UNAUTHORIZED",
+            StatusCode::NOT_FOUND => "NOT_FOUND",
+            StatusCode::METHOD_NOT_ALLOWED => "METHOD_NOT_ALLOWED",
+            StatusCode::REQUEST_TIMEOUT => "REQUEST_TIMEOUT",
+            StatusCode::PAYLOAD_TOO_LARGE => "PAYLOAD_TOO_LARGE",
+            StatusCode::URI_TOO_LONG => "URI_TOO_LONG",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "UNSUPPORTED_MEDIA_TYPE",
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "REQUEST_HEADER_FIELDS_TOO_LARGE",
+            StatusCode::SERVICE_UNAVAILABLE => "SERVICE_UNAVAILABLE",
+            StatusCode::INSUFFICIENT_STORAGE => "INSUFFICIENT_STORAGE",
+            _ => "INTERNAL_SERVER_ERROR",
+        }
+    }
+
+    /// How long a client should wait, where waiting helps.
+    fn retry_after(&self) -> Option<Duration> {
+        let seconds = match self {
+            Self::Overloaded | Self::Store(StoreError::Busy) => 1,
+            Self::Slow | Self::Store(StoreError::Unavailable(_) | StoreError::Timeout) => 5,
+            Self::Store(StoreError::Full(_)) => 60,
+            _ => return None,
+        };
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// Logs what an operator should know of, once, with all its causes; what clients do wrong is in the request log.
+    pub fn log(&self, request_id: &HeaderValue) {
+        let request_id = request_id.to_str().unwrap_or_default();
+        match self {
+            Self::Store(StoreError::Busy | StoreError::Timeout) | Self::Overloaded | Self::Slow => {
+                tracing::warn!(request_id, error = %self, "request not served");
+            }
+            Self::Store(error) => {
+                tracing::error!(request_id, error = %chain(error), "request failed in the store");
+            }
+            Self::Internal(what) => tracing::error!(request_id, error = %what, "request failed"),
+            Self::Panic(what) => tracing::error!(request_id, error = %what, "request panicked"),
+            _ => {}
+        }
+    }
+
+    pub fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(json::failure(self.reason(), &self.to_string())));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, json::CONTENT_TYPE);
+        if let Some(wait) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        }
+        match self {
+            Self::Method(route) => {
+                headers.insert(header::ALLOW, HeaderValue::from_static(route.allow()));
+            }
+            Self::Unauthorized(_) => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// An error and all its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

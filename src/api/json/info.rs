@@ -1,0 +1,149 @@
+//! `info`: how many copies there are, what is waited for, and when that is tried next. All values are strings.
+
+use std::fmt::Write;
+
+use super::{Detail, string, text};
+use crate::{
+    model::{ErrorClass, ReplicaState, Status, Timestamp},
+    store::{CopyRecord, PinRecord},
+};
+
+/// The most characters of a provider's own words, and of all words together.
+const MAX_WORDS: usize = 200;
+const MAX_DETAILS: usize = 1000;
+
+/// Writes `,"info":{...}`.
+pub fn write(out: &mut Vec<u8>, pin: &PinRecord, detail: Detail) {
+    out.extend_from_slice(b",\"info\":{");
+    let mut members = Members { out, first: true };
+    if pin.want > 0 {
+        members.key("copies");
+        text(members.out, format_args!("\"{}/{}\"", pin.have, pin.want));
+    }
+    if let Some(details) = status_details(pin) {
+        members.put("status_details", &details);
+    }
+    if let Some(at) = next_try(pin) {
+        members.put("next_try", &at.to_string());
+    }
+    if detail == Detail::Copies {
+        for copy in &pin.copies {
+            members.put(&format!("copy.{}", copy.provider), &copy_state(copy));
+        }
+    }
+    out.push(b'}');
+}
+
+struct Members<'a> {
+    out: &'a mut Vec<u8>,
+    first: bool,
+}
+
+impl Members<'_> {
+    fn key(&mut self, key: &str) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        string(self.out, key);
+        self.out.push(b':');
+    }
+
+    fn put(&mut self, key: &str, value: &str) {
+        self.key(key);
+        string(self.out, value);
+    }
+}
+
+/// Why a pin is not what it should be yet, in plain words; `None` where all is well.
+fn status_details(pin: &PinRecord) -> Option<String> {
+    match pin.status {
+        Status::Pinned if pin.want == 0 => {
+            Some("the CID holds the data itself: there is nothing to fetch or keep".into())
+        }
+        Status::Pinned if pin.have >= pin.want => None,
+        Status::Pinned => Some(format!("pinned; {} being made", copies(pin.want - pin.have))),
+        Status::Queued | Status::Pinning if pin.copies.is_empty() => {
+            Some("no provider can take it now: it is placed as soon as one can".into())
+        }
+        Status::Queued | Status::Pinning => {
+            Some(told(format!("needs {}, has {}", copies(pin.need), pin.have), &pin.copies))
+        }
+        Status::Failed => Some(told("too few providers can take it".into(), &pin.copies)),
+    }
+}
+
+fn copies(count: u16) -> String {
+    format!("{count} {}", if count == 1 { "copy" } else { "copies" })
+}
+
+fn told(summary: String, copies: &[CopyRecord]) -> String {
+    let mut told = summary;
+    let missing = copies.iter().filter(|copy| copy.state != ReplicaState::Pinned);
+    for (n, copy) in missing.enumerate() {
+        told.push_str(if n == 0 { ": " } else { "; " });
+        told.push_str(&copy_story(copy));
+    }
+    shortened(&told, MAX_DETAILS).to_owned()
+}
+
+fn copy_story(copy: &CopyRecord) -> String {
+    let provider = &copy.provider;
+    let mut story = match (copy.refused, copy.state, &copy.error) {
+        (true, _, _) => format!("{provider} will not take it"),
+        (_, ReplicaState::Pinning, _) => format!("{provider} is fetching it"),
+        (_, ReplicaState::Queued, _) => format!("{provider} has queued it"),
+        (_, _, Some((class, _))) => format!("{provider} {}", trouble(*class)),
+        (_, ReplicaState::Failed, None) => format!("{provider} could not pin it"),
+        (_, ReplicaState::Lost, None) => format!("{provider} lost it"),
+        (_, ReplicaState::None | ReplicaState::Pinned, None) => format!("{provider} is still to be asked"),
+    };
+    if let Some(words) = words(copy) {
+        let _ = write!(story, " ({words})");
+    }
+    story
+}
+
+const fn trouble(class: ErrorClass) -> &'static str {
+    match class {
+        ErrorClass::Transient => "does not answer as it should",
+        ErrorClass::Throttled => "asks to be called less often",
+        ErrorClass::Rejected => "rejected it",
+        ErrorClass::Auth => "refuses the gateway's credential",
+        ErrorClass::Funds => "asks for payment",
+        ErrorClass::Unknown => "answered what makes no sense",
+    }
+}
+
+/// `<state>[; <reason>]`
+fn copy_state(copy: &CopyRecord) -> String {
+    let state = copy.state.as_str();
+    match (&copy.error, copy.refused) {
+        (None, false) => state.to_owned(),
+        (None, true) => format!("{state}; refused"),
+        (Some((class, _)), _) => {
+            let reason = if copy.refused { "refused" } else { class.as_str() };
+            match words(copy) {
+                Some(words) => format!("{state}; {reason}: {words}"),
+                None => format!("{state}; {reason}"),
+            }
+        }
+    }
+}
+
+/// The provider's own words on what went wrong.
+fn words(copy: &CopyRecord) -> Option<&str> {
+    let (_, words) = copy.error.as_ref()?;
+    Some(shortened(words, MAX_WORDS)).filter(|words| !words.is_empty())
+}
+
+fn shortened(words: &str, max: usize) -> &str {
+    words.char_indices().nth(max).map_or(words, |(end, _)| &words[..end])
+}
+
+/// When the next call for an unsettled pin is due.
+fn next_try(pin: &PinRecord) -> Option<Timestamp> {
+    if pin.status == Status::Pinned {
+        return None;
+    }
+    pin.copies.iter().filter_map(|copy| copy.next).map(|(_, at)| at).min()
+}

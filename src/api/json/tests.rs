@@ -1,0 +1,232 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    model::{ErrorClass, Op, ReplicaState, RequestId, Status, Timestamp},
+    store::CopyRecord,
+};
+
+fn pin(status: Status) -> PinRecord {
+    PinRecord {
+        requestid: RequestId::from_bytes([7; 16]),
+        status,
+        created: Timestamp::from_millis(1_595_871_148_276),
+        cid: "bafkqaaa".into(),
+        name: None,
+        meta: None,
+        origins: None,
+        have: 0,
+        want: 2,
+        need: 1,
+        copies: Vec::new(),
+        answered: false,
+        delegates: Arc::default(),
+    }
+}
+
+fn copy(provider: &str, state: ReplicaState) -> CopyRecord {
+    CopyRecord { provider: provider.into(), state, error: None, next: None, refused: false }
+}
+
+fn read(json: &[u8]) -> Value {
+    serde_json::from_slice(json).unwrap()
+}
+
+fn info(pin: &PinRecord) -> Value {
+    read(&pin_status(pin, &[]))["info"].clone()
+}
+
+#[test]
+fn a_bare_pin_has_no_field_too_many_and_no_null() {
+    let json = pin_status(&PinRecord { have: 2, ..pin(Status::Pinned) }, &[]);
+    assert_eq!(
+        String::from_utf8(json).unwrap(),
+        concat!(
+            r#"{"requestid":"07070707-0707-0707-0707-070707070707","status":"pinned","created":"#,
+            r#""2020-07-27T17:32:28.276Z","pin":{"cid":"bafkqaaa"},"delegates":[],"info":{"copies":"2/2"}}"#
+        )
+    );
+}
+
+#[test]
+fn an_empty_page_is_a_page() {
+    assert_eq!(pin_results(&PinPage { count: 0, pins: Vec::new() }, &[]), br#"{"count":0,"results":[]}"#);
+}
+
+#[test]
+fn a_count_stays_an_int32() {
+    let page = PinPage { count: u64::MAX, pins: Vec::new() };
+    assert_eq!(read(&pin_results(&page, &[]))["count"], i32::MAX);
+}
+
+#[test]
+fn delegates_of_the_config_stand_in_for_missing_ones_and_there_are_at_most_twenty() {
+    let fallback = ["/dns/gateway.example/tcp/4001/p2p/x".to_owned()];
+    let mut record = pin(Status::Queued);
+    assert_eq!(read(&pin_status(&record, &fallback))["delegates"][0], fallback[0]);
+    record.delegates = Arc::new((0..30).map(|n| format!("/ip4/203.0.113.{n}/tcp/1/p2p/x")).collect());
+    let written = read(&pin_status(&record, &fallback));
+    assert_eq!(written["delegates"].as_array().unwrap().len(), 20);
+    assert_eq!(written["delegates"][0], record.delegates[0]);
+}
+
+#[test]
+fn an_unsettled_pin_says_what_is_waited_for_and_when_it_is_tried() {
+    let mut record = pin(Status::Pinning);
+    record.copies = vec![
+        CopyRecord {
+            error: Some((ErrorClass::Throttled, "429 Too Many Requests".into())),
+            next: Some((Op::Submit, Timestamp::from_millis(2000))),
+            ..copy("beta", ReplicaState::None)
+        },
+        CopyRecord {
+            next: Some((Op::Poll, Timestamp::from_millis(1000))),
+            ..copy("alpha", ReplicaState::Pinning)
+        },
+    ];
+    let info = info(&record);
+    assert_eq!(
+        info["status_details"],
+        "needs 1 copy, has 0: beta asks to be called less often (429 Too Many Requests); alpha is fetching it"
+    );
+    assert_eq!(info["next_try"], "1970-01-01T00:00:01.000Z");
+    assert_eq!(info["copy.alpha"], "pinning");
+    assert_eq!(info["copy.beta"], "none; throttled: 429 Too Many Requests");
+}
+
+#[test]
+fn each_status_tells_why_it_is_not_better() {
+    assert!(
+        info(&pin(Status::Queued))["status_details"].as_str().unwrap().contains("no provider can take it")
+    );
+    assert_eq!(
+        info(&PinRecord { have: 1, ..pin(Status::Pinned) })["status_details"],
+        "pinned; 1 copy being made"
+    );
+    let inline = info(&PinRecord { want: 0, need: 0, ..pin(Status::Pinned) });
+    assert!(inline.get("copies").is_none());
+    assert!(inline["status_details"].as_str().unwrap().contains("holds the data itself"));
+    let refused = CopyRecord {
+        error: Some((ErrorClass::Rejected, "too large".into())),
+        refused: true,
+        ..copy("alpha", ReplicaState::None)
+    };
+    let failed = info(&PinRecord { copies: vec![refused], ..pin(Status::Failed) });
+    assert_eq!(failed["status_details"], "too few providers can take it: alpha will not take it (too large)");
+    assert_eq!(failed["copy.alpha"], "none; refused: too large");
+}
+
+#[test]
+fn lists_say_nothing_of_single_copies() {
+    let mut record = pin(Status::Queued);
+    record.copies = vec![copy("alpha", ReplicaState::Queued)];
+    let page = read(&pin_results(&PinPage { count: 1, pins: vec![record] }, &[]));
+    let info = &page["results"][0]["info"];
+    assert_eq!(info["status_details"], "needs 1 copy, has 0: alpha has queued it");
+    assert!(info.get("copy.alpha").is_none());
+}
+
+#[test]
+fn a_providers_endless_words_are_cut() {
+    let copies = (0..50).map(|n| CopyRecord {
+        error: Some((ErrorClass::Transient, "ü".repeat(5000))),
+        ..copy(&format!("p{n}"), ReplicaState::None)
+    });
+    let info = info(&PinRecord { copies: copies.collect(), ..pin(Status::Queued) });
+    assert_eq!(info["status_details"].as_str().unwrap().chars().count(), 1000);
+    assert!(info["copy.p7"].as_str().unwrap().chars().count() < 250);
+}
+
+#[test]
+fn a_failure_has_a_reason_and_details_and_nothing_else() {
+    let written = read(&failure("BAD_REQUEST", "cid \"x\" is\nno CID"));
+    assert_eq!(
+        written,
+        serde_json::json!({"error": {"reason": "BAD_REQUEST", "details": "cid \"x\" is\nno CID"}})
+    );
+}
+
+fn copies() -> impl Strategy<Value = Vec<CopyRecord>> {
+    let states = proptest::sample::select(ReplicaState::ALL);
+    let errors = proptest::option::of((proptest::sample::select(ErrorClass::ALL), any::<String>()));
+    let next = proptest::option::of(proptest::sample::select(Op::ALL));
+    let one = (states, errors, next, any::<bool>());
+    proptest::collection::vec(one, 0..4).prop_map(|copies| {
+        let record = |(n, (state, error, op, refused)): (usize, (_, _, Option<Op>, _))| CopyRecord {
+            provider: format!("p{n}"),
+            state,
+            error,
+            next: op.map(|op| (op, Timestamp::from_millis(n as i64))),
+            refused,
+        };
+        copies.into_iter().enumerate().map(record).collect()
+    })
+}
+
+prop_compose! {
+    fn records()(
+        id in any::<[u8; 16]>(),
+        status in proptest::sample::select(&Status::ALL[..]),
+        created in 0i64..253_402_207_200_000,
+        name in proptest::option::of(any::<String>()),
+        meta in proptest::option::of(proptest::collection::btree_map(any::<String>(), any::<String>(), 0..3)),
+        origins in proptest::option::of(proptest::collection::vec(any::<String>(), 1..3)),
+        (have, want, need) in (0u16..3, 0u16..3, 0u16..3),
+        copies in copies(),
+        delegates in proptest::collection::vec(any::<String>(), 0..3),
+    ) -> PinRecord {
+        PinRecord {
+            requestid: RequestId::from_bytes(id),
+            created: Timestamp::from_millis(created),
+            name,
+            meta: meta.map(|meta| serde_json::to_string(&meta).unwrap()),
+            origins: origins.map(|origins| serde_json::to_string(&origins).unwrap()),
+            have,
+            want,
+            need,
+            copies,
+            delegates: Arc::new(delegates),
+            ..pin(status)
+        }
+    }
+}
+
+/// What the spec's document demands of a PinStatus.
+fn assert_is_pin_status(written: &Value) {
+    let fields: Vec<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
+    for required in ["requestid", "status", "created", "pin", "delegates"] {
+        assert!(fields.contains(&required), "{required} is missing");
+    }
+    assert!(
+        fields
+            .iter()
+            .all(|field| { ["requestid", "status", "created", "pin", "delegates", "info"].contains(field) })
+    );
+    assert!(["queued", "pinning", "pinned", "failed"].contains(&written["status"].as_str().unwrap()));
+    assert!(written["info"].as_object().unwrap().values().all(Value::is_string));
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_reads_back(records in proptest::collection::vec(records(), 0..4)) {
+        let page = PinPage { count: 7, pins: records };
+        let written = read(&pin_results(&page, &[]));
+        prop_assert_eq!(&written["count"], 7);
+        for (written, record) in written["results"].as_array().unwrap().iter().zip(&page.pins) {
+            assert_is_pin_status(written);
+            assert_is_pin_status(&read(&pin_status(record, &[])));
+            prop_assert_eq!(written["requestid"].as_str().unwrap(), record.requestid.to_string());
+            prop_assert_eq!(written["created"].as_str().unwrap(), record.created.to_string());
+            prop_assert_eq!(written["pin"]["cid"].as_str().unwrap(), &record.cid);
+            prop_assert_eq!(written["pin"].get("name").map(|name| name.as_str().unwrap()), record.name.as_deref());
+            let meta = record.meta.as_deref().map(|meta| serde_json::from_str::<BTreeMap<String, String>>(meta).unwrap());
+            let read_meta = written["pin"].get("meta").map(|meta| serde_json::from_value(meta.clone()).unwrap());
+            prop_assert_eq!(read_meta, meta);
+            let delegates: Vec<String> = serde_json::from_value(written["delegates"].clone()).unwrap();
+            prop_assert_eq!(&delegates, &*record.delegates);
+        }
+    }
+}

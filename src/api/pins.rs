@@ -1,0 +1,81 @@
+//! The endpoints on `/pins` and `/pins/{requestid}`.
+
+mod acceptance;
+mod add;
+mod get;
+mod list;
+mod remove;
+mod replace;
+
+use axum::{body::Body, response::Response};
+use http::{HeaderValue, Method, StatusCode, header, request::Parts};
+
+use super::{errors::ApiError, front::Front, json, route::Route};
+use crate::{auth::Principal, lifecycle::Activator, model::RequestId};
+
+/// What a request asks for, by its route and method. An id that is none of ours is `None`: it is only said to be
+/// unknown to those who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    List,
+    Add,
+    Get(Option<RequestId>),
+    Replace(Option<RequestId>),
+    Remove(Option<RequestId>),
+}
+
+impl Endpoint {
+    pub fn of(route: Route, method: &Method) -> Result<Self, ApiError> {
+        match (route, method.as_str()) {
+            (Route::Pins, "GET" | "HEAD") => Ok(Self::List),
+            (Route::Pins, "POST") => Ok(Self::Add),
+            (Route::Pin(id), "GET" | "HEAD") => Ok(Self::Get(id)),
+            (Route::Pin(id), "POST") => Ok(Self::Replace(id)),
+            (Route::Pin(id), "DELETE") => Ok(Self::Remove(id)),
+            (Route::Unknown, _) => Err(ApiError::NoSuchRoute),
+            (Route::Pins | Route::Pin(_), _) => Err(ApiError::Method(route)),
+        }
+    }
+
+    pub async fn handle(
+        self,
+        front: &Front,
+        who: &Principal,
+        head: &Parts,
+        body: Body,
+    ) -> Result<Response, ApiError> {
+        let known = |id: Option<RequestId>| id.ok_or(ApiError::NoSuchPin);
+        match self {
+            Self::List => list::handle(front, who, head.uri.query()).await,
+            Self::Add => add::handle(front, who, &head.headers, body).await,
+            Self::Get(id) => get::handle(front, who, known(id)?).await,
+            Self::Replace(id) => replace::handle(front, who, known(id)?, &head.headers, body).await,
+            Self::Remove(id) => remove::handle(front, who, known(id)?).await,
+        }
+    }
+}
+
+/// Wakes the engine when it goes out of scope: also when the client left while the store was at work, since what
+/// was asked for may be on disk by then.
+struct WakeEngine<'a>(&'a Activator);
+
+impl Drop for WakeEngine<'_> {
+    fn drop(&mut self) {
+        self.0.poke();
+    }
+}
+
+fn json_response(status: StatusCode, json: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(json));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, json::CONTENT_TYPE);
+    response
+}
+
+/// A success that says nothing, and so has no content type.
+fn empty_response(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    response
+}

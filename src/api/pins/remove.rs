@@ -1,0 +1,43 @@
+//! `DELETE /pins/{requestid}`: the pin is gone at once; its copies go in the background.
+
+use axum::response::Response;
+use http::StatusCode;
+
+use super::{
+    super::{errors::ApiError, front::Front},
+    WakeEngine, empty_response,
+};
+use crate::{auth::Principal, model::RequestId, telemetry::PinRequest};
+
+pub async fn handle(front: &Front, who: &Principal, pin: RequestId) -> Result<Response, ApiError> {
+    let api = &front.api;
+    let deleted = {
+        let _wake = WakeEngine(&api.activator);
+        api.store.delete_pin(who.account, pin, api.clock.now()).await?
+    };
+    if !deleted {
+        return Err(ApiError::NoSuchPin);
+    }
+    api.metrics.pins().accepted(PinRequest::Delete);
+    Ok(empty_response(StatusCode::ACCEPTED))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Method, header};
+
+    use crate::api::double::House;
+
+    #[tokio::test]
+    async fn a_delete_is_202_without_a_body_and_a_second_one_404() {
+        let house = House::new();
+        let path = format!("/pins/{}", house.add().await);
+        let mut engine = house.activator.listen();
+        let answer = house.ask(Method::DELETE, &path, "").await;
+        assert_eq!((answer.status.as_u16(), answer.body.len()), (202, 0));
+        assert!(!answer.headers.contains_key(header::CONTENT_TYPE));
+        engine.woken().await;
+        house.ask(Method::DELETE, &path, "").await.failure(404, "NOT_FOUND");
+        house.get(&path).await.failure(404, "NOT_FOUND");
+    }
+}

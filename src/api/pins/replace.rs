@@ -1,0 +1,29 @@
+//! `POST /pins/{requestid}`: a new pin in place of an old one, whose id is gone at once (I2).
+
+use axum::{body::Body, response::Response};
+use http::HeaderMap;
+
+use super::{
+    super::{body, errors::ApiError, front::Front},
+    WakeEngine, acceptance,
+};
+use crate::{auth::Principal, model::RequestId, telemetry::PinRequest};
+
+pub async fn handle(
+    front: &Front,
+    who: &Principal,
+    old: RequestId,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let api = &front.api;
+    let spec = body::pin_spec(headers, body, &api.settings).await?;
+    let (request, changes) = acceptance::prepare(front, who, spec)?;
+    let replaced = {
+        let _wake = WakeEngine(&api.activator);
+        api.store.replace_pin(old, request).await?
+    };
+    let accepted = replaced.ok_or(ApiError::NoSuchPin)?;
+    api.metrics.pins().accepted(PinRequest::Replace);
+    Ok(acceptance::finish(front, who, accepted, changes).await)
+}
