@@ -45,7 +45,7 @@ impl Front {
         Self {
             accounts: served.collect(),
             waiting: Semaphore::new(api.settings.max_in_flight / 4),
-            in_flight: Semaphore::new(api.settings.max_in_flight),
+            in_flight: Semaphore::new(api.settings.max_in_flight.min(Semaphore::MAX_PERMITS)),
             metrics: api.metrics.http().clone(),
             api,
         }

@@ -66,8 +66,10 @@ fn parse_nanos(text: &str) -> Option<i128> {
 impl fmt::Display for Timestamp {
     /// RFC 3339, UTC with `Z`, exactly three digits of fraction (I3).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let clamped =
-            self.0.clamp(jiff::Timestamp::MIN.as_millisecond(), jiff::Timestamp::MAX.as_millisecond());
+        // Whole seconds: `from_millisecond` takes nothing of the last one.
+        let (first, last) =
+            (jiff::Timestamp::MIN.as_second() * 1000, jiff::Timestamp::MAX.as_second() * 1000);
+        let clamped = self.0.clamp(first, last);
         let instant = jiff::Timestamp::from_millisecond(clamped).map_err(|_| fmt::Error)?;
         f.write_str(&PRINTER.timestamp_to_string(&instant))
     }
@@ -127,6 +129,13 @@ mod tests {
     fn prints_exactly_milliseconds_in_utc() {
         assert_eq!(Timestamp::from_millis(1_595_871_148_000).to_string(), "2020-07-27T17:32:28.000Z");
         assert_eq!(Timestamp::from_millis(1_595_871_148_276).to_string(), "2020-07-27T17:32:28.276Z");
+    }
+
+    #[test]
+    fn prints_also_what_is_beyond_the_calendar() {
+        let saturated = Timestamp::from_millis(1).plus(Duration::MAX);
+        assert_eq!(saturated.to_string(), "9999-12-30T22:00:00.000Z");
+        assert!(!Timestamp::from_millis(i64::MIN).to_string().is_empty());
     }
 
     #[test]
