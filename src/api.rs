@@ -1,7 +1,7 @@
 //! The Pinning Services API: router, extractors, errors, one file an endpoint.
 //!
-//! A request passes [`front`] (size, admission, panics, deadline, log, metrics, CORS), is matched by [`route`],
-//! authenticated, and handled by its file under [`pins`]. Nothing here calls a provider: answers come from the store,
+//! A request passes `front` (size, admission, panics, deadline, log, metrics, CORS), is matched by `route`,
+//! authenticated, and handled by its file under `pins`. Nothing here calls a provider: answers come from the store,
 //! and `api` meets the engine only there and in [`lifecycle`](crate::lifecycle) (I5).
 
 mod body;
@@ -91,7 +91,7 @@ pub struct Api {
     pub settings: Settings,
 }
 
-/// The whole API as one service. Every path ends in [`front::serve`]: what a path means is not for axum's patterns
+/// The whole API as one service. Every path ends in `front::serve`: what a path means is not for axum's patterns
 /// to say, since prefixes and doubled slashes must not matter.
 pub fn router(api: Api) -> Router {
     Router::new().fallback(front::serve).with_state(Arc::new(front::Front::new(api)))

@@ -1,6 +1,6 @@
 //! Every way in which a request can fail, and the one shape in which clients are told.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, StatusCode, header};
@@ -45,8 +45,8 @@ pub enum ApiError {
     Panic(String),
 }
 
-fn store_details(error: &StoreError) -> Cow<'static, str> {
-    Cow::Borrowed(match error {
+fn store_details(error: &StoreError) -> &'static str {
+    match error {
         StoreError::Full(_) => {
             "the gateway's disk is full: nothing was recorded; pins can be listed and read meanwhile"
         }
@@ -60,7 +60,7 @@ fn store_details(error: &StoreError) -> Cow<'static, str> {
             "searching took too long: narrow it by cid, status, before and after, or by a name with match=exact or iexact instead of partial"
         }
         _ => "something went wrong inside the gateway; the log tells more under this request's x-request-id",
-    })
+    }
 }
 
 impl ApiError {
@@ -93,7 +93,7 @@ impl ApiError {
             StatusCode::PAYLOAD_TOO_LARGE => "PAYLOAD_TOO_LARGE",
             StatusCode::URI_TOO_LONG => "URI_TOO_LONG",
             StatusCode::UNSUPPORTED_MEDIA_TYPE => "UNSUPPORTED_MEDIA_TYPE",
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "REQUEST_HEADER_FIELDS_TOO_LARGE",
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "HEADERS_TOO_LARGE",
             StatusCode::SERVICE_UNAVAILABLE => "SERVICE_UNAVAILABLE",
             StatusCode::INSUFFICIENT_STORAGE => "INSUFFICIENT_STORAGE",
             _ => "INTERNAL_SERVER_ERROR",

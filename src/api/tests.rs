@@ -151,25 +151,24 @@ async fn long_addresses_and_headers_are_refused() {
     assert_open(&answer);
     let mut large = request(Method::GET, "/pins", "one", "");
     large.headers_mut().insert("x-large", "x".repeat(40_000).parse().unwrap());
-    house.send(large).await.failure(431, "REQUEST_HEADER_FIELDS_TOO_LARGE");
+    house.send(large).await.failure(431, "HEADERS_TOO_LARGE");
     let mut many = request(Method::GET, "/pins", "one", "");
     for _ in 0..100 {
         many.headers_mut().append("x-many", "x".parse().unwrap());
     }
-    house.send(many).await.failure(431, "REQUEST_HEADER_FIELDS_TOO_LARGE");
+    house.send(many).await.failure(431, "HEADERS_TOO_LARGE");
 }
 
 #[tokio::test]
 async fn what_the_store_cannot_do_is_told_without_its_causes() {
-    let secret = || anyhow::anyhow!("secret path /var/lib/pinfold.db");
-    let cases: [(fn() -> StoreError, u16, &str, Option<&str>); 5] = [
+    type Case = (fn() -> StoreError, u16, &'static str, Option<&'static str>);
+    let cases: [Case; 5] = [
         (|| StoreError::Full(anyhow::anyhow!("secret")), 507, "INSUFFICIENT_STORAGE", Some("60")),
         (|| StoreError::Unavailable(anyhow::anyhow!("secret")), 503, "SERVICE_UNAVAILABLE", Some("5")),
         (|| StoreError::Busy, 503, "SERVICE_UNAVAILABLE", Some("1")),
         (|| StoreError::Timeout, 503, "SERVICE_UNAVAILABLE", Some("5")),
         (|| StoreError::Corrupt(anyhow::anyhow!("secret")), 500, "INTERNAL_SERVER_ERROR", None),
     ];
-    assert!(StoreError::Full(secret()).to_string().contains("full"));
     let house = House::new();
     for (error, status, reason, wait) in cases {
         house.store.follow(Script::Fail(error));
