@@ -19,8 +19,8 @@ use crate::{
     auth::{TokenDecl, TokenHash, Tokens},
     lifecycle::{Activator, Changes, Interest},
     model::{
-        AccountId, Health, InstanceId, ListQuery, ManualClock, ProviderDecl, ProviderId, ProviderRecord,
-        ReplicaId, RequestId, Status, Timestamp,
+        AccountId, Content, ContentId, Health, InstanceId, ListQuery, ManualClock, ProviderDecl, ProviderId,
+        ProviderRecord, ReplicaId, RequestId, Status, Timestamp, UpstreamId,
     },
     store::*,
     telemetry::Metrics,
@@ -156,22 +156,36 @@ impl Store for ScriptedStore {
     async fn providers(&self) -> Result<Vec<ProviderRecord>, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
-    async fn claim_due(&self, _: ClaimRequest) -> Result<Vec<Claim>, StoreError> {
+    async fn claim_due(&self, _: ClaimRequest) -> Result<Claimed, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
-    async fn begin_submits(&self, _: Vec<ClaimKey>, _: Timestamp) -> Result<Vec<ReplicaId>, StoreError> {
+    async fn begin_submits(
+        &self,
+        _: Vec<ClaimKey>,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<Vec<ReplicaId>, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn record_outcomes(&self, _: Vec<Outcome>, _: Timestamp) -> Result<Recorded, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
-    async fn next_due(&self, _: ProviderId) -> Result<Option<Timestamp>, StoreError> {
+    async fn claim_surplus(
+        &self,
+        _: ProviderId,
+        _: u32,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<Vec<UpstreamId>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn record_surplus(&self, _: ProviderId, _: UpstreamId) -> Result<(), StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn remerge_step(&self, _: Timestamp) -> Result<RemergeReport, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
-    async fn respill(&self, _: ProviderId, _: ReplicaId, _: u32) -> Result<Option<ReplicaId>, StoreError> {
+    async fn respill(&self, _: ProviderId, _: ContentId, _: u32) -> Result<Option<ContentId>, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn hasten_polls(&self, _: Vec<RequestId>, _: Duration, _: Timestamp) -> Result<u64, StoreError> {
@@ -187,6 +201,12 @@ impl Store for ScriptedStore {
         _: Option<Timestamp>,
         _: Timestamp,
     ) -> Result<(), StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn sample_copies(&self, _: ProviderId, _: u32) -> Result<Vec<(Content, UpstreamId)>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn prove_credential(&self, _: ProviderId, _: [u8; 32]) -> Result<(), StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn stats(&self, _: Timestamp) -> Result<StoreStats, StoreError> {

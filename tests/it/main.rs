@@ -1,4 +1,5 @@
 //! The integration tests, one binary.
 
+mod api;
 mod arrows;
 mod cli;
