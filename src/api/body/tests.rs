@@ -3,6 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream;
 use http::HeaderValue;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -106,4 +107,19 @@ async fn a_body_that_never_ends_is_given_up() {
     let settings = Settings { body_timeout: Duration::from_secs(3), ..Settings::default() };
     let endless = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
     assert_eq!(pin_spec(&HeaderMap::new(), endless, &settings).await, Err(BodyError::Late));
+}
+
+proptest! {
+    #[test]
+    fn no_body_makes_the_parser_panic(
+        bytes in proptest::collection::vec(any::<u8>(), 0..64),
+        value in "[\\[{\":,}\\]0-9a-z\\\\]{0,24}",
+    ) {
+        let near = ["cid", "name", "meta", "origins"].map(|key| format!("{{\"cid\":\"bafkqaaa\",\"{key}\":{value}}}"));
+        for body in near.iter().map(String::as_bytes).chain([&bytes[..]]) {
+            if let Err(error) = parse(body) {
+                prop_assert!(!error.to_string().is_empty());
+            }
+        }
+    }
 }
