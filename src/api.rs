@@ -49,7 +49,7 @@ pub struct Settings {
     pub header_limit: usize,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
-    /// How long a request may take from its head to its answer.
+    /// How long a request may take from its head to its answer, besides the wait for copies.
     pub request_timeout: Duration,
 }
 

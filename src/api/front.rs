@@ -74,7 +74,8 @@ impl Front {
         let _permit = self.in_flight.try_acquire().map_err(|_| ApiError::Overloaded)?;
         let handling = self.handle(route, head, body, caller);
         let caught = AssertUnwindSafe(handling).catch_unwind();
-        match tokio::time::timeout(self.api.settings.request_timeout, caught).await {
+        let settings = &self.api.settings;
+        match tokio::time::timeout(settings.request_timeout + settings.accept_wait, caught).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => Err(ApiError::Panic(words(&*panic))),
             Err(_) => Err(ApiError::Slow),

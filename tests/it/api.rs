@@ -12,18 +12,18 @@ use hyper_util::{
 use pinfold::{
     api::{self, Account, Api},
     auth::{TokenDecl, TokenHash, Tokens},
-    lifecycle::{Activator, Changes, Interest},
+    lifecycle::{Activator, Changes, Interest, Shutdown},
     model::{AccountDecl, Clock, Fingerprint, ManualClock, ProviderDecl, Timestamp},
     policy::{Copies, Policy},
+    server::{self, Server},
     store::{
         Registration, SharedStore, StoreError,
         sqlite::{SqliteSettings, SqliteStore},
     },
-    telemetry::Metrics,
+    telemetry::{Listener, Metrics},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinHandle};
 
 const V0: &str = "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n";
 const V1_OF_V0: &str = "bafybeihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
@@ -35,7 +35,7 @@ const ALL: &str = "status=queued%2Cpinning%2Cpinned%2Cfailed";
 struct Gateway {
     at: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
-    server: JoinHandle<()>,
+    shutdown: Shutdown,
 }
 
 /// Opens the store; one that was just dropped lets go of its file a moment later.
@@ -100,11 +100,13 @@ async fn open(file: &Path) -> Api {
 
 impl Gateway {
     async fn start(folder: &TempDir) -> Self {
-        let router = api::router(open(&folder.path().join("pinfold.db")).await);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = open(&folder.path().join("pinfold.db")).await;
+        let shutdown = Shutdown::default();
+        let listener = server::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
         let at = listener.local_addr().unwrap();
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { at, client: Client::builder(TokioExecutor::new()).build_http(), server }
+        let server = Server::new(Listener::Public, server::Settings::default(), &api.metrics, &shutdown);
+        drop(shutdown.spawn(server.run(listener, api::router(api))));
+        Self { at, client: Client::builder(TokioExecutor::new()).build_http(), shutdown }
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Bytes) {
@@ -142,8 +144,7 @@ impl Gateway {
     }
 
     async fn stop(self) {
-        self.server.abort();
-        assert!(self.server.await.unwrap_err().is_cancelled());
+        assert!(self.shutdown.drained(Duration::from_secs(30)).await);
     }
 }
 
