@@ -8,17 +8,17 @@ export const TOKEN = 'outer-test-token-of-the-first-account'
 export const OTHER_TOKEN = 'outer-test-token-of-the-second-account'
 export const ALL_STATUSES = 'queued,pinning,pinned,failed'
 const PEER = '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN'
-export const DELEGATE = `/dnsaddr/gateway.example.org/p2p/${PEER}`
+const DELEGATE = `/dnsaddr/gateway.example.org/p2p/${PEER}`
 
 export class Gateway {
   /**
    * `providers`: entries with name, endpoint and token. `policy`: what differs from two copies.
-   * `api`: keys of that section. `store`: the database's path; by default in a folder of this gateway's own.
+   * `api`, `engine`: keys of those sections. `store`: the database's path; by default in a folder of this gateway's own.
    */
-  constructor ({ providers, policy = {}, api = {}, store }) {
+  constructor ({ providers, policy = {}, api = {}, engine = {}, store }) {
     this.folder = scratch()
     this.log = join(this.folder, 'pinfold.log')
-    this.settings = { providers, policy, api, store: store ?? join(this.folder, 'pinfold.db') }
+    this.settings = { providers, policy, api, engine, store: store ?? join(this.folder, 'pinfold.db') }
   }
 
   async start () {
@@ -37,12 +37,13 @@ export class Gateway {
   }
 
   config () {
-    const { providers, policy, api, store } = this.settings
+    const { providers, policy, api, engine, store } = this.settings
     return {
       server: { listen: `127.0.0.1:${this.port}` },
       admin: { listen: `127.0.0.1:${this.adminPort}` },
       store: { url: `sqlite:${store}` },
       api: { fallback_delegates: [DELEGATE], ...api },
+      engine,
       accounts: [
         { name: 'first', policy: 'default', tokens: [{ name: 'outer', secret: TOKEN }] },
         { name: 'second', policy: 'default', tokens: [{ name: 'outer', secret: OTHER_TOKEN }] }

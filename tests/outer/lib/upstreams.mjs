@@ -6,6 +6,17 @@ import { BINARY, end, freePort, scratch, start, tail } from './process.mjs'
 
 const MOCK = new URL('mock.mjs', import.meta.url).pathname
 
+/** What may befall a provider, in the words of /_sim/faults. */
+export const SICKNESSES = {
+  down: { down: true },
+  failing: { add: ['any:503'] },
+  throttled: { add: ['any:429=2s'] },
+  hanging: { add: ['any:hang'] },
+  resetting: { add: ['any:reset'] },
+  'storing but answering 500': { add: ['add:stored-500'] },
+  'storing but resetting': { add: ['add:stored-reset'] }
+}
+
 /** One simulated provider, scripted and inspected through its /_sim routes. */
 export class Sim {
   constructor (name, { pinAfter = '50ms' } = {}) {
@@ -45,16 +56,19 @@ export class Sim {
   stats () { return this.ask('/_sim/stats') }
   pins () { return this.ask('/_sim/pins') }
 
-  /** How many pins this provider holds, by CID. */
+  /** How many pins this provider holds, by the CIDv1 of their content. */
   async held () {
     const held = new Map()
-    for (const { cid } of await this.pins()) held.set(cid, (held.get(cid) ?? 0) + 1)
+    for (const { canonical_cid: cid } of await this.pins()) held.set(cid, (held.get(cid) ?? 0) + 1)
     return held
   }
 
-  faults (set) {
-    return this.ask('/_sim/faults', {
-      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(set)
+  sicken (sickness) { return this.change('faults', SICKNESSES[sickness]) }
+  heal () { return this.change('faults', { clear: true }) }
+
+  change (what, body) {
+    return this.ask(`/_sim/${what}`, {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body)
     })
   }
 
