@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { check, each, skip } from '../lib/check.mjs'
 import { rawCid } from '../lib/cid.mjs'
 import { Gateway } from '../lib/gateway.mjs'
-import { scratch } from '../lib/process.mjs'
+import { scratch, start } from '../lib/process.mjs'
 import { Sim } from '../lib/upstreams.mjs'
 
 const INSIDE = 'PINFOLD_OUTER_IN_NAMESPACE'
@@ -20,9 +20,9 @@ if (!process.env[INSIDE]) {
     skip('disk full', 'this machine does not let us make a mount namespace')
     process.exit()
   }
-  const env = { ...process.env, [INSIDE]: '1' }
-  const { status } = spawnSync('unshare', [...unshare, process.execPath, ...process.argv.slice(1)], { env, stdio: 'inherit' })
-  process.exit(status ?? 1)
+  const again = start('unshare', [...unshare, process.execPath, ...process.argv.slice(1)], { env: { [INSIDE]: '1' } })
+  const ended = await again.gone
+  process.exit(Number.isInteger(ended) ? ended : 1)
 }
 
 const disk = join(scratch(), 'disk')

@@ -1,4 +1,6 @@
-// One line a check: `ok NAME`, `FAIL NAME: why`, `skip NAME: why`. `run` counts the lines; the exit code says the same.
+// One line a check: `ok NAME`, `FAIL NAME: why`, `skip NAME: why`, also in the file named by OUTER_LINES, where `run`
+// counts them; the exit code says the same.
+import { appendFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 
 const SLOW_MS = 1000
@@ -9,15 +11,20 @@ export async function check (name, body) {
   try {
     await body()
     const took = Date.now() - began
-    console.log(`ok   ${name}${took > SLOW_MS ? ` (${(took / 1000).toFixed(1)} s)` : ''}`)
+    say(`ok   ${name}${took > SLOW_MS ? ` (${(took / 1000).toFixed(1)} s)` : ''}`)
   } catch (error) {
     process.exitCode = 1
-    console.log(`FAIL ${name}: ${reason(error)}`)
+    say(`FAIL ${name}: ${reason(error)}`)
   }
 }
 
 export function skip (name, why) {
-  console.log(`skip ${name}: ${why}`)
+  say(`skip ${name}: ${why}`)
+}
+
+function say (line) {
+  console.log(line)
+  if (process.env.OUTER_LINES) appendFileSync(process.env.OUTER_LINES, line + '\n')
 }
 
 function reason (error) {

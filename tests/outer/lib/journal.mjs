@@ -35,7 +35,7 @@ export class Journal {
   complaints (listed) {
     const wrong = []
     const byId = new Map(listed.map((entry) => [entry.requestid, entry]))
-    const byName = Map.groupBy?.(listed, (entry) => entry.pin.name) ?? groupByName(listed)
+    const byName = groupByName(listed)
     if (byId.size !== listed.length) wrong.push('a requestid is listed twice')
     const explained = new Set()
     for (const promised of this.alive.values()) {

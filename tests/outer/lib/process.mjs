@@ -26,9 +26,9 @@ export function scratch () {
   return folder
 }
 
-/** Starts a program whose output goes to `log`. setpriv replaces itself by it, and ends it should we be killed. */
-export function start (program, args, { cwd, log, env = {} }) {
-  const out = openSync(log, 'a')
+/** Starts a program whose output goes to `log`, else to ours. setpriv replaces itself by it, and ends it should we be killed. */
+export function start (program, args, { cwd, log, env = {} } = {}) {
+  const out = log === undefined ? 'inherit' : openSync(log, 'a')
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args], {
     cwd, env: { ...process.env, ...env }, stdio: ['ignore', out, out]
   })
