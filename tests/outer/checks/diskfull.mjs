@@ -31,7 +31,7 @@ if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE},mode=0700`, 'tmpfs', 
   skip('disk full', 'this machine does not let us mount a tmpfs')
   process.exit()
 }
-process.on('exit', () => spawnSync('umount', ['--lazy', disk]))
+process.prependListener('exit', () => spawnSync('umount', ['--lazy', disk]))
 const ballast = join(disk, 'ballast')
 
 function fillTheDisk () {

@@ -38,8 +38,8 @@ async function writer (name, running) {
       const entry = journal.done(operation, await perform(operation))
       if (entry) mine.push(entry)
     } catch (error) {
-      if (error.status >= 400 && error.status < 500) throw error // a refusal of what is right is a failure of its own
-      journal.unanswered(operation)
+      if (error.status >= 400 && error.status < 500) journal.refused(operation, error)
+      else journal.unanswered(operation)
       await until('the gateway is back', async () => !running.on || (await fetch(`${gateway.admin}/readyz`)).ok)
     }
   }

@@ -9,6 +9,7 @@ export class Journal {
   alive = new Map() // requestid -> { requestid, cid, name, created }: acknowledged, and not asked to go since
   gone = new Set() // requestids whose delete or replace was acknowledged
   unsure = [] // { kind, old?, name?, cid? }: in flight when the gateway was killed
+  broken = [] // refusals of what was right to ask, such as a 404 for a pin that was promised
   acknowledged = 0
 
   begin (kind, old, pin) {
@@ -31,9 +32,13 @@ export class Journal {
     this.unsure.push(operation)
   }
 
+  refused ({ kind, old, name }, error) {
+    this.broken.push(`${kind} of ${old?.name ?? name}: ${error.message}`)
+  }
+
   /** What is wrong with this list of all pins, in words; empty where every promise was kept. */
   complaints (listed) {
-    const wrong = []
+    const wrong = [...this.broken]
     const byId = new Map(listed.map((entry) => [entry.requestid, entry]))
     const byName = groupByName(listed)
     if (byId.size !== listed.length) wrong.push('a requestid is listed twice')
