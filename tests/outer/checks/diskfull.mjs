@@ -10,7 +10,7 @@ import { Gateway } from '../lib/gateway.mjs'
 import { scratch, start } from '../lib/process.mjs'
 import { Sim } from '../lib/upstreams.mjs'
 
-const INSIDE = 'PINFOLD_OUTER_IN_NAMESPACE'
+const INSIDE = 'OUTER_IN_NAMESPACE'
 const SIZE = '6m'
 const MOST_WRITES = 5000
 

@@ -1,5 +1,5 @@
 // kill -9 at random instants under load. Afterwards every acknowledged write must stand, and the providers must hold
-// exactly what is listed: nothing twice, nothing left behind. PINFOLD_SEED repeats a run's choices.
+// exactly what is listed: nothing twice, nothing left behind. OUTER_SEED repeats a run's choices.
 import assert from 'node:assert/strict'
 import { check, each, pause, seeded, until } from '../lib/check.mjs'
 import { rawCid } from '../lib/cid.mjs'
@@ -15,7 +15,7 @@ const CONTENTS = 120
 const MOST_PINS_OF_A_WRITER = 40
 const SETTLED_WITHIN = 150_000
 
-const seed = Number(process.env.PINFOLD_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const seed = Number(process.env.OUTER_SEED ?? Math.floor(Math.random() * 2 ** 31))
 console.log(`     seed ${seed}`)
 const dice = seeded(seed)
 const upTo = (most) => Math.floor(dice() * most)

@@ -6,6 +6,9 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+// Without PINFOLD_* variables, which the program would take as settings.
+const OURS = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PINFOLD_')))
+
 const running = new Set()
 const folders = new Set()
 
@@ -17,7 +20,7 @@ process.on('exit', () => {
 })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130))
 
-export const BINARY = process.env.PINFOLD_BIN ?? new URL('../../../target/debug/pinfold', import.meta.url).pathname
+export const BINARY = process.env.OUTER_BIN ?? new URL('../../../target/debug/pinfold', import.meta.url).pathname
 
 /** A folder that is removed at the end, unless a check failed. */
 export function scratch () {
@@ -30,7 +33,7 @@ export function scratch () {
 export function start (program, args, { cwd, log, env = {} } = {}) {
   const out = log === undefined ? 'inherit' : openSync(log, 'a')
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args], {
-    cwd, env: { ...process.env, ...env }, stdio: ['ignore', out, out]
+    cwd, env: { ...OURS, ...env }, stdio: ['ignore', out, out]
   })
   running.add(child)
   child.gone = once(child, 'exit').then(([code, signal]) => {
