@@ -70,12 +70,13 @@ pub trait Store: Send + Sync + 'static {
     /// turn. Commits attempt, lease and (where the first call is a submit or a delete) doubt before it returns.
     async fn claim_due(&self, request: ClaimRequest) -> Result<Claimed, StoreError>;
 
-    /// Commits the doubt of submits that are about to leave, after their first look found nothing. Returns those
+    /// Commits the doubt of submits that are about to leave, after a look that left at `asked_at` found nothing. Returns those
     /// that may leave; the others are not wanted any more.
     async fn begin_submits(
         &self,
         claims: Vec<ClaimKey>,
         doubt_until: Timestamp,
+        asked_at: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<ReplicaId>, StoreError>;
 

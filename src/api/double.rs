@@ -164,6 +164,7 @@ impl Store for ScriptedStore {
         _: Vec<ClaimKey>,
         _: Timestamp,
         _: Timestamp,
+        _: Timestamp,
     ) -> Result<Vec<ReplicaId>, StoreError> {
         unreachable!("{NOT_ASKED}")
     }

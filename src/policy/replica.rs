@@ -28,8 +28,8 @@ pub enum Event {
     Landed { upstream: UpstreamId, status: Status },
     /// A look-up found a pin of this content; `ours` where it carries our tag or the credential is ours alone.
     Found { upstream: UpstreamId, status: Status, ours: bool },
-    /// A look-up found nothing.
-    NotFound,
+    /// A look-up that left at `asked_at` found nothing: it settles a doubt only if it left after it.
+    NotFound { asked_at: Timestamp },
     /// A poll or a re-check was answered.
     Seen { status: Status },
     /// The provider does not know our pin any more, confirmed by a look-up.
@@ -181,9 +181,9 @@ impl Replica {
                     self.settle_on(upstream, status, true, at.now);
                 }
             }
-            Event::NotFound => {
+            Event::NotFound { asked_at } => {
                 self.leased = false;
-                if self.in_doubt_at(at.now) {
+                if self.in_doubt_at(asked_at) {
                     let op = self.op();
                     self.due = self.doubt_until.map(|until| (op, until));
                     return Next::Keep(Box::new(self));

@@ -190,8 +190,8 @@ pub enum Word {
         ours: bool,
         doubles: Vec<UpstreamId>,
     },
-    /// A look-up found nothing.
-    NotFound,
+    /// A look-up that left at `asked_at` found nothing.
+    NotFound { asked_at: Timestamp },
     /// A poll or re-check was answered.
     Seen { status: Status, delegates: Vec<String> },
     /// Our pin is not there any more, confirmed by a look-up.

@@ -137,9 +137,12 @@ impl Store for SqliteStore {
         &self,
         claims: Vec<ClaimKey>,
         doubt_until: Timestamp,
+        asked_at: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<ReplicaId>, StoreError> {
-        self.writer.write(Lane::Request, move |tx| claim::begin_submits(tx, &claims, doubt_until, now)).await
+        self.writer
+            .write(Lane::Request, move |tx| claim::begin_submits(tx, &claims, doubt_until, asked_at, now))
+            .await
     }
 
     async fn record_outcomes(&self, outcomes: Vec<Outcome>, now: Timestamp) -> Result<Recorded, StoreError> {

@@ -62,11 +62,11 @@ fn a_submit_without_an_answer_stays_in_doubt_until_a_look_settles_it() {
     let replica = steps(fresh(), [claimed(), sending, Event::Erred { error, sending: true }]).unwrap();
     assert_eq!(replica.doubt, Doubt::Submit);
     assert_eq!(replica.work(true), Work::Look);
-    let early = steps(replica.clone(), [claimed(), Event::NotFound]).unwrap();
+    let early = steps(replica.clone(), [claimed(), Event::NotFound { asked_at: NOW }]).unwrap();
     let (_, due) = early.due.unwrap();
     assert!(early.doubt == Doubt::Submit && due >= until);
     let timing = Timing::default();
-    let Next::Keep(late) = early.step(Event::NotFound, at(due, &timing)) else { panic!() };
+    let Next::Keep(late) = early.step(Event::NotFound { asked_at: due }, at(due, &timing)) else { panic!() };
     assert_eq!(late.doubt, Doubt::None);
 }
 

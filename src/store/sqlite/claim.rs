@@ -140,9 +140,10 @@ fn take(tx: &mut Tx<'_>, request: &ClaimRequest, id: ReplicaId) -> Result<Option
         replicas::step(tx, replica, Event::Removed, request.now)?;
         return Ok(None);
     }
-    let (doubt, doubt_until) = (replica.doubt, replica.doubt_until);
     let claimed = Event::Claimed { lease_until: request.lease_until };
     let Some(mut replica) = replicas::step(tx, replica, claimed, request.now)? else { return Ok(None) };
+    // The claim may have put off the end of a doubt: a look that leaves within it settles nothing.
+    let (doubt, doubt_until) = (replica.doubt, replica.doubt_until);
     if let Some(sends) = sends(&work) {
         let sending = Event::Sending { doubt: sends, until: request.doubt_until };
         let Some(sent) = replicas::step(tx, replica, sending, request.now)? else { return Ok(None) };
@@ -207,12 +208,16 @@ pub(super) fn begin_submits(
     tx: &mut Tx<'_>,
     claims: &[ClaimKey],
     doubt_until: Timestamp,
+    asked_at: Timestamp,
     now: Timestamp,
 ) -> Result<Vec<ReplicaId>, StoreError> {
     let mut may_leave = Vec::new();
     for claim in claims {
         let Some(replica) = replicas::load(tx, claim.replica)? else { continue };
-        if replica.attempt != claim.attempt || replica.goal != Goal::Keep || !replica.leased {
+        let ours = replica.attempt == claim.attempt && replica.leased;
+        let may_send =
+            replica.goal == Goal::Keep && replica.upstream.is_none() && !replica.in_doubt_at(asked_at);
+        if !(ours && may_send) {
             continue;
         }
         let sending = Event::Sending { doubt: Doubt::Submit, until: doubt_until };

@@ -56,7 +56,7 @@ fn event(word: Word) -> Event {
         Word::Deferred { until } => Event::Deferred { until },
         Word::Landed { upstream, status, .. } => Event::Landed { upstream, status },
         Word::Found { upstream, status, ours, .. } => Event::Found { upstream, status, ours },
-        Word::NotFound => Event::NotFound,
+        Word::NotFound { asked_at } => Event::NotFound { asked_at },
         Word::Seen { status, .. } => Event::Seen { status },
         Word::Gone => Event::Gone,
         Word::Removed => Event::Removed,

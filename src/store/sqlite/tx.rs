@@ -245,6 +245,6 @@ impl<'a> Tx<'a> {
 
     /// The providers of a policy as placement sees them now.
     pub(super) fn views(&mut self, policy: &Policy, now: Timestamp) -> Result<Vec<ProviderView>, StoreError> {
-        Ok(policy.views(&*self.providers()?, now))
+        Ok(policy.views(&self.providers()?, now))
     }
 }

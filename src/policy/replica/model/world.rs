@@ -291,7 +291,7 @@ impl World {
             None if may_submit => {
                 self.call = Some(self.send(Doubt::Submit, Call::Submit(Effect::Pending, 0)))
             }
-            None => self.step(Event::NotFound),
+            None => self.step(Event::NotFound { asked_at: NOW }),
         }
     }
 
