@@ -1,22 +1,22 @@
 //! The composition root: builds every part from the settings and joins them.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod demo;
+mod gateway;
+mod parts;
+mod signals;
 
-use secrecy::SecretString;
+use anyhow::Context;
 
-use crate::config::Settings;
+pub use demo::{Demo, demo};
+pub use gateway::{Gateway, Tuning};
 
-/// What `pinfold demo` was asked for.
-#[derive(Clone, Debug)]
-pub struct Demo {
-    /// A folder to keep; a temporary one if it is left out.
-    pub dir: Option<PathBuf>,
-    pub listen: SocketAddr,
-    pub admin: SocketAddr,
-    /// The client's token; one is made up if it is left out.
-    pub token: Option<SecretString>,
-}
+use crate::{
+    config::{Settings, StoreUrl},
+    lifecycle::Changes,
+    model::{Clock, SystemClock},
+    store::{self, Store, sqlite::SqliteStore},
+    telemetry::{Metrics, logging},
+};
 
 /// What the operator says of a provider whose entry has changed its endpoint or account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,25 +31,35 @@ pub enum Rebind {
 ///
 /// # Errors
 /// Where a part cannot start, or dies unasked.
-pub async fn serve(settings: Settings) -> anyhow::Result<()> {
-    drop(settings);
-    anyhow::bail!("this build has no gateway in it yet")
-}
-
-/// Runs the gateway with simulated providers until it is told to stop.
-///
-/// # Errors
-/// Where a part cannot start, or dies unasked.
-pub async fn demo(demo: Demo) -> anyhow::Result<()> {
-    drop(demo);
-    anyhow::bail!("this build has no demo in it yet")
+pub async fn serve(settings: Settings, no_color: bool) -> anyhow::Result<()> {
+    let metrics = Metrics::new();
+    logging::init(&parts::logging(&settings.log, no_color), metrics.log())?;
+    let grace = settings.server.shutdown_grace;
+    let gateway = Gateway::start(settings, &Tuning::default(), metrics).await?;
+    tracing::info!(
+        "ready; give it to Kubo with: ipfs pin remote service add pinfold http://{} TOKEN",
+        gateway.address()
+    );
+    signals::stop_when_told(gateway.shutdown()).await?;
+    gateway.stop(grace).await
 }
 
 /// Tells the store that the provider of that name has a changed entry, and what became of its copies.
 ///
 /// # Errors
 /// Where the store is in use or cannot be opened, or does not know the provider.
-pub async fn rebind(settings: Settings, provider: &str, to: Rebind) -> anyhow::Result<()> {
-    drop(settings);
-    anyhow::bail!("this build cannot rebind provider {provider} ({to:?}) yet")
+pub async fn rebind(settings: Settings, provider: &str, to: Rebind) -> anyhow::Result<String> {
+    let StoreUrl::Sqlite(path) = &settings.store;
+    let entry = settings.providers.iter().find(|entry| entry.name == provider);
+    let entry = entry.with_context(|| format!("the config has no provider {provider:?}"))?;
+    let store = SqliteStore::open(path, &parts::sqlite(&settings), Changes::default())?;
+    let to = match to {
+        Rebind::SameAccount => store::Rebind::SameAccount,
+        Rebind::NewAccount => store::Rebind::NewAccount,
+    };
+    let copies = store.rebind_provider(entry.decl(), to, SystemClock.now()).await?.copies;
+    Ok(match to {
+        store::Rebind::SameAccount => format!("{provider}: {copies} copies stay on record"),
+        store::Rebind::NewAccount => format!("{provider}: {copies} copies will be made anew"),
+    })
 }

@@ -99,10 +99,15 @@ fn on_runtime<T>(command: impl Future<Output = T>) -> Result<T, Failure> {
     Ok(runtime.block_on(command))
 }
 
+/// Whether the user wants no colours (<https://no-color.org>).
+fn no_color() -> bool {
+    Environment::of_process().get("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 /// Loads a configuration; its warnings go to stderr.
 fn load(file: &Path) -> Result<Loaded, Failure> {
     let environment = Environment::of_process();
-    let plain = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let plain = no_color();
     let loaded = config::load(file, &environment).map_err(|problems| {
         let drawn = io::stderr().is_terminal();
         let text = if drawn { problems.drawn(!plain) } else { problems.to_string() };

@@ -1,1 +1,123 @@
-//! The reconciler that drives replicas from what is to what should be.
+//! The reconciler that drives replicas from what is to what should be. The tick is the retry: one code path for the
+//! happy case and for recovery.
+
+mod background;
+mod dispatch;
+mod driver;
+mod health;
+mod look;
+mod poll;
+mod prove;
+mod report;
+
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+pub use report::TickReport;
+
+use self::{background::Background, driver::Driver};
+use crate::{
+    lifecycle::{Activator, Interest, Shutdown},
+    model::{Clock, ProviderRecord, Timestamp},
+    providers::Provider,
+    store::{SharedStore, StoreError},
+    telemetry::Metrics,
+};
+
+/// How the engine works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long a provider fails before it counts as down. Wall clock.
+    pub down_after: Duration,
+    /// The first wait before a provider that refuses our credential, or wants money, is tried again; doubles.
+    pub probe_base: Duration,
+    /// The longest such wait.
+    pub probe_max: Duration,
+    /// The soonest that a pin which its client asks about is looked at again.
+    pub interest_gap: Duration,
+    /// The longest sleep: bounds what a clock that jumps can delay.
+    pub longest_sleep: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            down_after: Duration::from_secs(30),
+            probe_base: Duration::from_secs(30),
+            probe_max: Duration::from_secs(900),
+            interest_gap: Duration::from_secs(1),
+            longest_sleep: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What every part of the engine shares.
+#[derive(Clone)]
+pub struct Shared {
+    pub store: SharedStore,
+    pub clock: Arc<dyn Clock>,
+    pub activator: Activator,
+    pub interest: Interest,
+    pub shutdown: Shutdown,
+    pub metrics: Metrics,
+    pub settings: Settings,
+}
+
+/// One provider to drive: how to call it, and how the store knows it.
+pub struct Driven {
+    pub provider: Arc<dyn Provider>,
+    pub record: ProviderRecord,
+    /// SHA-256 of the credential that it is called with.
+    pub credential: [u8; 32],
+}
+
+/// One driver for each provider, so that a slow one delays nobody else, and one for what belongs to none.
+pub struct Engine {
+    shared: Shared,
+    drivers: Vec<Driver>,
+    background: Background,
+}
+
+impl Engine {
+    pub fn new(shared: Shared, driven: Vec<Driven>, absent: Vec<ProviderRecord>) -> Self {
+        let background = Background::new(shared.clone());
+        let unusable = driven.iter().map(|driven| &driven.record).chain(&absent);
+        for record in unusable.filter(|record| !record.health.is_usable() || record.absent_since.is_some()) {
+            background.respill(record.id);
+        }
+        let drivers = driven
+            .into_iter()
+            .map(|driven| Driver::new(shared.clone(), driven, background.spills()))
+            .collect();
+        Self { shared, drivers, background }
+    }
+
+    /// Starts everything due at `now` and waits for none of it.
+    pub async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
+        let mut report = self.background.tick(now).await?;
+        for driver in &mut self.drivers {
+            report.add(driver.tick(now).await?);
+        }
+        Ok(report)
+    }
+
+    /// Ticks, and waits for all that it started: what tests step.
+    pub async fn step(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
+        let report = self.tick(now).await?;
+        for driver in &self.drivers {
+            driver.idle().await;
+        }
+        Ok(report)
+    }
+
+    /// Runs until stopping begins; what is under way then is tracked by the shutdown.
+    pub fn spawn(self) {
+        let Self { shared, drivers, background } = self;
+        for driver in drivers {
+            shared.shutdown.spawn_vital("provider driver", driver.run());
+        }
+        shared.shutdown.spawn_vital("engine background", background.run());
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Exit, Failure, load, on_runtime};
+use super::{Exit, Failure, load, on_runtime, say};
 use crate::app;
 
 #[derive(Debug, clap::Subcommand)]
@@ -41,6 +41,6 @@ pub(super) fn run(command: Command) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, text));
     }
     let to = if to.same_account { app::Rebind::SameAccount } else { app::Rebind::NewAccount };
-    on_runtime(app::rebind(settings, &name, to))??;
-    Ok(Exit::Ok)
+    let done = on_runtime(app::rebind(settings, &name, to))??;
+    say(&format!("{done}\n"))
 }

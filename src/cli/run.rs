@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use super::{Exit, Failure, load, on_runtime};
+use super::{Exit, Failure, load, no_color, on_runtime};
 use crate::app;
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ fn token(text: &str) -> Result<SecretString, &'static str> {
 
 pub(super) fn serve(config: &Path) -> Result<Exit, Failure> {
     let loaded = load(config)?;
-    on_runtime(app::serve(loaded.settings))??;
+    on_runtime(app::serve(loaded.settings, no_color()))??;
     Ok(Exit::Ok)
 }
 
@@ -41,6 +41,6 @@ pub(super) fn demo(args: DemoArgs) -> Result<Exit, Failure> {
         let text = format!("error: --admin {admin} would be open to others; use a loopback address");
         return Err(Failure::new(Exit::Usage, text));
     }
-    on_runtime(app::demo(app::Demo { dir, listen, admin, token }))??;
+    on_runtime(app::demo(app::Demo { dir, listen, admin, token }, no_color()))??;
     Ok(Exit::Ok)
 }

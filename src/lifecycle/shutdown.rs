@@ -1,6 +1,10 @@
 //! How the process stops: a soft token to drain, a hard one to abort, a tracker of what still runs.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -11,6 +15,7 @@ pub struct Shutdown {
     soft: CancellationToken,
     hard: CancellationToken,
     tasks: TaskTracker,
+    failed: Arc<OnceLock<&'static str>>,
 }
 
 impl Shutdown {
@@ -48,6 +53,28 @@ impl Shutdown {
         self.tasks.spawn(async move { hard.run_until_cancelled(task).await })
     }
 
+    /// Runs a task that must not end before stopping begins: if it does, by a panic too, everything stops.
+    pub fn spawn_vital<F>(&self, name: &'static str, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (running, this) = (self.spawn(task), self.clone());
+        self.tasks.spawn(async move {
+            let ended = running.await;
+            if !this.has_begun() {
+                let how = ended.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());
+                tracing::error!(task = name, how, "a task that must not end has ended; stopping");
+                this.failed.get_or_init(|| name);
+                this.begin();
+            }
+        });
+    }
+
+    /// The vital task whose end made everything stop.
+    pub fn failure(&self) -> Option<&'static str> {
+        self.failed.get().copied()
+    }
+
     /// Waits until all tasks have ended; after `grace`, aborts what is left. Returns whether all ended by themselves.
     pub async fn drained(&self, grace: Duration) -> bool {
         self.begin();
@@ -71,6 +98,15 @@ mod tests {
         let stuck = shutdown.spawn(std::future::pending::<()>());
         assert!(!shutdown.drained(Duration::from_secs(5)).await);
         assert_eq!(stuck.await.unwrap(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_vital_task_that_panics_stops_everything() {
+        let shutdown = Shutdown::default();
+        shutdown.spawn_vital("the engine", async { panic!("a bug") });
+        shutdown.begun().await;
+        assert_eq!(shutdown.failure(), Some("the engine"));
+        assert!(shutdown.drained(Duration::from_secs(5)).await);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,0 +1,148 @@
+//! The running gateway: store, engine and both listeners, started together and stopped in order.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+
+use super::parts;
+use crate::{
+    admin, api,
+    config::{Settings, StoreUrl},
+    engine::{self, Engine},
+    lifecycle::{Activator, Changes, Interest, Shutdown},
+    model::{Clock, SystemClock, Timestamp},
+    server::{self, Server},
+    store::{Registered, SharedStore, sqlite::SqliteStore},
+    telemetry::{Listener, Metrics},
+};
+
+/// What the demo and tests set, and no operator should have to.
+#[derive(Clone, Debug, Default)]
+pub struct Tuning {
+    pub engine: engine::Settings,
+    /// Instead of the presets' settle time.
+    pub settle: Option<Duration>,
+    /// Instead of the presets' deadline of one call.
+    pub deadline: Option<Duration>,
+}
+
+/// A gateway that serves.
+pub struct Gateway {
+    address: SocketAddr,
+    admin: SocketAddr,
+    store: SharedStore,
+    shutdown: Shutdown,
+    /// The admin listener goes last, so that it can tell of the stopping.
+    admin_shutdown: Shutdown,
+}
+
+impl Gateway {
+    /// Opens the store, registers the config there, and starts to serve and to work.
+    pub async fn start(settings: Settings, tuning: &Tuning, metrics: Metrics) -> anyhow::Result<Self> {
+        admin::check_address(settings.admin.listen)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (shutdown, admin_shutdown) = (Shutdown::default(), Shutdown::default());
+        let (changes, interest, activator) = (Changes::default(), Interest::default(), Activator::default());
+        let StoreUrl::Sqlite(path) = &settings.store;
+        let store: SharedStore =
+            Arc::new(SqliteStore::open(path, &parts::sqlite(&settings), changes.clone())?);
+        let registered = store.register(parts::registration(&settings), clock.now()).await?;
+        tell(&registered);
+        let tokens = Arc::new(parts::tokens(&settings, &registered)?);
+        let shared = engine::Shared {
+            store: store.clone(),
+            clock: clock.clone(),
+            activator: activator.clone(),
+            interest: interest.clone(),
+            shutdown: shutdown.clone(),
+            metrics: metrics.clone(),
+            settings: tuning.engine.clone(),
+        };
+        let driven = parts::driven(&settings, tuning, &registered, &clock, &metrics)?;
+        let absent = registered.absent.iter().map(|(record, _)| record.clone()).collect();
+        let router = api::router(api::Api {
+            store: store.clone(),
+            tokens,
+            accounts: parts::accounts(&settings, &registered)?,
+            changes,
+            interest,
+            activator,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            settings: parts::api(&settings),
+        });
+        // Both doors are taken before anything is sent anywhere.
+        let door = server::bind(settings.server.listen).await?;
+        let admin_door = server::bind(settings.admin.listen).await?;
+        let (address, admin) = (door.local_addr()?, admin_door.local_addr()?);
+        let bounds = parts::server(&settings);
+        let public = Server::new(Listener::Public, bounds, &metrics, &shutdown);
+        shutdown.spawn_vital("public listener", public.run(door, router));
+        let inner = Server::new(Listener::Admin, bounds, &metrics, &admin_shutdown);
+        let admin_router = admin::router(store.clone(), &shutdown, &metrics);
+        admin_shutdown.spawn_vital("admin listener", inner.run(admin_door, admin_router));
+        let refresh = admin::refresh_metrics(store.clone(), clock, metrics, shutdown.clone());
+        shutdown.spawn_vital("metrics refresh", refresh);
+        Engine::new(shared, driven, absent).spawn();
+        Ok(Self { address, admin, store, shutdown, admin_shutdown })
+    }
+
+    /// Where clients find the pinning API.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where operators find health and metrics.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    pub fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    /// Finishes what is under way, for at most `grace`; what is cut off is settled by look-ups at the next start.
+    ///
+    /// # Errors
+    /// Where a part had died unasked.
+    pub async fn stop(self, grace: Duration) -> anyhow::Result<()> {
+        if !self.shutdown.drained(grace).await {
+            tracing::warn!("not everything was finished in time; the rest is settled at the next start");
+        }
+        self.admin_shutdown.drained(Duration::from_secs(1)).await;
+        match self.shutdown.failure() {
+            None => Ok(()),
+            Some(task) => Err(anyhow::anyhow!("{task} ended unasked"))
+                .context("the gateway stopped because one of its parts did"),
+        }
+    }
+}
+
+/// Tells the operator what a start found that they may not expect.
+fn tell(registered: &Registered) {
+    for (provider, copies) in &registered.absent {
+        let since = provider.absent_since.unwrap_or(Timestamp::ZERO);
+        tracing::warn!(
+            provider = provider.name,
+            copies,
+            %since,
+            "a provider is gone from the config; its copies stay on record"
+        );
+    }
+    for (policy, pins) in &registered.orphaned_policies {
+        tracing::warn!(policy, pins, "a policy is gone from the config; its pins follow its last revision");
+    }
+    if registered.recovered > 0 {
+        tracing::info!(claims = registered.recovered, "took up what the last process left under way");
+    }
+    if let Some(behind) = registered.clock_behind {
+        tracing::warn!(?behind, "the clock is behind the last time on record; is it set right?");
+    }
+    if let Some(ahead) = registered.clock_ahead {
+        tracing::warn!(?ahead, "the clock is far beyond the last time on record; is it set right?");
+    }
+}

@@ -1,0 +1,126 @@
+//! From the config's settings to those of each module.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+
+use super::Tuning;
+use crate::{
+    api, auth,
+    config::{LogFormat, LogSettings, ProviderSettings, Settings},
+    engine::Driven,
+    http,
+    model::{AccountId, Clock, ProviderRecord},
+    providers::{self, Endpoint, Token, psa},
+    server,
+    store::{Registered, Registration, sqlite::SqliteSettings},
+    telemetry::{Metrics, logging},
+};
+
+pub(super) fn logging(log: &LogSettings, no_color: bool) -> logging::Settings {
+    let format = match log.format {
+        LogFormat::Auto => logging::Format::Auto,
+        LogFormat::Text => logging::Format::Text,
+        LogFormat::Json => logging::Format::Json,
+    };
+    logging::Settings { format, filter: log.filter.clone(), no_color }
+}
+
+pub(super) fn sqlite(settings: &Settings) -> SqliteSettings {
+    SqliteSettings { timing: settings.engine.clone(), ..SqliteSettings::default() }
+}
+
+pub(super) fn server(settings: &Settings) -> server::Settings {
+    server::Settings { max_connections: settings.server.max_connections, ..server::Settings::default() }
+}
+
+pub(super) fn api(settings: &Settings) -> api::Settings {
+    api::Settings {
+        accept_wait: settings.api.accept_wait,
+        default_status: settings.api.default_status,
+        fallback_delegates: settings.api.fallback_delegates.clone(),
+        ..api::Settings::default()
+    }
+}
+
+pub(super) fn registration(settings: &Settings) -> Registration {
+    Registration {
+        accounts: settings.accounts.clone(),
+        policies: settings.policies.clone(),
+        providers: settings.providers.iter().map(ProviderSettings::decl).collect(),
+    }
+}
+
+/// The accounts with the ids that the store gave them.
+pub(super) fn accounts(settings: &Settings, registered: &Registered) -> anyhow::Result<Vec<api::Account>> {
+    let account = |declared: &crate::model::AccountDecl| {
+        let id = id_of(registered, &declared.name)?;
+        Ok(api::Account { id, name: declared.name.clone(), policy: declared.policy.clone() })
+    };
+    settings.accounts.iter().map(account).collect()
+}
+
+pub(super) fn tokens(settings: &Settings, registered: &Registered) -> anyhow::Result<auth::Tokens> {
+    let tokens: anyhow::Result<Vec<_>> = settings
+        .tokens
+        .iter()
+        .map(|token| {
+            Ok(auth::TokenDecl {
+                account: id_of(registered, &token.account)?,
+                account_name: token.account.as_str().into(),
+                name: token.name.as_str().into(),
+                sha256: token.sha256,
+            })
+        })
+        .collect();
+    Ok(auth::Tokens::new(tokens?))
+}
+
+fn id_of(registered: &Registered, account: &str) -> anyhow::Result<AccountId> {
+    let known = registered.accounts.iter().find(|(name, _)| name == account);
+    known.map(|(_, id)| *id).with_context(|| format!("account {account:?} was not registered"))
+}
+
+/// The providers of the config, joined with what the store remembers of them.
+pub(super) fn driven(
+    settings: &Settings,
+    tuning: &Tuning,
+    registered: &Registered,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+) -> anyhow::Result<Vec<Driven>> {
+    let client = http::Client::new(&http::Settings::default());
+    let driven = |entry: &ProviderSettings| {
+        let record = record_of(registered, &entry.name)?;
+        let settings = provider(entry, tuning).with_context(|| format!("provider {:?}", entry.name))?;
+        let handle = metrics.provider(&entry.name);
+        Ok(Driven {
+            provider: psa::connect(settings, client.clone(), clock.clone(), handle),
+            record,
+            credential: Sha256::digest(entry.token.expose_secret().trim()).into(),
+        })
+    };
+    settings.providers.iter().map(driven).collect()
+}
+
+fn record_of(registered: &Registered, provider: &str) -> anyhow::Result<ProviderRecord> {
+    let known = registered.providers.iter().find(|record| record.name == provider);
+    known.cloned().with_context(|| format!("provider {provider:?} was not registered"))
+}
+
+fn provider(entry: &ProviderSettings, tuning: &Tuning) -> anyhow::Result<providers::Settings> {
+    let endpoint = Endpoint::parse(&entry.endpoint)?;
+    let mut settings = providers::Settings::new(&entry.name, endpoint, Token::new(&entry.token)?);
+    settings.exclusive = entry.exclusive;
+    settings.concurrency = entry.concurrency;
+    settings.batch = entry.preset.batch;
+    settings.deadline = entry.preset.deadline;
+    settings.settle = tuning.settle.unwrap_or(entry.preset.settle);
+    if let Some(deadline) = tuning.deadline {
+        settings.deadline = deadline;
+        settings.try_timeout = deadline / 2;
+    }
+    Ok(settings)
+}

@@ -1,0 +1,170 @@
+//! What belongs to no single provider: fan-out, spilling over, clients' interest, held copies that grew old.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{Shared, TickReport};
+use crate::{
+    model::{ContentId, ProviderId, Timestamp},
+    store::StoreError,
+};
+
+/// Fan-out steps in one tick.
+const STEPS: usize = 16;
+/// Replicas looked at in one step of spilling over.
+const SPILL: u32 = 2000;
+/// The time between looks for held copies that grew old.
+const HELD_EVERY: Duration = Duration::from_secs(3600);
+
+/// What the providers' drivers leave for the background. Hints: all of it is on record, or is found again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Spills(Arc<Mutex<Left>>);
+
+#[derive(Debug, Default)]
+struct Left {
+    /// Providers whose unsettled replicas are to be settled anew, and how far that is.
+    respill: BTreeMap<ProviderId, ContentId>,
+    remerge: bool,
+    surplus: BTreeSet<ProviderId>,
+}
+
+impl Spills {
+    fn left(&self) -> MutexGuard<'_, Left> {
+        // Hints are whole at any moment.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A provider's health changed: begin anew with its unsettled replicas.
+    pub(super) fn add(&self, provider: ProviderId) {
+        self.left().respill.insert(provider, ContentId(0));
+    }
+
+    /// There is fan-out to do.
+    pub(super) fn remerge(&self) {
+        self.left().remerge = true;
+    }
+
+    /// There may be doubles to delete.
+    pub(super) fn has_surplus(&self, provider: ProviderId) {
+        self.left().surplus.insert(provider);
+    }
+
+    pub(super) fn takes_surplus(&self, provider: ProviderId) -> bool {
+        self.left().surplus.remove(&provider)
+    }
+}
+
+pub(super) struct Background {
+    shared: Shared,
+    spills: Spills,
+    held_at: Timestamp,
+}
+
+impl Background {
+    pub(super) fn new(shared: Shared) -> Self {
+        let spills = Spills::default();
+        spills.remerge();
+        Self { shared, spills, held_at: Timestamp::ZERO }
+    }
+
+    pub(super) fn spills(&self) -> Spills {
+        self.spills.clone()
+    }
+
+    pub(super) fn respill(&self, provider: ProviderId) {
+        self.spills.add(provider);
+    }
+
+    /// Ticks until stopping begins.
+    pub(super) async fn run(mut self) {
+        let shared = self.shared.clone();
+        let mut woken = shared.activator.listen();
+        while !shared.shutdown.has_begun() {
+            let now = shared.clock.now();
+            let longest = shared.settings.longest_sleep;
+            let nap = match self.tick(now).await {
+                Ok(report) => report.next.map_or(longest, |at| at.since(now).min(longest)),
+                Err(error) => {
+                    tracing::error!(%error, "a background tick failed");
+                    Duration::from_secs(1)
+                }
+            };
+            tokio::select! {
+                () = shared.shutdown.begun() => {}
+                () = woken.woken() => {}
+                () = tokio::time::sleep(nap) => {}
+            }
+        }
+    }
+
+    pub(super) async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
+        let mut report = TickReport { hastened: self.hasten(now).await?, ..TickReport::default() };
+        report.respilled = self.respill_step().await?;
+        report.settled = self.remerge(now).await?;
+        self.expire_held(now).await?;
+        if report.settled + report.hastened > 0 {
+            self.shared.activator.poke();
+        }
+        let left = self.spills.left();
+        if left.remerge || !left.respill.is_empty() {
+            report.next = Some(now);
+        }
+        Ok(report)
+    }
+
+    async fn hasten(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let pins: Vec<_> = self.shared.interest.take().into_iter().collect();
+        if pins.is_empty() {
+            return Ok(0);
+        }
+        self.shared.store.hasten_polls(pins, self.shared.settings.interest_gap, now).await
+    }
+
+    async fn respill_step(&self) -> Result<u64, StoreError> {
+        let Some((provider, cursor)) = self.spills.left().respill.pop_first() else { return Ok(0) };
+        let next = self.shared.store.respill(provider, cursor, SPILL).await?;
+        let mut left = self.spills.left();
+        left.remerge = true;
+        if let Some(next) = next {
+            // One that was added anew meanwhile begins at the beginning.
+            left.respill.entry(provider).or_insert(next);
+        }
+        Ok(1)
+    }
+
+    async fn remerge(&self, now: Timestamp) -> Result<u64, StoreError> {
+        if !std::mem::take(&mut self.spills.left().remerge) {
+            return Ok(0);
+        }
+        let mut settled = 0;
+        for _ in 0..STEPS {
+            let step = match self.shared.store.remerge_step(now).await {
+                Ok(step) => step,
+                Err(error) => {
+                    self.spills.remerge();
+                    return Err(error);
+                }
+            };
+            settled += step.pins;
+            if !step.more {
+                return Ok(settled);
+            }
+        }
+        self.spills.remerge();
+        Ok(settled)
+    }
+
+    async fn expire_held(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if now.since(self.held_at) < HELD_EVERY {
+            return Ok(());
+        }
+        if self.shared.store.expire_held(now).await? == 0 {
+            self.held_at = now;
+        }
+        self.shared.activator.poke();
+        Ok(())
+    }
+}

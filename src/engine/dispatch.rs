@@ -1,0 +1,229 @@
+//! Makes the calls of one group of claims, and records what became of each as soon as it is known.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures::future::join_all;
+
+use super::{
+    Shared,
+    background::Spills,
+    health::Observed,
+    look::{Decision, Tags, decide},
+};
+use crate::{
+    model::{ErrorClass, Health, Op, Operation, ProviderId, Timestamp},
+    policy::replica::{CallError, Work},
+    providers::{Provider, ProviderError, Submit},
+    store::{Claim, Outcome, Recorded, StoreError, Word},
+    telemetry::{TaskKind, TaskOutcome},
+};
+
+/// One provider, and all that is needed to call it and to keep what it says.
+pub(super) struct Caller {
+    pub(super) shared: Shared,
+    pub(super) provider: Arc<dyn Provider>,
+    pub(super) id: ProviderId,
+    pub(super) tags: Tags,
+    pub(super) observed: Mutex<Observed>,
+    pub(super) spills: Spills,
+}
+
+impl Caller {
+    pub(super) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    pub(super) fn observed(&self) -> MutexGuard<'_, Observed> {
+        // A judgement is whole at any moment: one left by a panic is as good as any.
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Until when a submit or delete that leaves now may take effect.
+    pub(super) fn doubt_until(&self, now: Timestamp) -> Timestamp {
+        let traits = self.provider.traits();
+        now.plus(traits.deadline).plus(traits.settle)
+    }
+
+    /// Makes one call, and takes note of what it says about the provider's health.
+    pub(super) async fn call<T>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
+        let result = call.await;
+        let now = self.now();
+        let outcome = result.as_ref().map(drop).map_err(|error| error.class);
+        let changed = self.observed().note(operation, outcome, now, &self.shared.settings);
+        let throttled = result.as_ref().err().filter(|error| error.class == ErrorClass::Throttled);
+        let blocked_until = throttled.and_then(|error| error.retry_at);
+        if let Err(error) = &result {
+            tracing::debug!(%error, "a call failed");
+        }
+        if let Some(health) = changed {
+            self.tell(health, result.as_ref().err(), now).await;
+        } else if blocked_until.is_some_and(|until| until > now) {
+            let health = self.observed().health();
+            self.note(health, blocked_until, now).await;
+        }
+        result
+    }
+
+    async fn tell(&self, health: Health, error: Option<&ProviderError>, now: Timestamp) {
+        let provider = self.provider.name();
+        match error {
+            Some(error) if !health.is_usable() => {
+                tracing::warn!(provider, %health, %error, "a provider cannot be used");
+            }
+            _ => tracing::info!(provider, %health, "a provider's health changed"),
+        }
+        self.note(health, None, now).await;
+    }
+
+    /// Keeps what was observed, and lets pins that wait for this provider look elsewhere.
+    pub(super) async fn note(&self, health: Health, blocked_until: Option<Timestamp>, now: Timestamp) {
+        self.shared.metrics.provider(self.provider.name()).up(health.is_usable());
+        if let Err(error) = self.shared.store.note_provider(self.id, health, blocked_until, now).await {
+            tracing::error!(%error, provider = self.provider.name(), "a provider's health was not recorded");
+        }
+        self.spills.add(self.id);
+        self.shared.activator.poke();
+    }
+
+    /// Records outcomes. Where that fails, the claims' leases run out and they are looked up again.
+    pub(super) async fn record(&self, claims: &[(&Claim, Word)], began: Timestamp) {
+        if claims.is_empty() {
+            return;
+        }
+        let now = self.now();
+        if claims.iter().any(|(_, word)| matches!(word, Word::Found { doubles, .. } if !doubles.is_empty())) {
+            self.spills.has_surplus(self.id);
+        }
+        let outcomes =
+            claims.iter().map(|(claim, word)| Outcome { key: claim.key, word: word.clone() }).collect();
+        let recorded = self.shared.store.record_outcomes(outcomes, now).await;
+        self.count(claims, &recorded, now.since(began));
+        match recorded {
+            Ok(recorded) => {
+                if recorded.fanned_out > 0 {
+                    self.spills.remerge();
+                }
+                if recorded.relinked + recorded.fanned_out > 0 {
+                    self.shared.activator.poke();
+                }
+            }
+            Err(error) => tracing::error!(%error, "outcomes were not recorded; they will be looked up"),
+        }
+    }
+
+    fn count(
+        &self,
+        claims: &[(&Claim, Word)],
+        recorded: &Result<Recorded, StoreError>,
+        took: std::time::Duration,
+    ) {
+        let metrics = self.shared.metrics.engine();
+        for (claim, word) in claims {
+            let outcome = match (recorded, word) {
+                (Err(_), _) => TaskOutcome::Failed,
+                (Ok(recorded), _) if recorded.applied == 0 => TaskOutcome::LeaseLost,
+                (_, Word::Erred { .. } | Word::Deferred { .. }) => TaskOutcome::Retry,
+                _ => TaskOutcome::Ok,
+            };
+            metrics.executed(TaskKind::from(claim.op), outcome, took);
+        }
+    }
+}
+
+/// What a failed call means for its replica.
+pub(super) fn erred(error: &ProviderError, sending: bool) -> Word {
+    let error = CallError {
+        class: error.class,
+        text: error.text.clone(),
+        maybe_done: error.maybe_done,
+        retry_at: error.retry_at,
+    };
+    Word::Erred { error, sending }
+}
+
+/// Works a group of claims that send something or look before they do.
+pub(super) async fn run(caller: &Caller, claims: Vec<Claim>, asked_at: Timestamp) {
+    let (looks, sends): (Vec<_>, Vec<_>) = claims.into_iter().partition(|claim| claim.work == Work::Look);
+    let batch = caller.provider.traits().batch.max(1);
+    let looks = join_all(looks.chunks(batch).map(|chunk| look(caller, chunk, asked_at)));
+    let sends = join_all(sends.iter().map(|claim| send(caller, claim, asked_at)));
+    futures::future::join(looks, sends).await;
+}
+
+async fn send(caller: &Caller, claim: &Claim, began: Timestamp) {
+    let word = match &claim.work {
+        Work::Delete(upstream) => {
+            let removed = caller.call(Operation::Remove, caller.provider.remove(upstream)).await;
+            removed.map_or_else(|error| erred(&error, true), |()| Word::Removed)
+        }
+        Work::Submit => submit(caller, claim).await,
+        Work::Look | Work::See(_) | Work::Forget => Word::Deferred { until: caller.now() },
+    };
+    caller.record(&[(claim, word)], began).await;
+}
+
+/// Looks up to a batch of contents in one call, then submits what is not there.
+async fn look(caller: &Caller, claims: &[Claim], asked_at: Timestamp) {
+    let contents: Vec<_> = claims.iter().map(|claim| claim.content.clone()).collect();
+    let found = match caller.call(Operation::Look, caller.provider.look_up(&contents)).await {
+        Ok(found) => found,
+        Err(error) => {
+            let words: Vec<_> = claims.iter().map(|claim| (claim, erred(&error, false))).collect();
+            return caller.record(&words, asked_at).await;
+        }
+    };
+    let (mut words, mut missing) = (Vec::new(), Vec::new());
+    for claim in claims {
+        match decide(claim, &found, &caller.tags, asked_at) {
+            Decision::Word(word) => words.push((claim, word)),
+            Decision::Submit => missing.push(claim),
+        }
+    }
+    futures::future::join(caller.record(&words, asked_at), submit_all(caller, missing, asked_at)).await;
+}
+
+/// Commits the doubt of these submits, then sends those that are still wanted.
+async fn submit_all(caller: &Caller, claims: Vec<&Claim>, asked_at: Timestamp) {
+    if claims.is_empty() {
+        return;
+    }
+    let now = caller.now();
+    let keys = claims.iter().map(|claim| claim.key).collect();
+    let begun = caller.shared.store.begin_submits(keys, caller.doubt_until(now), asked_at, now).await;
+    let may_leave = match begun {
+        Ok(may_leave) => may_leave,
+        Err(error) => {
+            tracing::error!(%error, "submits could not be recorded, so none was sent");
+            Vec::new()
+        }
+    };
+    let (leaving, unwanted): (Vec<&Claim>, Vec<&Claim>) =
+        claims.into_iter().partition(|claim| may_leave.contains(&claim.key.replica));
+    let unwanted: Vec<_> = unwanted.into_iter().map(|claim| (claim, Word::NotFound { asked_at })).collect();
+    let sends = join_all(leaving.into_iter().map(|claim| async move {
+        let word = submit(caller, claim).await;
+        caller.record(&[(claim, word)], asked_at).await;
+    }));
+    futures::future::join(caller.record(&unwanted, asked_at), sends).await;
+}
+
+async fn submit(caller: &Caller, claim: &Claim) -> Word {
+    debug_assert_eq!(claim.op, Op::Submit, "only a due submit is sent");
+    let submit = Submit {
+        content: claim.content.clone(),
+        name: claim.name.clone(),
+        origins: claim.origins.clone(),
+        tag: caller.tags.of(claim),
+    };
+    match caller.call(Operation::Submit, caller.provider.submit(submit)).await {
+        Ok(pin) => Word::Landed { upstream: pin.id, status: pin.status, delegates: pin.delegates },
+        Err(error) => erred(&error, true),
+    }
+}

@@ -1,0 +1,264 @@
+//! Drives the replicas of one provider: claims what is due, as much as can be worked, and starts the calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{
+    Driven, Shared, TickReport,
+    background::Spills,
+    dispatch::{self, Caller},
+    health::Observed,
+    look::Tags,
+    poll, prove,
+    prove::Proof,
+    report::earlier,
+};
+use crate::{
+    lifecycle::Activator,
+    model::{Op, Operation, Timestamp},
+    policy::replica::Work,
+    providers::{Readiness, Wait},
+    store::{Claim, ClaimRequest, StoreError},
+};
+
+/// Claims that are worked together: one look-up serves them all.
+const GROUP: usize = 10;
+/// The most replicas whose states are asked for at once.
+const LOOKS: u32 = 1000;
+/// The wait before a credential that could not be proven is tried again.
+const PROVE_AGAIN: Duration = Duration::from_secs(10);
+/// The time between looks for doubles.
+const SURPLUS_EVERY: Duration = Duration::from_secs(600);
+/// Added to a lease for what happens between the calls.
+const SLACK: Duration = Duration::from_secs(30);
+
+/// Replicas whose calls are under way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Load {
+    singles: usize,
+    looks: usize,
+}
+
+pub(super) struct Driver {
+    caller: Arc<Caller>,
+    credential: [u8; 32],
+    proven: bool,
+    /// No proof is tried before this.
+    prove_at: Timestamp,
+    /// When doubles are looked for next, if nobody says that there are some.
+    surplus_at: Timestamp,
+    load: Arc<watch::Sender<Load>>,
+    /// Poked whenever a group is done.
+    done: Activator,
+}
+
+impl Driver {
+    pub(super) fn new(shared: Shared, driven: Driven, spills: Spills) -> Self {
+        let Driven { provider, record, credential } = driven;
+        let tags = Tags::new(shared.store.instance(), provider.traits().exclusive);
+        shared.metrics.provider(&record.name).up(record.health.is_usable());
+        let caller = Caller {
+            shared,
+            tags,
+            provider,
+            id: record.id,
+            observed: Observed::new(record.health).into(),
+            spills,
+        };
+        Self {
+            caller: Arc::new(caller),
+            credential,
+            proven: record.proven == Some(credential),
+            prove_at: Timestamp::ZERO,
+            surplus_at: Timestamp::ZERO,
+            load: Arc::default(),
+            done: Activator::default(),
+        }
+    }
+
+    /// Ticks until stopping begins.
+    pub(super) async fn run(mut self) {
+        let shared = self.caller.shared.clone();
+        let (mut woken, mut done) = (shared.activator.listen(), self.done.listen());
+        while !shared.shutdown.has_begun() {
+            let now = shared.clock.now();
+            let next = match self.tick(now).await {
+                Ok(report) => report.next,
+                Err(error) => {
+                    tracing::error!(%error, provider = self.caller.provider.name(), "a tick failed");
+                    Some(now.plus(Duration::from_secs(1)))
+                }
+            };
+            shared.metrics.engine().ticked(now);
+            let longest = shared.settings.longest_sleep;
+            let nap = next.map_or(longest, |at| at.since(shared.clock.now()).min(longest));
+            tokio::select! {
+                () = shared.shutdown.begun() => {}
+                () = woken.woken() => {}
+                () = done.woken() => {}
+                () = tokio::time::sleep(nap) => {}
+            }
+        }
+    }
+
+    /// Returns once nothing of this provider is under way.
+    pub(super) async fn idle(&self) {
+        let mut load = self.load.subscribe();
+        // Holds: this driver keeps the sender.
+        load.wait_for(|load| load.singles + load.looks == 0).await.expect("the sender is alive");
+    }
+
+    pub(super) async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
+        let mut report = TickReport { outstanding: self.outstanding(), ..TickReport::default() };
+        if let Some(until) = self.waits_until(now) {
+            report.next = Some(until);
+            return Ok(report);
+        }
+        if !self.proven {
+            self.prove(now).await?;
+            if !self.proven {
+                report.next = Some(self.prove_at);
+                return Ok(report);
+            }
+        }
+        self.remove_surplus(now).await?;
+        let Some(request) = self.room(now) else { return Ok(report) };
+        let claimed = self.caller.shared.store.claim_due(request).await?;
+        report.claimed = claimed.claims.len() as u64;
+        report.next = earlier(report.next, claimed.next_due.map(|at| at.max(now)));
+        self.start(claimed.claims, now);
+        report.outstanding = self.outstanding();
+        Ok(report)
+    }
+
+    fn outstanding(&self) -> u64 {
+        let load = *self.load.borrow();
+        (load.singles + load.looks) as u64
+    }
+
+    /// Until when nothing is to be sent: the provider's word, the breaker, or a credential to be mended.
+    fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let metrics = || self.caller.shared.metrics.provider(self.caller.provider.name());
+        match self.caller.provider.readiness(now) {
+            Readiness::Wait { until, why } => {
+                if why == Wait::Throttled {
+                    metrics().throttle_wait(until.since(now).min(Duration::from_secs(1)));
+                }
+                Some(until)
+            }
+            Readiness::Ready { .. } => self.caller.observed().wait_until(now),
+        }
+    }
+
+    async fn prove(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if now < self.prove_at {
+            return Ok(());
+        }
+        match prove::prove(&self.caller, self.credential, now).await? {
+            Proof::Proven => self.proven = true,
+            Proof::Unknown => self.prove_at = now.plus(PROVE_AGAIN),
+            Proof::Wrong => self.prove_at = now.plus(self.caller.shared.settings.probe_max),
+        }
+        Ok(())
+    }
+
+    /// How much more can be worked: groups of submits and removes up to twice what can be called at once, and one
+    /// round of polls at a time.
+    fn room(&self, now: Timestamp) -> Option<ClaimRequest> {
+        let load = *self.load.borrow();
+        let traits = self.caller.provider.traits();
+        let most =
+            if self.caller.observed().is_probing() { 1 } else { (2 * traits.concurrency).max(2 * GROUP) };
+        let free = most.saturating_sub(load.singles);
+        let singles = if free >= GROUP.min(most) { u32::try_from(free).unwrap_or(u32::MAX) } else { 0 };
+        let looks = match load.looks {
+            0 if most == 1 => 1,
+            0 => LOOKS,
+            _ => 0,
+        };
+        let lease = traits.deadline * 2 + SLACK;
+        (singles + looks > 0).then(|| ClaimRequest {
+            provider: self.caller.id,
+            singles,
+            looks,
+            now,
+            lease_until: now.plus(lease),
+            doubt_until: self.caller.doubt_until(now),
+            exclusive: traits.exclusive,
+        })
+    }
+
+    fn start(&self, claims: Vec<Claim>, now: Timestamp) {
+        let waits = self.caller.shared.metrics.engine();
+        for claim in &claims {
+            waits.queue_wait(now.since(claim.due_at));
+        }
+        let asks = |claim: &Claim| matches!(claim.work, Work::See(_));
+        let (asks, mut sends): (Vec<_>, Vec<_>) = claims.into_iter().partition(asks);
+        if !asks.is_empty() {
+            let ticket = self.ticket(Load { singles: 0, looks: asks.len() });
+            let caller = self.caller.clone();
+            self.spawn(ticket, async move { poll::run(&caller, asks, now).await });
+        }
+        // Removes and submits apart, so that a group's look-up serves as many as can be.
+        sends.sort_by_key(|claim| (claim.op != Op::Remove, claim.work != Work::Look));
+        while !sends.is_empty() {
+            let group = sends.split_off(sends.len().saturating_sub(GROUP));
+            let ticket = self.ticket(Load { singles: group.len(), looks: 0 });
+            let caller = self.caller.clone();
+            self.spawn(ticket, async move { dispatch::run(&caller, group, now).await });
+        }
+    }
+
+    fn spawn(&self, ticket: Ticket, work: impl Future<Output = ()> + Send + 'static) {
+        self.caller.shared.shutdown.spawn(async move {
+            work.await;
+            drop(ticket);
+        });
+    }
+
+    fn ticket(&self, load: Load) -> Ticket {
+        self.load.send_modify(|sum| {
+            sum.singles += load.singles;
+            sum.looks += load.looks;
+        });
+        Ticket { load, sum: self.load.clone(), done: self.done.clone() }
+    }
+
+    /// Deletes doubles of ours, which no replica stands for.
+    async fn remove_surplus(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if !self.caller.spills.takes_surplus(self.caller.id) && now < self.surplus_at {
+            return Ok(());
+        }
+        self.surplus_at = now.plus(SURPLUS_EVERY);
+        let store = &self.caller.shared.store;
+        let doubles = store.claim_surplus(self.caller.id, 1, now, self.surplus_at).await?;
+        for double in doubles {
+            let removed = self.caller.provider.remove(&double);
+            if self.caller.call(Operation::Remove, removed).await.is_ok() {
+                store.record_surplus(self.caller.id, double).await?;
+            }
+            self.caller.spills.has_surplus(self.caller.id);
+        }
+        Ok(())
+    }
+}
+
+/// Work that is under way; done when it is dropped, however it ended.
+struct Ticket {
+    load: Load,
+    sum: Arc<watch::Sender<Load>>,
+    done: Activator,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.sum.send_modify(|sum| {
+            sum.singles -= self.load.singles;
+            sum.looks -= self.load.looks;
+        });
+        self.done.poke();
+    }
+}

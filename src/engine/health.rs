@@ -1,0 +1,148 @@
+//! What is observed of a provider: from the outcomes of its calls to one health word.
+
+use std::time::Duration;
+
+use crate::model::{ErrorClass, Health, Operation, Timestamp};
+
+use super::Settings;
+
+/// A 401 may be passing, as where a provider's own database is down: so many in a row are believed.
+const AUTH_ERRORS: u32 = 3;
+
+/// The running judgement of one provider.
+#[derive(Clone, Debug)]
+pub(super) struct Observed {
+    health: Health,
+    auth_errors: u32,
+    failing_since: Option<Timestamp>,
+    probes: u32,
+    /// While auth or funds fail: when to try the next call.
+    probe_at: Option<Timestamp>,
+}
+
+impl Observed {
+    pub(super) fn new(health: Health) -> Self {
+        Self { health, auth_errors: 0, failing_since: None, probes: 0, probe_at: None }
+    }
+
+    pub(super) fn health(&self) -> Health {
+        self.health
+    }
+
+    /// No call is to leave before this: the credential or the funds have to be mended first.
+    pub(super) fn wait_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.probe_at.filter(|at| now < *at)
+    }
+
+    /// Whether only a single call may leave now, to see if things are mended.
+    pub(super) fn is_probing(&self) -> bool {
+        matches!(self.health, Health::AuthFailed | Health::NoFunds)
+    }
+
+    /// Takes one call's outcome; returns the health if it changed.
+    pub(super) fn note(
+        &mut self,
+        operation: Operation,
+        outcome: Result<(), ErrorClass>,
+        now: Timestamp,
+        settings: &Settings,
+    ) -> Option<Health> {
+        let before = self.health;
+        match outcome {
+            // A look that works says nothing of funds; only a submit that works does.
+            Ok(()) if self.health == Health::NoFunds && operation != Operation::Submit => {}
+            Ok(()) | Err(ErrorClass::Rejected) => *self = Self::new(Health::Healthy),
+            Err(ErrorClass::Throttled) => {}
+            Err(ErrorClass::Auth) => self.refuse(Health::AuthFailed, now, settings),
+            Err(ErrorClass::Funds) => self.refuse(Health::NoFunds, now, settings),
+            Err(ErrorClass::Transient | ErrorClass::Unknown) => self.fail(now, settings.down_after),
+        }
+        (self.health != before).then_some(self.health)
+    }
+
+    /// Believes that the credential does not reach our copies, whatever single calls say.
+    pub(super) fn distrust(&mut self, now: Timestamp, settings: &Settings) -> Option<Health> {
+        let before = self.health;
+        self.auth_errors = AUTH_ERRORS;
+        self.refuse(Health::AuthFailed, now, settings);
+        (self.health != before).then_some(self.health)
+    }
+
+    fn fail(&mut self, now: Timestamp, down_after: Duration) {
+        let since = *self.failing_since.get_or_insert(now);
+        let lasting = now.since(since) >= down_after;
+        self.health = match self.health {
+            Health::Healthy if !lasting => Health::Degraded,
+            Health::Healthy | Health::Degraded if lasting => Health::Down,
+            other => other,
+        };
+    }
+
+    fn refuse(&mut self, health: Health, now: Timestamp, settings: &Settings) {
+        self.auth_errors += u32::from(health == Health::AuthFailed);
+        if health == Health::AuthFailed && self.auth_errors < AUTH_ERRORS {
+            return;
+        }
+        self.health = health;
+        let wait = settings.probe_base.saturating_mul(1 << self.probes.min(10)).min(settings.probe_max);
+        self.probes += 1;
+        self.probe_at = Some(now.plus(wait));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn note(observed: &mut Observed, outcome: Result<(), ErrorClass>, now: Timestamp) -> Option<Health> {
+        observed.note(Operation::Submit, outcome, now, &Settings::default())
+    }
+
+    #[test]
+    fn a_provider_that_fails_is_degraded_and_after_a_while_down() {
+        let mut observed = Observed::new(Health::Healthy);
+        assert_eq!(note(&mut observed, Err(ErrorClass::Transient), NOW), Some(Health::Degraded));
+        let later = NOW.plus(Settings::default().down_after);
+        assert_eq!(note(&mut observed, Err(ErrorClass::Transient), later), Some(Health::Down));
+        assert_eq!(note(&mut observed, Ok(()), later), Some(Health::Healthy));
+    }
+
+    #[test]
+    fn a_passing_401_is_not_believed_but_three_in_a_row_are() {
+        let mut observed = Observed::new(Health::Healthy);
+        assert_eq!(note(&mut observed, Err(ErrorClass::Auth), NOW), None);
+        assert_eq!(note(&mut observed, Ok(()), NOW), None);
+        for _ in 0..2 {
+            assert_eq!(note(&mut observed, Err(ErrorClass::Auth), NOW), None);
+        }
+        assert_eq!(note(&mut observed, Err(ErrorClass::Auth), NOW), Some(Health::AuthFailed));
+        assert!(observed.wait_until(NOW).is_some() && observed.is_probing());
+    }
+
+    #[test]
+    fn probes_come_ever_more_slowly_up_to_a_bound() {
+        let settings = Settings::default();
+        let mut observed = Observed::new(Health::Healthy);
+        let mut now = NOW;
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            note(&mut observed, Err(ErrorClass::Funds), now);
+            let until = observed.wait_until(now).unwrap();
+            waits.push(until.since(now));
+            now = until;
+        }
+        assert!(waits.is_sorted());
+        assert_eq!((waits[0], waits[11]), (settings.probe_base, settings.probe_max));
+    }
+
+    #[test]
+    fn only_a_submit_that_works_shows_that_there_are_funds_again() {
+        let mut observed = Observed::new(Health::Healthy);
+        note(&mut observed, Err(ErrorClass::Funds), NOW);
+        let looked = observed.note(Operation::Look, Ok(()), NOW, &Settings::default());
+        assert_eq!((looked, observed.health()), (None, Health::NoFunds));
+        assert_eq!(note(&mut observed, Ok(()), NOW), Some(Health::Healthy));
+    }
+}

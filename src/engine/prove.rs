@@ -1,0 +1,64 @@
+//! Proves a credential that is new to a provider by copies on record, before anything is sent with it: another
+//! account's token must not make all copies again elsewhere.
+
+use super::dispatch::Caller;
+use crate::{
+    model::{Operation, Timestamp},
+    store::StoreError,
+};
+
+/// Copies that are looked up.
+const SAMPLE: u32 = 5;
+
+/// What is known of a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// It reaches our copies, or there are none.
+    Proven,
+    /// The provider did not answer.
+    Unknown,
+    /// None of our copies is there.
+    Wrong,
+}
+
+/// Looks a few known copies up. `Proven` is kept for this credential.
+pub(super) async fn prove(
+    caller: &Caller,
+    credential: [u8; 32],
+    now: Timestamp,
+) -> Result<Proof, StoreError> {
+    let sample = caller.shared.store.sample_copies(caller.id, SAMPLE).await?;
+    let proof = match sample.is_empty() {
+        true => Proof::Proven,
+        false => reaches(caller, &sample).await,
+    };
+    match proof {
+        Proof::Proven => caller.shared.store.prove_credential(caller.id, credential).await?,
+        Proof::Wrong => {
+            let provider = caller.provider.name();
+            tracing::error!(
+                provider,
+                "the new credential reaches none of the copies on record, so nothing is sent there: if it belongs \
+                 to another account run `pinfold provider rebind {provider} --new-account`, else put the old one back"
+            );
+            let changed = caller.observed().distrust(now, &caller.shared.settings);
+            if let Some(health) = changed {
+                caller.note(health, None, now).await;
+            }
+        }
+        Proof::Unknown => {}
+    }
+    Ok(proof)
+}
+
+async fn reaches(caller: &Caller, sample: &[(crate::model::Content, crate::model::UpstreamId)]) -> Proof {
+    for (content, upstream) in sample {
+        let contents = std::slice::from_ref(content);
+        match caller.call(Operation::Look, caller.provider.look_up(contents)).await {
+            Ok(found) if found.iter().any(|pin| pin.id == *upstream) => return Proof::Proven,
+            Ok(_) => {}
+            Err(_) => return Proof::Unknown,
+        }
+    }
+    Proof::Wrong
+}

@@ -1,0 +1,1 @@
+//! The engine stepped over a real store and simulated providers.
