@@ -61,7 +61,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "config",
         ],
     ),
-    ("cli", &["app", "http"]),
+    // Settings, simulators and hashes are what commands are about; what runs is `app`'s alone.
+    ("cli", &["app", "http", "config", "presets", "sim", "auth"]),
 ];
 
 /// Names that only files under one of these paths may use.
