@@ -48,6 +48,9 @@ pub struct CallError {
     pub text: String,
     /// Whether the call may have taken effect all the same.
     pub maybe_done: bool,
+    /// The latest instant at which it may still take effect, where that is known to be before its deadline: the
+    /// provider answered, so that nothing of it is still on its way. Wall clock.
+    pub settled_by: Option<Timestamp>,
     /// The provider's own word on when to try again.
     pub retry_at: Option<Timestamp>,
 }
@@ -147,7 +150,7 @@ impl Replica {
             }
             Event::Wanted => self.want(),
             Event::Unwanted => self.goal = Goal::Remove,
-            Event::Claimed { lease_until } => return self.claim(lease_until, at.now),
+            Event::Claimed { lease_until } => return self.claim(lease_until),
             Event::Sending { doubt, until } => {
                 self.doubt = doubt;
                 self.doubt_until = Some(until);
@@ -156,7 +159,7 @@ impl Replica {
             Event::Deferred { until } => {
                 self.leased = false;
                 let op = self.op();
-                self.due = Some((op, until));
+                self.due = Some((op, until.max(self.look_not_before(until))));
                 return self.kept_unless_needless();
             }
             Event::Landed { upstream, status } => {
@@ -185,7 +188,7 @@ impl Replica {
                 self.leased = false;
                 if self.in_doubt_at(asked_at) {
                     let op = self.op();
-                    self.due = self.doubt_until.map(|until| (op, until));
+                    self.due = self.doubt_until.map(|until| (op, until.max(at.now)));
                     return Next::Keep(Box::new(self));
                 }
                 self.settle_on_nothing(ReplicaState::None, at.now);
@@ -223,12 +226,7 @@ impl Replica {
         self.goal = Goal::Keep;
     }
 
-    /// A look-up that leaves within a doubt may be answered after it, with what was true within it: the doubt
-    /// outlasts the claim.
-    fn claim(mut self, lease_until: Timestamp, now: Timestamp) -> Next {
-        if self.in_doubt_at(now) {
-            self.doubt_until = self.doubt_until.max(Some(lease_until));
-        }
+    fn claim(mut self, lease_until: Timestamp) -> Next {
         self.attempt += 1;
         self.leased = true;
         self.due = Some((self.op(), lease_until));
@@ -287,9 +285,8 @@ impl Replica {
     fn err(mut self, error: CallError, sending: bool, at: Moment<'_>) -> Next {
         let submitting = sending && self.doubt == Doubt::Submit;
         // An earlier delete whose answer was lost may still remove the pin: only a submit is known to be the first.
-        if submitting && !error.maybe_done {
-            self.doubt = Doubt::None;
-            self.doubt_until = None;
+        if submitting {
+            self.doubt_less(&error);
         }
         if error.class != ErrorClass::Throttled {
             self.tries = self.tries.saturating_add(1);
@@ -302,6 +299,16 @@ impl Replica {
         self.due = Some((self.op(), due));
         self.error = Some(ReplicaError { class: error.class, text: error.text });
         self.kept_unless_needless()
+    }
+
+    /// What a failed submit tells of its own doubt.
+    fn doubt_less(&mut self, error: &CallError) {
+        if !error.maybe_done {
+            self.doubt = Doubt::None;
+            self.doubt_until = None;
+        } else if let Some(by) = error.settled_by {
+            self.doubt_until = self.doubt_until.map(|until| until.min(by));
+        }
     }
 
     /// A delete that may still be under way would remove what a look-up has just found: look after it.

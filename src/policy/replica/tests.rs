@@ -56,6 +56,7 @@ fn a_submit_without_an_answer_stays_in_doubt_until_a_look_settles_it() {
         class: ErrorClass::Transient,
         text: "timed out".into(),
         maybe_done: true,
+        settled_by: None,
         retry_at: None,
     };
     let sending = Event::Sending { doubt: Doubt::Submit, until };
@@ -77,6 +78,7 @@ fn three_refusals_are_taken_at_their_word_and_a_new_pin_asks_anew() {
             class: ErrorClass::Rejected,
             text: "no such codec".into(),
             maybe_done: false,
+            settled_by: None,
             retry_at: None,
         },
         sending: true,
@@ -96,8 +98,32 @@ fn three_refusals_are_taken_at_their_word_and_a_new_pin_asks_anew() {
 }
 
 fn lost_answer(maybe_done: bool) -> Event {
-    let error = CallError { class: ErrorClass::Transient, text: "reset".into(), maybe_done, retry_at: None };
-    Event::Erred { error, sending: true }
+    failed(maybe_done, None)
+}
+
+fn failed(maybe_done: bool, settled_by: Option<Timestamp>) -> Event {
+    let (class, text) = (ErrorClass::Transient, "reset".into());
+    Event::Erred { error: CallError { class, text, maybe_done, settled_by, retry_at: None }, sending: true }
+}
+
+#[test]
+fn a_submit_answered_with_an_error_is_in_doubt_only_until_its_effect_has_settled() {
+    let second = std::time::Duration::from_secs(1);
+    let (settled_by, until) = (NOW.plus(second * 2), NOW.plus(second * 30));
+    let sending = || Event::Sending { doubt: Doubt::Submit, until };
+    let answered = steps(fresh(), [claimed(), sending(), failed(true, Some(settled_by))]).unwrap();
+    assert_eq!((answered.doubt, answered.doubt_until), (Doubt::Submit, Some(settled_by)));
+    let later = failed(true, Some(until.plus(second)));
+    let never_put_off = steps(fresh(), [claimed(), sending(), later]).unwrap();
+    assert_eq!(never_put_off.doubt_until, Some(until));
+}
+
+#[test]
+fn a_delete_answered_with_an_error_leaves_the_doubt_of_an_earlier_one() {
+    let mut events = pinned_then_deleting();
+    events.push(failed(true, Some(NOW)));
+    let replica = steps(fresh(), events).unwrap();
+    assert_eq!(replica.doubt_until, Some(NOW.plus(std::time::Duration::from_secs(30))));
 }
 
 fn pinned_then_deleting() -> Vec<Event> {
@@ -111,7 +137,30 @@ fn an_empty_look_that_left_within_the_doubt_does_not_settle_it_when_answered_aft
     let until = NOW.plus(std::time::Duration::from_secs(30));
     let sending = Event::Sending { doubt: Doubt::Submit, until };
     let looking = steps(fresh(), [claimed(), sending, lost_answer(true), claimed()]).unwrap();
-    assert!(looking.in_doubt_at(until));
+    let timing = Timing::default();
+    let late = at(until.plus(std::time::Duration::from_secs(1)), &timing);
+    let answer = |asked_at| match looking.clone().step(Event::NotFound { asked_at }, late) {
+        Next::Keep(next) => (next.doubt, next.due),
+        Next::Forget => panic!("a pin needs it"),
+    };
+    assert_eq!(answer(NOW), (Doubt::Submit, Some((Op::Submit, late.now))));
+    assert_eq!(answer(until).0, Doubt::None);
+}
+
+#[test]
+fn a_look_within_a_doubt_does_not_put_off_its_end() {
+    let until = NOW.plus(std::time::Duration::from_secs(30));
+    let sending = Event::Sending { doubt: Doubt::Submit, until };
+    let looking = steps(fresh(), [claimed(), sending, lost_answer(true), claimed()]).unwrap();
+    assert_eq!(looking.doubt_until, Some(until));
+}
+
+#[test]
+fn a_copy_wanted_again_while_its_delete_may_land_is_not_looked_up_before_that_even_after_a_crash() {
+    let mut events = pinned_then_deleting();
+    events.extend([Event::Wanted, Event::Deferred { until: NOW }]);
+    let replica = steps(fresh(), events).unwrap();
+    assert_eq!(replica.due, Some((Op::Submit, NOW.plus(std::time::Duration::from_secs(30)))));
 }
 
 #[test]

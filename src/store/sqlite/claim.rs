@@ -142,7 +142,6 @@ fn take(tx: &mut Tx<'_>, request: &ClaimRequest, id: ReplicaId) -> Result<Option
     }
     let claimed = Event::Claimed { lease_until: request.lease_until };
     let Some(mut replica) = replicas::step(tx, replica, claimed, request.now)? else { return Ok(None) };
-    // The claim may have put off the end of a doubt: a look that leaves within it settles nothing.
     let (doubt, doubt_until) = (replica.doubt, replica.doubt_until);
     if let Some(sends) = sends(&work) {
         let sending = Event::Sending { doubt: sends, until: request.doubt_until };

@@ -16,6 +16,8 @@ const SOON: Duration = Duration::from_secs(1);
 /// From a call's leaving to its last possible effect.
 const SETTLE: Duration = Duration::from_secs(30);
 const LEASE: Duration = Duration::from_secs(60);
+/// Before any look that is still out has left.
+const LONG_OVER: Timestamp = Timestamp::ZERO;
 /// The id of the pin that the user made; ours count from 1.
 pub(super) const THEIRS: u8 = 0;
 
@@ -40,7 +42,8 @@ pub(super) enum Effect {
 /// The call of the claim that is out. A read takes its snapshot at one moment and is answered at a later one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Call {
-    Look(Option<Vec<(u8, Status)>>),
+    /// When it left, and what it saw.
+    Look(Timestamp, Option<Vec<(u8, Status)>>),
     See(u8, Option<Option<Status>>),
     Submit(Effect, u8),
     Delete(Effect, u8),
@@ -96,12 +99,12 @@ fn normalised(mut replica: Replica) -> Replica {
     replica.state_at = NOW;
     replica.seen_at = None;
     replica.verified_at = None;
-    let class = |at: Timestamp| match at.since(NOW) {
-        Duration::ZERO => NOW,
-        rest if rest <= SETTLE => NOW.plus(SETTLE),
-        _ => NOW.plus(LEASE),
-    };
-    replica.doubt_until = replica.doubt_until.map(class);
+    replica.doubt_until = replica.doubt_until.map(|until| match until {
+        until if until > NOW => NOW.plus(SETTLE),
+        // Apart from what was over before, since a look that is out may have left before it was.
+        NOW => NOW,
+        _ => LONG_OVER,
+    });
     let settled = replica.doubt_until.filter(|until| *until > NOW);
     let leased = replica.leased;
     replica.due = replica.due.map(|(op, at)| match settled {
@@ -113,6 +116,15 @@ fn normalised(mut replica: Replica) -> Replica {
     replica
 }
 
+/// The store's rule for a submit that follows an empty look, its lease and attempt apart: the model answers no call
+/// of an older claim.
+fn may_begin(replica: &Replica, asked_at: Timestamp) -> bool {
+    replica.leased
+        && replica.goal == Goal::Keep
+        && replica.upstream.is_none()
+        && !replica.in_doubt_at(asked_at)
+}
+
 impl World {
     pub(super) fn new(pins: Vec<(u8, Status)>) -> Self {
         Self { replica: None, wanted: false, pins, call: None, late: false, ghosts: Vec::new(), wrong: None }
@@ -121,6 +133,9 @@ impl World {
     fn with(&self, change: impl FnOnce(&mut Self)) -> Self {
         let mut next = self.clone();
         change(&mut next);
+        let Self { ghosts, pins, .. } = &mut next;
+        // Ids are not used again, so that a delete of what is gone is nothing.
+        ghosts.retain(|ghost| !matches!(ghost, Ghost::Delete(id) if pins.iter().all(|pin| pin.0 != *id)));
         next.ghosts.sort_unstable();
         next.ghosts.dedup_by(|a, b| a == b && *a != Ghost::Submit);
         next.pins.sort_unstable();
@@ -151,7 +166,12 @@ impl World {
             Ghost::Delete(id) => Some(*id),
             Ghost::Submit => None,
         });
-        let taken: Vec<u8> = known.chain(deleted).chain(self.pins.iter().map(|pin| pin.0)).collect();
+        let seen = match &self.call {
+            Some(Call::Look(_, Some(seen))) => seen.as_slice(),
+            _ => &[],
+        };
+        let pins = self.pins.iter().chain(seen).map(|pin| pin.0);
+        let taken: Vec<u8> = known.chain(deleted).chain(pins).collect();
         (1..).find(|id| !taken.contains(id)).expect("few ids are in use")
     }
 
@@ -170,7 +190,8 @@ impl World {
             Ghost::Submit => _ = self.make(),
             Ghost::Delete(id) => self.remove(id),
         }
-        self.ghosts.retain(|other| *other != ghost);
+        let place = self.ghosts.iter().position(|other| *other == ghost);
+        place.map(|place| self.ghosts.remove(place));
     }
 
     /// A pin asks for the content.
@@ -207,7 +228,7 @@ impl World {
         self.late = false;
         self.step(Event::Claimed { lease_until: NOW.plus(LEASE) });
         self.call = match work {
-            Work::Look => Some(Call::Look(None)),
+            Work::Look => Some(Call::Look(NOW, None)),
             Work::See(id) => Some(Call::See(id_of(&id), None)),
             Work::Submit => Some(self.send(Doubt::Submit, Call::Submit(Effect::Pending, 0))),
             Work::Delete(id) => {
@@ -231,7 +252,7 @@ impl World {
     /// The call that is out reaches the provider.
     pub(super) fn arrive(&mut self) {
         self.call = match self.call.take() {
-            Some(Call::Look(None)) => Some(Call::Look(Some(self.pins.clone()))),
+            Some(Call::Look(asked_at, None)) => Some(Call::Look(asked_at, Some(self.pins.clone()))),
             Some(Call::See(id, None)) => Some(Call::See(id, Some(self.status_of(id)))),
             Some(Call::Submit(Effect::Pending, _)) => Some(Call::Submit(Effect::Done, self.make())),
             Some(Call::Delete(Effect::Pending, id)) => {
@@ -247,7 +268,7 @@ impl World {
         matches!(
             self.call,
             Some(
-                Call::Look(None)
+                Call::Look(_, None)
                     | Call::See(_, None)
                     | Call::Submit(Effect::Pending, _)
                     | Call::Delete(Effect::Pending, _)
@@ -258,7 +279,7 @@ impl World {
     /// The answer of a call that reached the provider is read.
     pub(super) fn answer(&mut self, rules: Rules) {
         match self.call.take() {
-            Some(Call::Look(Some(seen))) => self.looked(&seen, rules),
+            Some(Call::Look(asked_at, Some(seen))) => self.looked(asked_at, &seen, rules),
             Some(Call::See(_, Some(Some(status)))) => self.step(Event::Seen { status }),
             Some(Call::See(_, Some(None))) => self.step(Event::Gone),
             Some(Call::Submit(Effect::Done, id)) => {
@@ -271,7 +292,7 @@ impl World {
 
     /// As the engine reads a look-up: the pin that is known before one with our tag before any other. Where tags are
     /// known to be echoed, a pin without ours does not settle a submit's doubt.
-    fn looked(&mut self, seen: &[(u8, Status)], rules: Rules) {
+    fn looked(&mut self, asked_at: Timestamp, seen: &[(u8, Status)], rules: Rules) {
         let replica = self.replica.as_ref().expect("a claimed replica is kept");
         let known = replica.upstream.as_ref().map(id_of);
         let ours = |id: u8| rules.exclusive || (rules.echo && id != THEIRS);
@@ -280,10 +301,7 @@ impl World {
             .iter()
             .filter(|pin| !strict || ours(pin.0))
             .max_by_key(|pin| (Some(pin.0) == known, ours(pin.0)));
-        let may_submit = replica.goal == Goal::Keep
-            && replica.upstream.is_none()
-            && !replica.in_doubt_at(NOW)
-            && seen.is_empty();
+        let may_submit = seen.is_empty() && may_begin(replica, asked_at);
         match best {
             Some(&(id, status)) => {
                 self.step(Event::Found { upstream: upstream(id), status, ours: ours(id) });
@@ -291,18 +309,34 @@ impl World {
             None if may_submit => {
                 self.call = Some(self.send(Doubt::Submit, Call::Submit(Effect::Pending, 0)))
             }
-            None => self.step(Event::NotFound { asked_at: NOW }),
+            None => self.step(Event::NotFound { asked_at }),
         }
     }
 
     /// The call fails in the gateway's eyes.
     pub(super) fn fail(&mut self, class: ErrorClass, maybe_done: bool) {
         let call = self.call.take();
-        let sending = matches!(call, Some(Call::Submit(..) | Call::Delete(..)));
         if maybe_done {
             self.ghosts.extend(Self::ghost_of(call.as_ref()));
         }
-        let error = CallError { class, text: String::new(), maybe_done, retry_at: None };
+        self.err(call.as_ref(), class, maybe_done, None);
+    }
+
+    /// The provider answers with an error, whether it did what was asked or not: nothing is on its way any more.
+    pub(super) fn answer_with_an_error(&mut self) {
+        let call = self.call.take();
+        self.err(call.as_ref(), ErrorClass::Transient, true, Some(NOW));
+    }
+
+    fn err(
+        &mut self,
+        call: Option<&Call>,
+        class: ErrorClass,
+        maybe_done: bool,
+        settled_by: Option<Timestamp>,
+    ) {
+        let sending = matches!(call, Some(Call::Submit(..) | Call::Delete(..)));
+        let error = CallError { class, text: String::new(), maybe_done, settled_by, retry_at: None };
         self.step(Event::Erred { error, sending });
     }
 
@@ -332,6 +366,7 @@ impl World {
         self.ghosts.clear();
         self.late = self.call.is_some();
         self.call = self.call.take().map(|call| match call {
+            Call::Look(asked_at, seen) => Call::Look(asked_at.minus(SETTLE), seen),
             Call::Submit(Effect::Pending, id) => Call::Submit(Effect::Void, id),
             Call::Delete(Effect::Pending, id) => Call::Delete(Effect::Void, id),
             other => other,
@@ -354,7 +389,7 @@ impl World {
     /// apart: see `a_users_own_pin_made_within_our_untagged_doubt_is_taken_for_ours`.
     fn may_be_made_by_the_user(&self, rules: Rules) -> bool {
         let doubt = self.replica.as_ref().is_some_and(|replica| replica.doubt == Doubt::Submit);
-        let looked = matches!(&self.call, Some(Call::Look(Some(_))));
+        let looked = matches!(&self.call, Some(Call::Look(_, Some(_))));
         !rules.exclusive && self.status_of(THEIRS).is_none() && (rules.echo || !(doubt || looked))
     }
 
@@ -385,6 +420,7 @@ impl World {
     fn call_moves(&self, rules: Rules, moves: &mut Vec<(&'static str, Self)>) {
         let Some(call) = &self.call else { return };
         moves.push(("crash", self.with(Self::crash)));
+        moves.push(("answered with an error", self.with(Self::answer_with_an_error)));
         moves.push(("failed, maybe done", self.with(|world| world.fail(ErrorClass::Transient, true))));
         if self.is_under_way() {
             moves.push(("arrives", self.with(Self::arrive)));
