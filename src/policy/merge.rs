@@ -2,7 +2,7 @@
 
 use std::ops::Add;
 
-use crate::model::{ProviderId, ReplicaId, ReplicaState, Status, replica::Replica};
+use crate::model::{Doubt, ProviderId, ReplicaId, ReplicaState, Status, replica::Replica};
 
 /// After this many refusals a provider is taken at its word.
 pub const REFUSALS: u32 = 3;
@@ -14,6 +14,7 @@ pub const STALLED: u32 = 3;
 pub struct CopyView {
     pub replica: ReplicaId,
     pub provider: ProviderId,
+    /// `None` where a delete may still remove it: a copy asked for again meanwhile counts once a look confirms it.
     pub state: ReplicaState,
     /// The provider will not take this content.
     pub refused: bool,
@@ -27,14 +28,18 @@ pub struct CopyView {
 
 impl From<&Replica> for CopyView {
     fn from(replica: &Replica) -> Self {
+        let state = match replica.doubt {
+            Doubt::Remove => ReplicaState::None,
+            Doubt::None | Doubt::Submit => replica.state,
+        };
         Self {
             replica: replica.id,
             provider: replica.provider,
-            state: replica.state,
+            state,
             refused: replica.refused(),
             stalled: replica.tries >= STALLED,
             untouched: replica.is_untouched() && !replica.leased,
-            answered: replica.state != ReplicaState::None || replica.tries > 0 || replica.refusals > 0,
+            answered: state != ReplicaState::None || replica.tries > 0 || replica.refusals > 0,
         }
     }
 }
@@ -98,6 +103,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::{ContentId, Timestamp};
 
     fn tally() -> impl Strategy<Value = Tally> {
         (0u16..20, 0u16..20, 0u16..20).prop_map(|(pinned, pinning, queued)| Tally { pinned, pinning, queued })
@@ -157,6 +163,16 @@ mod tests {
             assert_eq!(Tally::of(&copy(state, false)).queued, 1);
             assert_eq!(Tally::of(&copy(state, true)), Tally::default());
         }
+    }
+
+    #[test]
+    fn a_copy_that_a_delete_may_still_remove_counts_as_queued_until_a_look_confirms_it() {
+        let new = Replica::new(ReplicaId(1), ProviderId(1), ContentId(1), Timestamp::ZERO);
+        let confirmed = Replica { state: ReplicaState::Pinned, ..new };
+        let doubtful = CopyView::from(&Replica { doubt: Doubt::Remove, ..confirmed.clone() });
+        assert_eq!(Tally::of(&doubtful), Tally { queued: 1, ..Tally::default() });
+        assert!(!doubtful.answered && !doubtful.untouched);
+        assert_eq!(Tally::of(&CopyView::from(&confirmed)).pinned, 1);
     }
 
     #[test]

@@ -60,6 +60,17 @@ fn once_whole_a_copy_that_was_never_sent_is_let_go() {
 }
 
 #[test]
+fn a_copy_that_a_delete_may_still_remove_is_waited_for_and_not_let_go() {
+    let doubtful = CopyView { untouched: false, ..copy(1, ReplicaState::None) };
+    let waiting = settle(&PIN, &[doubtful, copy(2, ReplicaState::Queued)], &WELL);
+    assert_eq!((waiting.status, waiting.have), (Status::Queued, 0));
+    assert!(waiting.link.is_empty() && !waiting.answered);
+    let whole =
+        settle(&PIN, &[doubtful, copy(2, ReplicaState::Pinned), copy(3, ReplicaState::Pinned)], &WELL);
+    assert!(whole.unlink.is_empty());
+}
+
+#[test]
 fn a_pin_fails_only_when_nobody_is_left_to_ask() {
     let refused = |provider| CopyView { refused: true, ..copy(provider, ReplicaState::Failed) };
     let some = settle(&PIN, &[refused(1), refused(2)], &WELL);
