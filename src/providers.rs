@@ -125,6 +125,9 @@ pub struct ProviderError {
     pub text: String,
     /// Whether the call may have taken effect all the same: its answer was not seen, or was a 5xx.
     pub maybe_done: bool,
+    /// Whether the provider itself answered the last try, so that what it did is done but for the settle time; not where the
+    /// answer was not seen, or a middleman's (502, 504) who may have given up on one that is still at work.
+    pub answered: bool,
     /// The provider's own word on when to try again.
     pub retry_at: Option<Timestamp>,
 }

@@ -137,15 +137,25 @@ impl Caller {
     }
 }
 
-/// What a failed call means for its replica.
-pub(super) fn erred(error: &ProviderError, sending: bool) -> Word {
-    let error = CallError {
+/// What a failed look means for its replica.
+pub(super) fn erred(error: &ProviderError) -> Word {
+    Word::Erred { error: call_error(error, None), sending: false }
+}
+
+/// What a failed submit or delete means for its replica. Where it was answered nothing of it is on its way any more.
+fn erred_sending(caller: &Caller, error: &ProviderError) -> Word {
+    let settled_by = error.answered.then(|| caller.now().plus(caller.provider.traits().settle));
+    Word::Erred { error: call_error(error, settled_by), sending: true }
+}
+
+fn call_error(error: &ProviderError, settled_by: Option<Timestamp>) -> CallError {
+    CallError {
         class: error.class,
         text: error.text.clone(),
         maybe_done: error.maybe_done,
+        settled_by,
         retry_at: error.retry_at,
-    };
-    Word::Erred { error, sending }
+    }
 }
 
 /// Works a group of claims that send something or look before they do.
@@ -161,7 +171,7 @@ async fn send(caller: &Caller, claim: &Claim, began: Timestamp) {
     let word = match &claim.work {
         Work::Delete(upstream) => {
             let removed = caller.call(Operation::Remove, caller.provider.remove(upstream)).await;
-            removed.map_or_else(|error| erred(&error, true), |()| Word::Removed)
+            removed.map_or_else(|error| erred_sending(caller, &error), |()| Word::Removed)
         }
         Work::Submit => submit(caller, claim).await,
         Work::Look | Work::See(_) | Work::Forget => Word::Deferred { until: caller.now() },
@@ -175,7 +185,7 @@ async fn look(caller: &Caller, claims: &[Claim], asked_at: Timestamp) {
     let found = match caller.call(Operation::Look, caller.provider.look_up(&contents)).await {
         Ok(found) => found,
         Err(error) => {
-            let words: Vec<_> = claims.iter().map(|claim| (claim, erred(&error, false))).collect();
+            let words: Vec<_> = claims.iter().map(|claim| (claim, erred(&error))).collect();
             return caller.record(&words, asked_at).await;
         }
     };
@@ -224,6 +234,6 @@ async fn submit(caller: &Caller, claim: &Claim) -> Word {
     };
     match caller.call(Operation::Submit, caller.provider.submit(submit)).await {
         Ok(pin) => Word::Landed { upstream: pin.id, status: pin.status, delegates: pin.delegates },
-        Err(error) => erred(&error, true),
+        Err(error) => erred_sending(caller, &error),
     }
 }

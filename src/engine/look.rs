@@ -63,11 +63,12 @@ pub(super) fn decide(claim: &Claim, pins: &[UpstreamPin], tags: &Tags, asked_at:
     })
 }
 
-/// Whether a pin can be the one that is looked for. A first look wants one that is of use; a doubt wants the one
-/// that we may have made, which no other Pinfold's is.
+/// Whether a pin can be the one that is looked for. A first look takes any, a failed one too: ours beside it could
+/// not be told from it within a doubt, where tags are not echoed (I13). A doubt wants the one that we may have made,
+/// which no other Pinfold's is.
 fn is_meant(claim: &Claim, pin: &UpstreamPin, tags: &Tags) -> bool {
     match claim.doubt {
-        Doubt::None => pin.status != Status::Failed || tags.is_ours(pin),
+        Doubt::None => true,
         Doubt::Submit => !tags.is_foreign(pin),
         Doubt::Remove => claim.upstream.as_ref() == Some(&pin.id) || tags.is_ours(pin),
     }

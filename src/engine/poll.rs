@@ -81,8 +81,7 @@ async fn ask(caller: &Caller, claims: &[(&Claim, &UpstreamId)], began: Timestamp
             match caller.call(Operation::Look, caller.provider.look_up(&contents)).await {
                 Ok(found) => found,
                 Err(error) => {
-                    let words: Vec<_> =
-                        claims.iter().map(|(claim, _)| (*claim, erred(&error, false))).collect();
+                    let words: Vec<_> = claims.iter().map(|(claim, _)| (*claim, erred(&error))).collect();
                     return caller.record(&words, began).await;
                 }
             }
@@ -104,7 +103,7 @@ async fn confirm(caller: &Caller, claim: &Claim, id: &UpstreamId, began: Timesta
     let word = match caller.call(Operation::Look, caller.provider.see(id)).await {
         Ok(Some(pin)) => seen(pin),
         Ok(None) => Word::Gone,
-        Err(error) => erred(&error, false),
+        Err(error) => erred(&error),
     };
     caller.record(&[(claim, word)], began).await;
 }

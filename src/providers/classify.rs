@@ -116,6 +116,12 @@ fn is_moved(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 307 | 308)
 }
 
+/// Whether an answer is that of a proxy in front of the provider, which may have stopped waiting for it: bad gateway,
+/// gateway timeout, and what content delivery networks say beyond the standard's codes.
+fn is_a_middlemans(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 502 | 504 | 520..)
+}
+
 /// Whether the provider is to blame as a whole: no answer, or a 5xx that names no time.
 pub(super) fn is_sick(outcome: &Outcome, now: Timestamp) -> bool {
     match outcome {
@@ -199,7 +205,8 @@ impl Context<'_> {
             Failure::Shut(until) | Failure::Throttled(until) => Some(*until),
             _ => None,
         };
-        self.error(of_failure(failure), words::plain(&failure.to_string(), self.token), retry_at)
+        let class = of_failure(failure);
+        self.error(class, words::plain(&failure.to_string(), self.token), retry_at, false)
     }
 
     /// `blocked`: until when the budget lets nothing leave.
@@ -214,21 +221,30 @@ impl Context<'_> {
         };
         let throttled = class == ErrorClass::Throttled;
         let asked = retry_after::asked_until(answer, self.now);
-        self.error(class, words.after(&ours, self.token), blocked.or(asked).filter(|_| throttled))
+        let retry_at = blocked.or(asked).filter(|_| throttled);
+        self.error(class, words.after(&ours, self.token), retry_at, !is_a_middlemans(status))
     }
 
     /// A 2xx that makes no sense: it may well have been done.
     pub(super) fn senseless(self, why: &str) -> ProviderError {
-        Self { maybe_done: true, ..self }.error(ErrorClass::Unknown, words::plain(why, self.token), None)
+        let text = words::plain(why, self.token);
+        Self { maybe_done: true, ..self }.error(ErrorClass::Unknown, text, None, true)
     }
 
-    fn error(self, class: ErrorClass, text: String, retry_at: Option<Timestamp>) -> ProviderError {
+    fn error(
+        self,
+        class: ErrorClass,
+        text: String,
+        retry_at: Option<Timestamp>,
+        answered: bool,
+    ) -> ProviderError {
         ProviderError {
             provider: self.provider.to_owned(),
             operation: self.operation,
             class,
             text,
             maybe_done: self.maybe_done,
+            answered,
             retry_at,
         }
     }

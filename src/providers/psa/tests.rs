@@ -137,6 +137,24 @@ async fn a_submit_is_never_sent_twice_and_stays_in_doubt_unless_refused() {
 }
 
 #[tokio::test]
+async fn only_the_providers_own_answer_tells_that_nothing_is_under_way_any_more() {
+    let acts = [
+        (Act::json(500, ""), true),
+        (Act::json(503, ""), true),
+        (Act::json(202, "OK"), true),
+        (Act::json(502, ""), false),
+        (Act::json(504, "<html>"), false),
+        (Act::json(524, "<html>"), false),
+        (RESET, false),
+        (Act::CutOff(""), false),
+    ];
+    for (act, answered) in acts {
+        let error = Lab::new([act]).await.submit().await.unwrap_err();
+        assert_eq!((error.maybe_done, error.answered), (true, answered), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_hanging_submit_times_out_in_doubt() {
     let short = |settings: &mut Settings| settings.try_timeout = Duration::from_millis(250);
     let lab = Lab::with([Act::Hang], short).await;
