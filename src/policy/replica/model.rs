@@ -201,3 +201,16 @@ fn a_users_own_pin_made_within_our_untagged_doubt_is_taken_for_ours() {
     let replica = world.replica.as_ref().expect("wanted");
     assert_eq!((replica.owned, replica.due.map(|due| due.1 > NOW)), (Owned::Made, Some(true)));
 }
+
+/// Without tags ours beside it could not be told from it within a doubt, and a failed pin taken for ours is deleted.
+#[test]
+fn none_is_made_beside_a_users_own_failed_pin() {
+    let rules = Rules { exclusive: false, echo: false };
+    let mut world = World::new(vec![(THEIRS, Status::Failed)]);
+    world.want();
+    world.claim(rules);
+    world.arrive();
+    world.answer(rules);
+    let replica = world.replica.as_ref().expect("wanted");
+    assert_eq!((world.call.as_ref(), replica.owned, replica.refusals), (None, Owned::Found, 1));
+}

@@ -290,18 +290,20 @@ impl World {
         }
     }
 
-    /// As the engine reads a look-up: the pin that is known before one with our tag before any other. Where tags are
-    /// known to be echoed, a pin without ours does not settle a submit's doubt.
+    /// As the engine reads a look-up: the pin that is known before one with our tag before any other. A first look
+    /// takes any, a delete's doubt the one that was to go. Where tags are known to be echoed, a pin
+    /// without ours does not settle a submit's doubt.
     fn looked(&mut self, asked_at: Timestamp, seen: &[(u8, Status)], rules: Rules) {
         let replica = self.replica.as_ref().expect("a claimed replica is kept");
         let known = replica.upstream.as_ref().map(id_of);
         let ours = |id: u8| rules.exclusive || (rules.echo && id != THEIRS);
-        let strict = rules.echo && replica.doubt == Doubt::Submit;
-        let best = seen
-            .iter()
-            .filter(|pin| !strict || ours(pin.0))
-            .max_by_key(|pin| (Some(pin.0) == known, ours(pin.0)));
-        let may_submit = seen.is_empty() && may_begin(replica, asked_at);
+        let is_meant = |(id, _): &&(u8, Status)| match replica.doubt {
+            Doubt::None => true,
+            Doubt::Submit => !rules.echo || ours(*id),
+            Doubt::Remove => Some(*id) == known || ours(*id),
+        };
+        let best = seen.iter().filter(is_meant).max_by_key(|pin| (Some(pin.0) == known, ours(pin.0)));
+        let may_submit = may_begin(replica, asked_at);
         match best {
             Some(&(id, status)) => {
                 self.step(Event::Found { upstream: upstream(id), status, ours: ours(id) });
