@@ -6,6 +6,7 @@
 
 use std::{
     fmt, io,
+    net::Ipv4Addr,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -53,6 +54,20 @@ pub struct Settings {
     pub rate_limits: Vec<RateLimit>,
     /// What the dice of chances are seeded with.
     pub seed: u64,
+}
+
+impl Settings {
+    /// A provider without quirks, on a free port of the loopback, that pins at once.
+    pub fn new(token: &str) -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            token: SecretString::from(token),
+            behaviour: Behaviour::default(),
+            faults: Vec::new(),
+            rate_limits: Vec::new(),
+            seed: 0,
+        }
+    }
 }
 
 /// A simulated provider; dropping it stops it.

@@ -10,7 +10,7 @@ use crate::{
     config::{Settings, StoreUrl},
     engine::{self, Engine},
     lifecycle::{Activator, Changes, Interest, Shutdown},
-    model::{Clock, SystemClock, Timestamp},
+    model::{AccountId, Clock, SystemClock, Timestamp},
     server::{self, Server},
     store::{Registered, SharedStore, sqlite::SqliteStore},
     telemetry::{Listener, Metrics},
@@ -31,6 +31,7 @@ pub struct Gateway {
     address: SocketAddr,
     admin: SocketAddr,
     store: SharedStore,
+    accounts: Vec<(String, AccountId)>,
     shutdown: Shutdown,
     /// The admin listener goes last, so that it can tell of the stopping.
     admin_shutdown: Shutdown,
@@ -84,7 +85,7 @@ impl Gateway {
         let refresh = admin::refresh_metrics(store.clone(), clock, metrics, shutdown.clone());
         shutdown.spawn_vital("metrics refresh", refresh);
         Engine::new(shared, driven, absent).spawn();
-        Ok(Self { address, admin, store, shutdown, admin_shutdown })
+        Ok(Self { address, admin, store, accounts: registered.accounts, shutdown, admin_shutdown })
     }
 
     /// Where clients find the pinning API.
@@ -95,6 +96,11 @@ impl Gateway {
     /// Where operators find health and metrics.
     pub fn admin(&self) -> SocketAddr {
         self.admin
+    }
+
+    /// An account of the config, as the store knows it.
+    pub fn account(&self, name: &str) -> Option<AccountId> {
+        self.accounts.iter().find(|(known, _)| known == name).map(|(_, id)| *id)
     }
 
     pub fn store(&self) -> &SharedStore {

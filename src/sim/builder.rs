@@ -1,12 +1,6 @@
 //! How a simulated provider is put together, in code.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
-
-use secrecy::SecretString;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::model::{Clock, PinCid, SystemClock};
 
@@ -26,14 +20,7 @@ pub struct Builder {
 
 impl Builder {
     pub(super) fn new(token: &str) -> Self {
-        let settings = Settings {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            token: SecretString::from(token),
-            behaviour: Behaviour::default(),
-            faults: Vec::new(),
-            rate_limits: Vec::new(),
-            seed: 0,
-        };
+        let settings = Settings::new(token);
         Self { settings, clock: Arc::new(SystemClock) }
     }
 
