@@ -46,3 +46,72 @@ pub(super) fn get_pin(
     pin.copies = copies.into_iter().map(|copy| copy.record).collect();
     Ok(Some(pin))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        lifecycle::Changes,
+        model::*,
+        policy::{Copies, Policy, replica::Work},
+        store::{
+            sqlite::{SqliteSettings, SqliteStore},
+            *,
+        },
+    };
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+    const CID: &str = "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n";
+
+    fn config() -> Registration {
+        let (name, fingerprint) = ("x".to_owned(), Fingerprint::new("x", None));
+        let policy = Policy {
+            name: "p".into(),
+            copies: Copies { min: 1, max: 1 },
+            need: 1,
+            providers: vec![name.clone()],
+        };
+        Registration {
+            accounts: vec![AccountDecl { name: "a".into(), policy: "p".into() }],
+            policies: vec![policy],
+            providers: vec![ProviderDecl { name, fingerprint }],
+        }
+    }
+
+    fn asked(account: AccountId) -> AcceptPin {
+        let spec = PinSpec::bare(PinCid::parse(CID).unwrap());
+        AcceptPin { account, requestid: RequestId::mint(NOW), spec, policy: "p".into(), now: NOW }
+    }
+
+    #[tokio::test]
+    async fn a_pin_made_again_during_its_delete_is_queued_and_shows_no_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = SqliteSettings::default();
+        let store = SqliteStore::open(&folder.path().join("p.db"), &settings, Changes::default()).unwrap();
+        let known = store.register(config(), NOW).await.unwrap();
+        let account = known.accounts[0].1;
+        let claim = ClaimRequest {
+            provider: known.providers[0].id,
+            singles: 1,
+            looks: 0,
+            now: NOW,
+            lease_until: NOW,
+            doubt_until: NOW,
+            exclusive: true,
+        };
+        let first = store.accept_pin(asked(account)).await.unwrap();
+        let submitted = store.claim_due(claim).await.unwrap().claims.remove(0);
+        let upstream = UpstreamId::new("u").unwrap();
+        let word = Word::Landed { upstream, status: Status::Pinned, delegates: Vec::new() };
+        store.record_outcomes(vec![Outcome { key: submitted.key, word }], NOW).await.unwrap();
+        assert!(store.delete_pin(account, first.requestid, NOW).await.unwrap());
+        let deleting = store.claim_due(claim).await.unwrap().claims.remove(0);
+        assert!(matches!(deleting.work, Work::Delete(_)));
+        let again = store.accept_pin(asked(account)).await.unwrap();
+        let shown = store.get_pin(account, again.requestid).await.unwrap().unwrap();
+        assert_eq!(
+            (again.status, again.answered, shown.status, shown.have),
+            (Status::Queued, false, Status::Queued, 0)
+        );
+        assert_eq!(shown.copies[0].state, ReplicaState::None);
+    }
+}

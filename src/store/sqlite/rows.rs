@@ -24,10 +24,11 @@ macro_rules! pin_columns {
 /// How many columns [`pin_columns`] are.
 pub(super) const PIN_WIDTH: usize = 12;
 
-/// The columns of a replica `r` at a provider `v`, for [`copy`].
+/// The columns of a replica `r` at a provider `v`, for [`copy`]. One that a delete may still remove is shown as
+/// merging counts it: as none.
 macro_rules! copy_columns {
     () => {
-        "r.state, v.name, r.error, r.error_text, r.op, r.next_at, r.leased, r.refusals, r.delegates, v.delegates"
+        "iif(r.doubt = 2, 0, r.state), v.name, r.error, r.error_text, r.op, r.next_at, r.leased, r.refusals, r.delegates, v.delegates"
     };
 }
 pub(super) use {copy_columns, pin_columns};
