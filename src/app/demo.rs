@@ -112,7 +112,7 @@ fn settings(
     let source = format!(
         "server: {{ listen: \"{}\" }}\nadmin: {{ listen: \"{}\" }}\nengine: {{ retry_max: 10s }}\n\
          accounts:\n  - {{ name: demo, policy: demo, tokens: [ {{ name: demo, sha256: \"{hash:x}\" }} ] }}\n\
-         providers:\n{entries}policies:\n  - {{ name: demo, copies: 2, pinned_when: 1, providers: [{}] }}\n",
+         providers:\n{entries}policies:\n  - {{ name: demo, copies: all, pinned_when: 2, providers: [{}] }}\n",
         demo.listen,
         demo.admin,
         names.join(", "),
@@ -143,7 +143,7 @@ fn banner(gateway: &Gateway, token: &SecretString, folder: &Path) -> String {
         "Pinfold is ready. Three simulated providers: one steady, one slow, one that fails now and then.\n\n\
          endpoint  {url}\ntoken     {token}\nmetrics   http://{}/metrics\nfolder    {folder}\n\n\
          With Kubo:\n  ipfs pin remote service add pinfold {url} {token}\n\n\
-         With curl:\n  \
+         With curl (7.82 or newer):\n  \
          curl -H 'Authorization: Bearer {token}' {url}/pins --json '{{\"cid\":\"{cid}\",\"name\":\"hello\"}}'\n  \
          curl -H 'Authorization: Bearer {token}' '{url}/pins?status=queued,pinning,pinned,failed'\n  \
          curl -H 'Authorization: Bearer {token}' -X DELETE {url}/pins/REQUESTID\n\n\

@@ -3,3 +3,4 @@
 mod api;
 mod arrows;
 mod cli;
+mod demo;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{ContentArrangement, Table, presets::UTF8_BORDERS_ONLY};
 
 use super::providers::Provider;
 use crate::{
@@ -72,6 +72,12 @@ impl View {
         if let Some(account) = self.account {
             let page = self.store.list_pins(account, ListQuery::with_statuses(StatusSet::ALL)).await?;
             (count, pins) = (page.count, page.pins);
+            for pin in pins.iter_mut().filter(|pin| pin.have < pin.want) {
+                // Lists tell of the copies of unsettled pins only; here all that are missing are of interest.
+                if let Some(whole) = self.store.get_pin(account, pin.requestid).await? {
+                    *pin = whole;
+                }
+            }
         }
         Ok(Shown { count, pins, providers: self.store.providers().await? })
     }
@@ -109,7 +115,7 @@ impl View {
 fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table
-        .load_style(UTF8_HORIZONTAL_ONLY)
+        .load_style(UTF8_BORDERS_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
     table
