@@ -281,3 +281,6 @@ impl Store for SqliteStore {
         self.readers.ping()
     }
 }
+
+#[cfg(test)]
+mod contract;

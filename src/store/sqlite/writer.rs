@@ -221,3 +221,6 @@ where
         drop(self.reply.send(result));
     }
 }
+
+#[cfg(test)]
+mod tests;
