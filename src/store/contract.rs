@@ -57,7 +57,8 @@ macro_rules! contract_suite {
                 copies_of_a_provider_that_is_down_go_to_the_next, what_was_never_sent_is_dropped_once_whole,
                 a_pin_that_nobody_takes_fails_and_is_tried_anew_by_the_next,
                 a_given_up_copy_goes_on_asking_for_somewhere_to_go,
-                a_respill_during_a_fan_out_begins_it_anew;
+                a_respill_during_a_fan_out_begins_it_anew,
+                a_copy_that_is_there_already_counts_for_who_spills_over_to_it;
             registering: an_account_with_pins_cannot_vanish, a_policy_that_changes_binds_new_pins_only,
                 a_provider_may_be_absent_and_come_back, another_fingerprint_is_refused_until_rebound,
                 a_rebind_to_the_same_account_keeps_the_copies, a_rebind_to_a_new_account_makes_them_again,

@@ -111,6 +111,22 @@ pub(in crate::store) async fn a_given_up_copy_goes_on_asking_for_somewhere_to_go
     assert_eq!(house.places(pin).await, ["x", "y", "z"]);
 }
 
+/// I10: a pin that spills over to a copy which is there already counts it at once.
+pub(in crate::store) async fn a_copy_that_is_there_already_counts_for_who_spills_over_to_it<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    let mut other = config();
+    other.policies[1].providers = vec!["y".into(), "z".into()];
+    house.register(other, t(0)).await.unwrap();
+    house.add(1, "two", 1, t(0)).await;
+    house.serve(1, t(0), well).await;
+    let pin = house.add(0, "one", 1, t(0)).await;
+    for day in 1..=3 {
+        house.serve(0, t(day * DAY), refusing).await;
+    }
+    assert_eq!((house.status(pin).await, house.pin(pin).await.have), (Status::Pinned, 1));
+    house.backend.check().await;
+}
+
 /// Pins that a fan-out had passed saw the provider as it was before.
 pub(in crate::store) async fn a_respill_during_a_fan_out_begins_it_anew<B: Backend>() {
     let house = House::<B>::open().await;

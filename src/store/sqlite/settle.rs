@@ -5,7 +5,9 @@ use rusqlite::{OptionalExtension, params};
 use super::{replicas, tx::Tx};
 use crate::{
     lifecycle::Change,
-    model::{AccountId, ContentId, PolicyId, ProviderId, ReplicaId, RequestId, Status, Timestamp},
+    model::{
+        AccountId, ContentId, PolicyId, ProviderId, ReplicaId, RequestId, Status, Timestamp, replica::Replica,
+    },
     policy::{self, CopyView, PinView, Policy, Verdict, replica::Event},
     store::StoreError,
 };
@@ -90,16 +92,22 @@ impl Pin {
 /// Settles a pin; returns how many links were made or dropped.
 pub(super) fn settle(tx: &mut Tx<'_>, pin: i64, now: Timestamp) -> Result<u64, StoreError> {
     let Some(pin) = Pin::load(tx, pin)? else { return Ok(0) };
-    let copies: Vec<CopyView> = replicas::own_copies(tx, pin.id)?.iter().map(CopyView::from).collect();
+    let mut copies: Vec<CopyView> = replicas::own_copies(tx, pin.id)?.iter().map(CopyView::from).collect();
     let policy = tx.policy(pin.policy)?;
     let views = tx.views(&policy, now)?;
     let view = PinView { need: pin.need, want: pin.want, was_pinned: pin.was_pinned };
-    let verdict = policy::settle(&view, &copies, &views);
     let mut relinked = 0;
-    for provider in &verdict.link {
-        link(tx, &pin, *provider, now)?;
-        relinked += 1;
-    }
+    // A further copy may be there already, for another pin: it counts at once. Each round has fewer left to ask.
+    let verdict = loop {
+        let verdict = policy::settle(&view, &copies, &views);
+        if verdict.link.is_empty() {
+            break verdict;
+        }
+        for provider in &verdict.link {
+            copies.push(CopyView::from(&link(tx, &pin, *provider, now)?));
+            relinked += 1;
+        }
+    };
     for replica in &verdict.unlink {
         unlink(tx, pin.id, *replica, now)?;
         relinked += 1;
@@ -142,9 +150,10 @@ fn record(
 }
 
 /// Links a pin to its copy at a provider, own and not held.
-fn link(tx: &mut Tx<'_>, pin: &Pin, provider: ProviderId, now: Timestamp) -> Result<(), StoreError> {
+fn link(tx: &mut Tx<'_>, pin: &Pin, provider: ProviderId, now: Timestamp) -> Result<Replica, StoreError> {
     let replica = replicas::want(tx, provider, pin.content, pin.account, now)?;
-    insert_link(tx, pin.id, replica.id, None)
+    insert_link(tx, pin.id, replica.id, None)?;
+    Ok(replica)
 }
 
 /// Makes a link; one that was held becomes own.
