@@ -228,7 +228,7 @@ pub(in crate::store) fn well(claim: &Claim) -> Word {
 }
 
 pub(in crate::store) fn error(class: ErrorClass, maybe_done: bool) -> Word {
-    let error = CallError { class, text: class.to_string(), maybe_done, retry_at: None };
+    let error = CallError { class, text: class.to_string(), maybe_done, settled_by: None, retry_at: None };
     Word::Erred { error, sending: true }
 }
 

@@ -170,12 +170,12 @@ impl<B: Backend> World<B> {
     async fn check(&mut self) {
         let mut counted = BTreeMap::new();
         let mut short = 0;
-        for account in 0..2 {
+        for (account, name) in ACCOUNTS.iter().enumerate() {
             let all = self.house.list(account, StatusSet::ALL).await;
             assert_eq!(all.count, all.pins.len() as u64);
             assert!(all.pins.is_sorted_by(|one, two| one.created > two.created), "newest first (I4)");
             for pin in &all.pins {
-                *counted.entry((ACCOUNTS[account].to_owned(), pin.status.code())).or_insert(0) += 1;
+                *counted.entry(((*name).to_owned(), pin.status.code())).or_insert(0) += 1;
                 short += self.check_pin(account, pin).await;
             }
             assert_eq!(all.count, self.pins.values().filter(|known| known.account == account).count() as u64);

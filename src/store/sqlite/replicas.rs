@@ -67,8 +67,8 @@ fn decode(row: &Row<'_>) -> Result<Replica, StoreError> {
     })
 }
 
-/// Upstream ids are mostly UUIDs: kept as 16 bytes where their text is the one that UUIDs print.
-fn encode_upstream(id: &UpstreamId) -> rusqlite::types::Value {
+/// An upstream id as the tables keep it: mostly a UUID, and then 16 bytes if its text is the one that UUIDs print.
+pub(super) fn upstream_value(id: &UpstreamId) -> rusqlite::types::Value {
     match uuid::Uuid::try_parse(id.as_str()) {
         Ok(uuid) if uuid.as_hyphenated().to_string() == id.as_str() => {
             rusqlite::types::Value::Blob(uuid.as_bytes().to_vec())
@@ -87,11 +87,6 @@ pub(super) fn decode_upstream(value: ValueRef<'_>) -> Result<Option<UpstreamId>,
         _ => return Err(bad_code("upstream id", 0)),
     };
     Ok(UpstreamId::new(text))
-}
-
-/// Encodes an upstream id as the tables keep it.
-pub(super) fn upstream_value(id: &UpstreamId) -> rusqlite::types::Value {
-    encode_upstream(id)
 }
 
 pub(super) fn load(tx: &Tx<'_>, id: ReplicaId) -> Result<Option<Replica>, StoreError> {
@@ -264,7 +259,7 @@ fn save(tx: &Tx<'_>, replica: &Replica, attempt: i64) -> Result<(), StoreError> 
             replica.state_at.as_millis(),
             replica.seen_at.map(Timestamp::as_millis),
             replica.verified_at.map(Timestamp::as_millis),
-            replica.upstream.as_ref().map(encode_upstream),
+            replica.upstream.as_ref().map(upstream_value),
         ])?;
     if changed == 1 {
         return Ok(());
