@@ -52,7 +52,7 @@ pub async fn rebind(settings: Settings, provider: &str, to: Rebind) -> anyhow::R
     let StoreUrl::Sqlite(path) = &settings.store;
     let entry = settings.providers.iter().find(|entry| entry.name == provider);
     let entry = entry.with_context(|| format!("the config has no provider {provider:?}"))?;
-    let store = SqliteStore::open(path, &parts::sqlite(&settings), Changes::default())?;
+    let store = SqliteStore::open(path, &parts::sqlite(&settings), Changes::default(), &Metrics::new())?;
     let to = match to {
         Rebind::SameAccount => store::Rebind::SameAccount,
         Rebind::NewAccount => store::Rebind::NewAccount,

@@ -4,6 +4,9 @@ pub mod error;
 pub mod records;
 pub mod sqlite;
 
+#[cfg(test)]
+mod contract;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;

@@ -46,7 +46,7 @@ impl Gateway {
         let (changes, interest, activator) = (Changes::default(), Interest::default(), Activator::default());
         let StoreUrl::Sqlite(path) = &settings.store;
         let store: SharedStore =
-            Arc::new(SqliteStore::open(path, &parts::sqlite(&settings), changes.clone())?);
+            Arc::new(SqliteStore::open(path, &parts::sqlite(&settings), changes.clone(), &metrics)?);
         let registered = store.register(parts::registration(&settings), clock.now()).await?;
         tell(&registered);
         let tokens = Arc::new(parts::tokens(&settings, &registered)?);

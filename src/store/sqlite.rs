@@ -21,7 +21,10 @@ mod stats;
 mod tx;
 mod writer;
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 
@@ -30,10 +33,19 @@ pub use readers::ReadSettings;
 use self::{
     accept::Accepted,
     readers::Readers,
-    writer::{Lane, Writer},
+    tx::Tx,
+    writer::{Lane, Outlets, Writer},
 };
 use super::*;
-use crate::{lifecycle::Changes, policy::Timing};
+use crate::{
+    lifecycle::Changes,
+    policy::Timing,
+    telemetry::{
+        Metrics, StoreClass,
+        StoreClass::{Claim, Read, Write},
+        StoreErrorKind, StoreMetrics,
+    },
+};
 
 /// How the database is used.
 #[derive(Clone, Debug, Default)]
@@ -48,16 +60,45 @@ pub struct SqliteStore {
     instance: InstanceId,
     writer: Writer,
     readers: Readers,
+    metrics: StoreMetrics,
 }
 
 impl SqliteStore {
     /// Opens the file, making or migrating it; committed changes are told to `changes`.
-    pub fn open(path: &Path, settings: &SqliteSettings, changes: Changes) -> Result<Self, StoreError> {
+    pub fn open(
+        path: &Path,
+        settings: &SqliteSettings,
+        changes: Changes,
+        metrics: &Metrics,
+    ) -> Result<Self, StoreError> {
         let (conn, lock) = open::open_writer(path)?;
         let instance = open::instance(&conn)?;
         let readers = Readers::open(path, &settings.reads)?;
-        let writer = Writer::start(conn, settings.timing.clone(), changes, lock)?;
-        Ok(Self { instance, writer, readers })
+        let outlets = Outlets { changes, metrics: metrics.pins().clone() };
+        let writer = Writer::start(conn, settings.timing.clone(), outlets, lock)?;
+        Ok(Self { instance, writer, readers, metrics: metrics.store().clone() })
+    }
+
+    /// Runs one intention inside the next transaction of its lane and returns once that is on disk.
+    async fn write<T, F>(&self, class: StoreClass, lane: Lane, intention: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let began = Instant::now();
+        let result = self.writer.write(lane, intention).await;
+        self.noted(class, began, result)
+    }
+
+    /// Notes how long an operation took and how it failed.
+    fn noted<T>(
+        &self,
+        class: StoreClass,
+        began: Instant,
+        result: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.metrics.operation(class, began.elapsed());
+        result.inspect_err(|error| self.metrics.error(kind(error)))
     }
 
     async fn accepted(&self, account: AccountId, accepted: Accepted) -> Result<PinRecord, StoreError> {
@@ -73,6 +114,21 @@ impl SqliteStore {
     }
 }
 
+fn kind(error: &StoreError) -> StoreErrorKind {
+    match error {
+        StoreError::Full(_) => StoreErrorKind::Full,
+        StoreError::Timeout => StoreErrorKind::Timeout,
+        StoreError::Busy => StoreErrorKind::Busy,
+        StoreError::Unavailable(_) | StoreError::Newer { .. } | StoreError::Locked { .. } => {
+            StoreErrorKind::Connection
+        }
+        StoreError::Rebind { .. } | StoreError::StillUsed { .. } | StoreError::Unknown { .. } => {
+            StoreErrorKind::Constraint
+        }
+        StoreError::Corrupt(_) => StoreErrorKind::Corrupt,
+    }
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     fn instance(&self) -> InstanceId {
@@ -80,7 +136,7 @@ impl Store for SqliteStore {
     }
 
     async fn register(&self, config: Registration, now: Timestamp) -> Result<Registered, StoreError> {
-        self.writer.write(Lane::Request, move |tx| register::register(tx, &config, now)).await
+        self.write(Write, Lane::Request, move |tx| register::register(tx, &config, now)).await
     }
 
     async fn rebind_provider(
@@ -89,19 +145,19 @@ impl Store for SqliteStore {
         rebind: Rebind,
         now: Timestamp,
     ) -> Result<RebindReport, StoreError> {
-        self.writer.write(Lane::Request, move |tx| register::rebind(tx, &declared, rebind, now)).await
+        self.write(Write, Lane::Request, move |tx| register::rebind(tx, &declared, rebind, now)).await
     }
 
     async fn accept_pin(&self, request: AcceptPin) -> Result<PinRecord, StoreError> {
         let account = request.account;
-        let accepted = self.writer.write(Lane::Request, move |tx| accept::accept(tx, &request)).await?;
+        let accepted = self.write(Write, Lane::Request, move |tx| accept::accept(tx, &request)).await?;
         self.accepted(account, accepted).await
     }
 
     async fn replace_pin(&self, old: RequestId, request: AcceptPin) -> Result<Option<PinRecord>, StoreError> {
         let account = request.account;
         let replaced =
-            self.writer.write(Lane::Request, move |tx| replace::replace(tx, old, &request)).await?;
+            self.write(Write, Lane::Request, move |tx| replace::replace(tx, old, &request)).await?;
         match replaced {
             Some(accepted) => self.accepted(account, accepted).await.map(Some),
             None => Ok(None),
@@ -114,15 +170,18 @@ impl Store for SqliteStore {
         pin: RequestId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.writer.write(Lane::Request, move |tx| delete::delete(tx, account, pin, now)).await
+        self.write(Write, Lane::Request, move |tx| delete::delete(tx, account, pin, now)).await
     }
 
     async fn get_pin(&self, account: AccountId, pin: RequestId) -> Result<Option<PinRecord>, StoreError> {
-        self.readers.get_pin(account, pin)
+        let began = Instant::now();
+        self.noted(Read, began, self.readers.get_pin(account, pin))
     }
 
     async fn list_pins(&self, account: AccountId, query: ListQuery) -> Result<PinPage, StoreError> {
-        self.readers.list_pins(account, query).await
+        let began = Instant::now();
+        let page = self.readers.list_pins(account, query).await;
+        self.noted(Read, began, page)
     }
 
     async fn providers(&self) -> Result<Vec<ProviderRecord>, StoreError> {
@@ -130,7 +189,7 @@ impl Store for SqliteStore {
     }
 
     async fn claim_due(&self, request: ClaimRequest) -> Result<Claimed, StoreError> {
-        self.writer.write(Lane::Request, move |tx| claim::claim_due(tx, &request)).await
+        self.write(Claim, Lane::Request, move |tx| claim::claim_due(tx, &request)).await
     }
 
     async fn begin_submits(
@@ -140,13 +199,14 @@ impl Store for SqliteStore {
         asked_at: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<ReplicaId>, StoreError> {
-        self.writer
-            .write(Lane::Request, move |tx| claim::begin_submits(tx, &claims, doubt_until, asked_at, now))
-            .await
+        self.write(Claim, Lane::Request, move |tx| {
+            claim::begin_submits(tx, &claims, doubt_until, asked_at, now)
+        })
+        .await
     }
 
     async fn record_outcomes(&self, outcomes: Vec<Outcome>, now: Timestamp) -> Result<Recorded, StoreError> {
-        self.writer.write(Lane::Request, move |tx| outcome::record(tx, outcomes, now)).await
+        self.write(Write, Lane::Request, move |tx| outcome::record(tx, outcomes, now)).await
     }
 
     async fn claim_surplus(
@@ -156,16 +216,16 @@ impl Store for SqliteStore {
         now: Timestamp,
         retry_at: Timestamp,
     ) -> Result<Vec<UpstreamId>, StoreError> {
-        let claim = move |tx: &mut tx::Tx<'_>| background::claim_surplus(tx, provider, limit, now, retry_at);
-        self.writer.write(Lane::Background, claim).await
+        let claim = move |tx: &mut Tx<'_>| background::claim_surplus(tx, provider, limit, now, retry_at);
+        self.write(Claim, Lane::Background, claim).await
     }
 
     async fn record_surplus(&self, provider: ProviderId, gone: UpstreamId) -> Result<(), StoreError> {
-        self.writer.write(Lane::Background, move |tx| background::record_surplus(tx, provider, &gone)).await
+        self.write(Write, Lane::Background, move |tx| background::record_surplus(tx, provider, &gone)).await
     }
 
     async fn remerge_step(&self, now: Timestamp) -> Result<RemergeReport, StoreError> {
-        self.writer.write(Lane::Background, move |tx| background::remerge_step(tx, now)).await
+        self.write(Write, Lane::Background, move |tx| background::remerge_step(tx, now)).await
     }
 
     async fn respill(
@@ -174,7 +234,7 @@ impl Store for SqliteStore {
         cursor: ContentId,
         limit: u32,
     ) -> Result<Option<ContentId>, StoreError> {
-        self.writer.write(Lane::Background, move |tx| background::respill(tx, provider, cursor, limit)).await
+        self.write(Write, Lane::Background, move |tx| background::respill(tx, provider, cursor, limit)).await
     }
 
     async fn hasten_polls(
@@ -183,11 +243,11 @@ impl Store for SqliteStore {
         gap: Duration,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        self.writer.write(Lane::Background, move |tx| background::hasten_polls(tx, &pins, gap, now)).await
+        self.write(Write, Lane::Background, move |tx| background::hasten_polls(tx, &pins, gap, now)).await
     }
 
     async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.writer.write(Lane::Background, move |tx| background::expire_held(tx, now)).await
+        self.write(Write, Lane::Background, move |tx| background::expire_held(tx, now)).await
     }
 
     async fn note_provider(
@@ -197,8 +257,8 @@ impl Store for SqliteStore {
         blocked_until: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let note = move |tx: &mut tx::Tx<'_>| providers::note(tx, provider, health, blocked_until, now);
-        self.writer.write(Lane::Request, note).await
+        let note = move |tx: &mut Tx<'_>| providers::note(tx, provider, health, blocked_until, now);
+        self.write(Write, Lane::Request, note).await
     }
 
     async fn sample_copies(
@@ -210,7 +270,7 @@ impl Store for SqliteStore {
     }
 
     async fn prove_credential(&self, provider: ProviderId, hash: [u8; 32]) -> Result<(), StoreError> {
-        self.writer.write(Lane::Request, move |tx| providers::prove(tx, provider, hash)).await
+        self.write(Write, Lane::Request, move |tx| providers::prove(tx, provider, hash)).await
     }
 
     async fn stats(&self, now: Timestamp) -> Result<StoreStats, StoreError> {
@@ -223,4 +283,4 @@ impl Store for SqliteStore {
 }
 
 #[cfg(test)]
-mod smoke;
+mod contract;

@@ -42,7 +42,7 @@ struct Gateway {
 async fn unlocked(file: &Path, changes: &Changes) -> SqliteStore {
     let opening = async {
         loop {
-            match SqliteStore::open(file, &SqliteSettings::default(), changes.clone()) {
+            match SqliteStore::open(file, &SqliteSettings::default(), changes.clone(), &Metrics::new()) {
                 Err(StoreError::Locked { .. }) => tokio::task::yield_now().await,
                 opened => break opened.unwrap(),
             }

@@ -1,17 +1,18 @@
 //! Records a pin, its missing replicas and its links in one go.
 
+use std::time::Duration;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::{
+    count::meta_key,
     replicas,
     settle::{Pin, insert_link},
     tx::Tx,
 };
 use crate::{
-    model::{
-        AccountId, Content, ContentId, Meta, PinSpec, PolicyId, Status, Timestamp, name, replica::Replica,
-    },
-    policy::{self, CopyView, PinView},
+    model::{AccountId, Content, ContentId, Meta, PinSpec, PolicyId, Status, name, replica::Replica},
+    policy::{self, CopyView, PinView, Policy},
     store::{AcceptPin, StoreError},
 };
 
@@ -25,66 +26,72 @@ pub(super) struct Accepted {
 pub(super) fn accept(tx: &mut Tx<'_>, request: &AcceptPin) -> Result<Accepted, StoreError> {
     let policy_id = tx.current_policy(&request.policy)?;
     let policy = tx.policy(policy_id)?;
-    let views = tx.views(&policy, request.now)?;
-    let content = content_id(tx, request.spec.cid.content())?;
+    let (content, is_new) = content_id(tx, request.spec.cid.content())?;
     let (need, want) = match request.spec.cid.content().is_identity() {
         // The CID is the content: pinned by definition, placed nowhere.
         true => (0, 0),
         false => (policy.need, policy.copies.max),
     };
     let mut copies = Vec::new();
-    for provider in policy::place(want, &views) {
-        copies.push(replicas::want(tx, provider, content, request.account, request.now)?);
+    for provider in policy::place(want, &tx.views(&policy, request.now)?) {
+        copies.push(match is_new {
+            true => replicas::make(tx, provider, content, request.account, request.now)?,
+            false => replicas::want(tx, provider, content, request.account, request.now)?,
+        });
     }
-    record(tx, request, policy_id, content, PinView { need, want, was_pinned: false }, &copies)
+    let view = PinView { need, want, was_pinned: false };
+    record(tx, request, (policy_id, &policy), content, view, &copies)
 }
 
 /// Records the row, its links to `copies`, its meta and its counts.
 pub(super) fn record(
     tx: &mut Tx<'_>,
     request: &AcceptPin,
-    policy_id: PolicyId,
+    (policy_id, policy): (PolicyId, &Policy),
     content: ContentId,
     view: PinView,
     copies: &[Replica],
 ) -> Result<Accepted, StoreError> {
-    let policy = tx.policy(policy_id)?;
-    let views = tx.views(&policy, request.now)?;
     let shown: Vec<CopyView> = copies.iter().map(CopyView::from).collect();
-    let verdict = policy::settle(&view, &shown, &views);
+    let verdict = policy::settle(&view, &shown, &tx.views(policy, request.now)?);
     // A first status is never failed, whatever the providers' state: clients would give up at once.
     let status = if verdict.status == Status::Failed { Status::Queued } else { verdict.status };
-    let created = tx.next_created(request.account.0, request.now)?;
     tx.saw(request.now);
     let mut pin = Pin {
         id: 0,
         requestid: request.requestid,
         account: request.account,
         content,
-        created,
+        created: tx.next_created(request.account.0, request.now)?,
+        accepted: request.now,
         status,
         policy: policy_id,
         need: view.need,
         want: view.want,
         have: verdict.have,
-        was_pinned: status == Status::Pinned,
+        was_pinned: view.was_pinned || status == Status::Pinned,
     };
-    pin.id = insert(tx, &pin, &request.spec, request.now)?;
+    pin.id = insert(tx, &pin, &request.spec)?;
     for copy in copies {
         insert_link(tx, pin.id, copy.id, None)?;
     }
     if let Some(meta) = &request.spec.meta {
         insert_meta(tx, request.account, meta, pin.id)?;
     }
-    tx.count_pin(pin.account.0, pin.status, pin.created, 1);
-    tx.count_policy(pin.policy, 1);
-    if pin.is_short() {
-        tx.count_short(1);
-    }
+    count(tx, &pin, policy);
     Ok(Accepted { pin, answered: verdict.answered })
 }
 
-fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec, now: Timestamp) -> Result<i64, StoreError> {
+fn count(tx: &mut Tx<'_>, pin: &Pin, policy: &Policy) {
+    tx.count_pin(pin.account.0, pin.status, pin.created, 1);
+    tx.count_policy(pin.policy, 1);
+    if pin.is_short(policy, pin.have) {
+        tx.count_short(1);
+    }
+    tx.entered(pin.status, Some(Duration::ZERO));
+}
+
+fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec) -> Result<i64, StoreError> {
     let folded = spec.name.as_deref().and_then(name::folded_unless_same);
     // pin: new
     let id = tx
@@ -106,7 +113,7 @@ fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec, now: Timestamp) -> Result<i64,
                 pin.want,
                 pin.have,
                 pin.was_pinned,
-                now.as_millis(),
+                pin.accepted.as_millis(),
                 spec.cid.text_unless_canonical(),
                 spec.name,
                 folded,
@@ -118,22 +125,23 @@ fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec, now: Timestamp) -> Result<i64,
     Ok(id)
 }
 
-fn content_id(tx: &Tx<'_>, content: &Content) -> Result<ContentId, StoreError> {
-    // content by key
-    let known: Option<i64> = tx
+/// The content's id, and whether it was not on record: then nobody has a copy of it either.
+fn content_id(tx: &Tx<'_>, content: &Content) -> Result<(ContentId, bool), StoreError> {
+    // content: new, as most are
+    let made = tx
         .conn
-        .prepare_cached("SELECT id FROM contents WHERE key = ?1")?
+        .prepare_cached("INSERT INTO contents(key) VALUES(?1) ON CONFLICT DO NOTHING RETURNING id")?
         .query_row([content.as_bytes()], |row| row.get(0))
         .optional()?;
-    let id = match known {
-        Some(id) => id,
-        // content: new
-        None => tx
-            .conn
-            .prepare_cached("INSERT INTO contents(key) VALUES(?1) RETURNING id")?
-            .query_row([content.as_bytes()], |row| row.get(0))?,
-    };
-    Ok(ContentId(id))
+    if let Some(id) = made {
+        return Ok((ContentId(id), true));
+    }
+    // content by key
+    let known = tx
+        .conn
+        .prepare_cached("SELECT id FROM contents WHERE key = ?1")?
+        .query_row([content.as_bytes()], |row| row.get(0))?;
+    Ok((ContentId(known), false))
 }
 
 fn insert_meta(tx: &Tx<'_>, account: AccountId, meta: &Meta, pin: i64) -> Result<(), StoreError> {
@@ -144,16 +152,4 @@ fn insert_meta(tx: &Tx<'_>, account: AccountId, meta: &Meta, pin: i64) -> Result
         insert.execute(params![account.0, key, meta_key(value), pin])?;
     }
     Ok(())
-}
-
-/// The value that pin_meta is keyed by: itself, or its hash where it is long.
-pub(super) fn meta_key(value: &str) -> std::borrow::Cow<'_, str> {
-    use sha2::Digest;
-    const LONGEST: usize = 256;
-    if value.len() <= LONGEST {
-        return value.into();
-    }
-    let hash = sha2::Sha256::digest(value);
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}").into()
 }

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{
     outcome::pins_after,
-    replicas::{decode_upstream, upstream_value},
+    replicas::{decode_upstream, leave_to_remerge, upstream_value},
     settle,
     tx::Tx,
 };
@@ -65,10 +65,7 @@ pub(super) fn respill(
         let (id, content): (i64, i64) = (row.get(0)?, row.get(1)?);
         let (state, goal): (i64, i64) = (row.get(2)?, row.get(3)?);
         if state != ReplicaState::Pinned.code() && goal == Goal::Keep.code() {
-            // remerge: if it is not there already
-            tx.conn
-                .prepare_cached("INSERT OR IGNORE INTO remerge(replica, after_pin) VALUES(?1, 0)")?
-                .execute([id])?;
+            leave_to_remerge(tx, ReplicaId(id))?;
         }
         (last, seen) = (Some(ContentId(content)), seen + 1);
     }

@@ -1,17 +1,23 @@
 //! Takes due replicas of one provider under a lease: removes, submits, polls, re-checks, in that order; accounts in
 //! turn.
 
+use std::time::Duration;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::{replicas, tx::Tx};
 use crate::{
-    model::{Content, Doubt, Goal, Op, Origins, ProviderId, ReplicaId, Timestamp, replica::Replica},
+    model::{Content, Doubt, Goal, Op, Origins, ReplicaId, Timestamp, replica::Replica},
     policy::replica::{Event, Work},
     store::{Claim, ClaimKey, ClaimRequest, Claimed, StoreError},
 };
 
-/// The most accounts that are looked at in one claim of one op; the next claim goes on after them.
-const LANES: usize = 64;
+/// The most accounts that are served in one claim of one op; the next claim goes on after them.
+const SERVED: usize = 64;
+/// The most accounts that are looked at for them: one seek each.
+const LOOKED_AT: usize = 1024;
+/// When to look at the accounts beyond those.
+const LOOK_ON: Duration = Duration::from_secs(1);
 
 pub(super) fn claim_due(tx: &mut Tx<'_>, request: &ClaimRequest) -> Result<Claimed, StoreError> {
     tx.saw(request.now);
@@ -50,9 +56,13 @@ fn due(
     let provider = request.provider;
     let turn = (provider.0, op.code());
     let last = tx.memory.turns.get(&turn).copied().unwrap_or(0);
+    let round = round(tx, request, op, last)?;
+    if let Some(reached) = round.cut_at {
+        tx.memory.turns.insert(turn, reached);
+    }
+    let mut next = round.next;
     let mut lanes = Vec::new();
-    let mut next = None;
-    for lane in lanes_after(tx, provider, op, last)? {
+    for lane in round.due {
         let (ready, later) = ready(tx, request, op, lane, budget)?;
         next = earlier(next, later);
         if !ready.is_empty() {
@@ -77,32 +87,51 @@ fn due(
     Ok((taken, next))
 }
 
-/// The accounts that something of this op is planned for, beginning after `last`, each once.
-fn lanes_after(tx: &Tx<'_>, provider: ProviderId, op: Op, last: i64) -> Result<Vec<i64>, StoreError> {
-    // replicas_due: next account, by one seek
+/// What one look around the accounts found.
+#[derive(Default)]
+struct Round {
+    /// Accounts with something due, in the order in which they are to be served.
+    due: Vec<i64>,
+    /// When something is due for another one of those that were looked at.
+    next: Option<Timestamp>,
+    /// The last one looked at, where none of many had anything due: the next look goes on from there.
+    cut_at: Option<i64>,
+}
+
+/// Looks at the accounts that something of this op is planned for, beginning after `last`, each at most once. One
+/// that only waits takes no place of one that is due.
+fn round(tx: &Tx<'_>, request: &ClaimRequest, op: Op, last: i64) -> Result<Round, StoreError> {
+    // replicas_due: the head of the next account's line, by one seek
     let mut seek = tx.conn.prepare_cached(
-        "SELECT lane FROM replicas INDEXED BY replicas_due
-         WHERE provider = ?1 AND op = ?2 AND lane > ?3 AND next_at IS NOT NULL ORDER BY lane LIMIT 1",
+        "SELECT lane, next_at FROM replicas INDEXED BY replicas_due
+         WHERE provider = ?1 AND op = ?2 AND lane > ?3 AND next_at IS NOT NULL ORDER BY lane, next_at LIMIT 1",
     )?;
-    let mut lanes: Vec<i64> = Vec::new();
+    let mut round = Round::default();
     let (mut at, mut wrapped) = (last, false);
-    while lanes.len() < LANES {
-        let found: Option<i64> =
-            seek.query_row(params![provider.0, op.code(), at], |row| row.get(0)).optional()?;
-        match found {
-            Some(lane) if wrapped && lane > last => break,
-            Some(lane) => {
-                lanes.push(lane);
+    for _ in 0..LOOKED_AT {
+        let head: Option<(i64, i64)> = seek
+            .query_row(params![request.provider.0, op.code(), at], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        match head {
+            Some((lane, _)) if wrapped && lane > last => return Ok(round),
+            Some((lane, next_at)) if next_at <= request.now.as_millis() => {
                 at = lane;
+                round.due.push(lane);
+                if round.due.len() == SERVED {
+                    break;
+                }
             }
-            None if wrapped || last == 0 => break,
-            None => {
-                wrapped = true;
-                at = 0;
+            Some((lane, next_at)) => {
+                at = lane;
+                round.next = earlier(round.next, Some(Timestamp::from_millis(next_at)));
             }
+            None if wrapped || last == 0 => return Ok(round),
+            None => (at, wrapped) = (0, true),
         }
     }
-    Ok(lanes)
+    round.next = earlier(round.next, Some(request.now.plus(LOOK_ON)));
+    round.cut_at = round.due.is_empty().then_some(at);
+    Ok(round)
 }
 
 /// One account's due replicas, the longest due first, and when its first one after those is due.
@@ -186,14 +215,17 @@ fn content(tx: &Tx<'_>, replica: &Replica) -> Result<Content, StoreError> {
     Content::from_bytes(&key).map_err(|error| StoreError::Corrupt(error.into()))
 }
 
-/// Name and origins of the first pin that needs a replica.
+/// Name and origins of the first pin that asks for a replica as its own; one that merely holds it names another
+/// content.
 fn asked_by(tx: &Tx<'_>, replica: ReplicaId) -> Result<(Option<String>, Vec<String>), StoreError> {
-    // first pin that needs a replica
+    // first pin that asks for a replica
     let found: Option<(Option<String>, Option<String>)> = tx
         .conn
         .prepare_cached(
-            "SELECT p.name, p.origins FROM pin_replicas l JOIN pins p ON p.id = l.pin
-             WHERE l.replica = ?1 ORDER BY l.pin LIMIT 1",
+            "SELECT p.name, p.origins FROM pin_replicas r INDEXED BY pin_replicas_rev
+             CROSS JOIN pin_replicas l ON l.pin = r.pin AND l.replica = r.replica
+             CROSS JOIN pins p ON p.id = l.pin
+             WHERE r.replica = ?1 AND l.held_since IS NULL ORDER BY r.pin LIMIT 1",
         )?
         .query_row([replica.0], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::{
-    accept::meta_key,
+    count::meta_key,
     replicas::forget_content,
     settle::{Pin, release_if_unneeded},
     tx::Tx,
@@ -48,7 +48,8 @@ pub(super) fn remove(tx: &mut Tx<'_>, pin: &Pin, now: Timestamp) -> Result<(), S
     forget_content(tx, pin.content)?;
     tx.count_pin(pin.account.0, pin.status, pin.created, -1);
     tx.count_policy(pin.policy, -1);
-    if pin.is_short() {
+    let policy = tx.policy(pin.policy)?;
+    if pin.is_short(&policy, pin.have) {
         tx.count_short(-1);
     }
     Ok(())

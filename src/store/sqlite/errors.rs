@@ -4,8 +4,8 @@ use rusqlite::{Error, ErrorCode};
 
 use crate::store::StoreError;
 
-/// Classifies an error. Takes a reference: the error of one commit is told to many callers.
-pub(super) fn store_error(error: &Error) -> StoreError {
+/// Classifies an error.
+fn store_error(error: &Error) -> StoreError {
     let words = || anyhow::anyhow!("{error}");
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full(words()),
@@ -22,6 +22,23 @@ pub(super) fn store_error(error: &Error) -> StoreError {
         ) => StoreError::Unavailable(words()),
         _ => StoreError::Corrupt(words()),
     }
+}
+
+/// The failure of a whole transaction, as each of its other callers is told of it.
+pub(super) fn again(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Full(cause) => StoreError::Full(anyhow::anyhow!("{cause:#}")),
+        StoreError::Unavailable(cause) => StoreError::Unavailable(anyhow::anyhow!("{cause:#}")),
+        StoreError::Timeout => StoreError::Timeout,
+        other => StoreError::Corrupt(anyhow::anyhow!("{other}")),
+    }
+}
+
+/// What the caller of an intention that panicked is told.
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> StoreError {
+    let words = panic.downcast_ref::<&str>().copied();
+    let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no words");
+    StoreError::Corrupt(anyhow::anyhow!("the transaction panicked: {words}"))
 }
 
 impl From<Error> for StoreError {

@@ -57,6 +57,7 @@ mod tests {
             sqlite::{SqliteSettings, SqliteStore},
             *,
         },
+        telemetry::Metrics,
     };
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -86,7 +87,8 @@ mod tests {
     async fn a_pin_made_again_during_its_delete_is_queued_and_shows_no_copy() {
         let folder = tempfile::tempdir().unwrap();
         let settings = SqliteSettings::default();
-        let store = SqliteStore::open(&folder.path().join("p.db"), &settings, Changes::default()).unwrap();
+        let path = folder.path().join("p.db");
+        let store = SqliteStore::open(&path, &settings, Changes::default(), &Metrics::new()).unwrap();
         let known = store.register(config(), NOW).await.unwrap();
         let account = known.accounts[0].1;
         let claim = ClaimRequest {

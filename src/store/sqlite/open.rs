@@ -55,6 +55,8 @@ pub(super) fn open_writer(path: &Path) -> Result<(Connection, LockFile), StoreEr
     writer.pragma_update(None, "synchronous", "FULL")?;
     embedded::migrations::runner().run(&mut writer).map_err(|error| migration_error(error, path))?;
     writer.pragma_update(None, "foreign_keys", true)?;
+    // What a savepoint may have to restore: in memory, or it would be written to a temporary file beyond 64 KiB.
+    writer.pragma_update(None, "temp_store", "MEMORY")?;
     mint_instance(&writer)?;
     Ok((writer, lock))
 }

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{replicas, settle, tx::Tx};
 use crate::{
     model::{Op, ProviderId, ReplicaId, Timestamp, UpstreamId, replica::Replica},
-    policy::replica::Event,
+    policy::{merge::STALLED, replica::Event},
     store::{Outcome, Recorded, StoreError, Word},
 };
 
@@ -45,7 +45,9 @@ fn apply(
         // Something is to be sent again, perhaps at once.
         recorded.relinked += 1;
     }
-    if replicas::shows(&before, after.as_ref()) {
+    // A copy that is given up for now keeps asking whether there is somewhere else to go.
+    let spilled = after.as_ref().is_some_and(|after| after.refused() || after.tries >= STALLED);
+    if spilled || replicas::shows(&before, after.as_ref()) {
         settle_pins(tx, before.id, now, recorded)?;
     }
     Ok(())
@@ -67,12 +69,15 @@ fn event(word: Word) -> Event {
 /// Keeps delegates and doubles that came with a word.
 fn note_details(tx: &Tx<'_>, replica: &Replica, word: &Word, now: Timestamp) -> Result<(), StoreError> {
     match word {
-        Word::Landed { delegates, .. } | Word::Seen { delegates, .. } => {
-            note_delegates(tx, replica, delegates)
-        }
-        Word::Found { delegates, doubles, .. } => {
+        Word::Seen { delegates, .. } => note_delegates(tx, replica, delegates),
+        Word::Landed { upstream, delegates, .. } => {
             note_delegates(tx, replica, delegates)?;
-            note_doubles(tx, replica.provider, doubles, now)
+            is_no_double(tx, replica.provider, upstream)
+        }
+        Word::Found { upstream, delegates, doubles, .. } => {
+            note_delegates(tx, replica, delegates)?;
+            note_doubles(tx, replica.provider, doubles, now)?;
+            is_no_double(tx, replica.provider, upstream)
         }
         _ => Ok(()),
     }
@@ -125,8 +130,17 @@ fn note_doubles(
     Ok(())
 }
 
-/// Settles the pins of a replica here, or leaves them to the background where they are many.
-fn settle_pins(
+/// What was a double once may be the only one left: it is not deleted as a double any more (I8).
+fn is_no_double(tx: &Tx<'_>, provider: ProviderId, upstream: &UpstreamId) -> Result<(), StoreError> {
+    // surplus: it counts now
+    tx.conn
+        .prepare_cached("DELETE FROM surplus WHERE provider = ?1 AND upstream = ?2")?
+        .execute(params![provider.0, replicas::upstream_value(upstream)])?;
+    Ok(())
+}
+
+/// Settles the pins of a replica in place, or leaves them to the background where they are many.
+pub(super) fn settle_pins(
     tx: &mut Tx<'_>,
     replica: ReplicaId,
     now: Timestamp,
@@ -134,12 +148,7 @@ fn settle_pins(
 ) -> Result<(), StoreError> {
     let pins = pins_after(tx, replica, 0, IN_PLACE + 1)?;
     if pins.len() > IN_PLACE {
-        // remerge: from the first pin on, again if it was under way
-        tx.conn
-            .prepare_cached(
-                "INSERT INTO remerge(replica, after_pin) VALUES(?1, 0) ON CONFLICT DO UPDATE SET after_pin = 0",
-            )?
-            .execute([replica.0])?;
+        replicas::leave_to_remerge(tx, replica)?;
         recorded.fanned_out += 1;
         return Ok(());
     }
@@ -150,7 +159,7 @@ fn settle_pins(
     Ok(())
 }
 
-/// The pins that need a replica as their own, after one of them.
+/// The pins that are linked to a replica, after one of them.
 pub(super) fn pins_after(
     tx: &Tx<'_>,
     replica: ReplicaId,

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{count::WIDTHS, providers, replicas, tx::Tx};
+use super::{count::WIDTHS, outcome, providers, replicas, tx::Tx};
 use crate::{
     model::{
-        AccountDecl, AccountId, Doubt, Goal, Health, Mode, Op, Owned, ProviderDecl, ReplicaId, ReplicaState,
-        Timestamp,
+        AccountDecl, AccountId, ContentId, Doubt, Goal, Health, Mode, Op, Owned, ProviderDecl, ReplicaId,
+        ReplicaState, Timestamp,
     },
     policy::{Policy, replica::Event},
-    store::{Rebind, RebindReport, Registered, Registration, StoreError},
+    store::{Rebind, RebindReport, Recorded, Registered, Registration, StoreError},
 };
 
 /// A clock this far beyond the last time on record is warned of.
@@ -198,7 +198,10 @@ fn free_claims(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
     let freed = claimed.len() as u64;
     for id in claimed {
         if let Some(replica) = replicas::load(tx, ReplicaId(id))? {
-            replicas::step(tx, replica, Event::Deferred { until: now }, now)?;
+            let freed = replicas::step(tx, replica.clone(), Event::Deferred { until: now }, now)?;
+            if replicas::shows(&replica, freed.as_ref()) {
+                outcome::settle_pins(tx, replica.id, now, &mut Recorded::default())?;
+            }
         }
     }
     Ok(freed)
@@ -229,10 +232,14 @@ pub(super) fn rebind(
 /// Nothing of ours is at the provider any more: what is wanted is made again, what was to be removed is forgotten.
 fn start_over(tx: &Tx<'_>, provider: i64, now: Timestamp) -> Result<(), StoreError> {
     // replicas: forget what was to be removed there
-    tx.conn.execute(
-        "DELETE FROM replicas WHERE provider = ?1 AND goal = ?2",
-        params![provider, Goal::Remove.code()],
-    )?;
+    let forgotten: Vec<i64> = tx
+        .conn
+        .prepare("DELETE FROM replicas WHERE provider = ?1 AND goal = ?2 RETURNING content")?
+        .query_map(params![provider, Goal::Remove.code()], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for content in forgotten {
+        replicas::forget_content(tx, ContentId(content))?;
+    }
     // replicas: nothing is there
     tx.conn.execute(
         "UPDATE replicas SET state = ?2, owned = ?3, doubt = ?4, doubt_until = NULL, attempt = attempt + 1,

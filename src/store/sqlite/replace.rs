@@ -49,25 +49,27 @@ fn rename(tx: &mut Tx<'_>, old: &Pin, request: &AcceptPin) -> Result<Accepted, S
     if old.policy != policy {
         return accept::accept(tx, request);
     }
+    let revision = tx.policy(policy)?;
     let mut copies = Vec::new();
     for copy in replicas::own_copies(tx, old.id)? {
-        copies.push(replicas::want(tx, copy.provider, old.content, old.account, request.now)?);
+        copies.push(replicas::want_again(tx, copy, request.now)?);
     }
     let view = PinView { need: old.need, want: old.want, was_pinned: old.was_pinned };
-    accept::record(tx, request, policy, old.content, view, &copies)
+    accept::record(tx, request, (policy, &revision), old.content, view, &copies)
 }
 
 /// Holds the old pin's pinned copies, and what it held itself, for the new pin.
 fn hold(tx: &Tx<'_>, old: &Pin, new: &Pin, now: Timestamp) -> Result<(), StoreError> {
-    // links: what the old pin held, and its own pinned copies, newest content first
+    // links: what the old pin held, and its own pinned copies, newest content first; not what is the new one's own
     let mut select = tx.conn.prepare_cached(
         "SELECT l.replica, r.content, coalesce(l.held_since, ?2) AS since
          FROM pin_replicas l JOIN replicas r ON r.id = l.replica
-         WHERE l.pin = ?1 AND (l.held_since IS NOT NULL OR r.state = ?3) AND r.content <> ?4
+         WHERE l.pin = ?1 AND (l.held_since IS NOT NULL OR r.state = ?3)
+           AND NOT EXISTS(SELECT 1 FROM pin_replicas n WHERE n.pin = ?4 AND n.replica = l.replica)
          ORDER BY since DESC, r.content",
     )?;
     let rows = select
-        .query_map(params![old.id, now.as_millis(), ReplicaState::Pinned.code(), new.content.0], |row| {
+        .query_map(params![old.id, now.as_millis(), ReplicaState::Pinned.code(), new.id], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
     let held: Vec<(i64, i64, i64)> = rows.collect::<Result<_, _>>()?;

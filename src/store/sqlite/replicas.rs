@@ -67,8 +67,8 @@ fn decode(row: &Row<'_>) -> Result<Replica, StoreError> {
     })
 }
 
-/// Upstream ids are mostly UUIDs: kept as 16 bytes where their text is the one that UUIDs print.
-fn encode_upstream(id: &UpstreamId) -> rusqlite::types::Value {
+/// An upstream id as the tables keep it: mostly a UUID, and then 16 bytes if its text is the one that UUIDs print.
+pub(super) fn upstream_value(id: &UpstreamId) -> rusqlite::types::Value {
     match uuid::Uuid::try_parse(id.as_str()) {
         Ok(uuid) if uuid.as_hyphenated().to_string() == id.as_str() => {
             rusqlite::types::Value::Blob(uuid.as_bytes().to_vec())
@@ -87,11 +87,6 @@ pub(super) fn decode_upstream(value: ValueRef<'_>) -> Result<Option<UpstreamId>,
         _ => return Err(bad_code("upstream id", 0)),
     };
     Ok(UpstreamId::new(text))
-}
-
-/// Encodes an upstream id as the tables keep it.
-pub(super) fn upstream_value(id: &UpstreamId) -> rusqlite::types::Value {
-    encode_upstream(id)
 }
 
 pub(super) fn load(tx: &Tx<'_>, id: ReplicaId) -> Result<Option<Replica>, StoreError> {
@@ -138,11 +133,41 @@ pub(super) fn want(
     lane: AccountId,
     now: Timestamp,
 ) -> Result<Replica, StoreError> {
-    if let Some(known) = load_at(tx, provider, content)? {
-        let next = step(tx, known.clone(), Event::Wanted, now)?;
-        // Holds: a wanted replica is never forgotten; if it were, the one on record still stands.
-        return Ok(next.unwrap_or(known));
+    match load_at(tx, provider, content)? {
+        Some(known) => want_again(tx, known, now),
+        None => make(tx, provider, content, lane, now),
     }
+}
+
+/// One more pin asks for a replica. One that was refused is tried anew, which its other pins are to see.
+pub(super) fn want_again(tx: &mut Tx<'_>, known: Replica, now: Timestamp) -> Result<Replica, StoreError> {
+    let next = step(tx, known.clone(), Event::Wanted, now)?;
+    if shows(&known, next.as_ref()) {
+        leave_to_remerge(tx, known.id)?;
+    }
+    // Holds: a wanted replica is never forgotten; if it were, the one on record still stands.
+    Ok(next.unwrap_or(known))
+}
+
+/// Leaves the pins of a replica to be settled in the background, all of them even if it was under way.
+pub(super) fn leave_to_remerge(tx: &Tx<'_>, replica: ReplicaId) -> Result<(), StoreError> {
+    // remerge: from the first pin on
+    tx.conn
+        .prepare_cached(
+            "INSERT INTO remerge(replica, after_pin) VALUES(?1, 0) ON CONFLICT DO UPDATE SET after_pin = 0",
+        )?
+        .execute([replica.0])?;
+    Ok(())
+}
+
+/// A replica that is not on record yet.
+pub(super) fn make(
+    tx: &mut Tx<'_>,
+    provider: ProviderId,
+    content: ContentId,
+    lane: AccountId,
+    now: Timestamp,
+) -> Result<Replica, StoreError> {
     let mut replica = Replica::new(ReplicaId(0), provider, content, now);
     let (op, at) = replica.due.unzip();
     // replica: new, nothing sent
@@ -234,7 +259,7 @@ fn save(tx: &Tx<'_>, replica: &Replica, attempt: i64) -> Result<(), StoreError> 
             replica.state_at.as_millis(),
             replica.seen_at.map(Timestamp::as_millis),
             replica.verified_at.map(Timestamp::as_millis),
-            replica.upstream.as_ref().map(encode_upstream),
+            replica.upstream.as_ref().map(upstream_value),
         ])?;
     if changed == 1 {
         return Ok(());
@@ -252,12 +277,13 @@ fn forget(tx: &Tx<'_>, id: ReplicaId, content: ContentId) -> Result<(), StoreErr
 
 /// Drops a content's row once neither a pin nor a replica names it.
 pub(super) fn forget_content(tx: &Tx<'_>, content: ContentId) -> Result<(), StoreError> {
-    // content: nobody names it
+    // content: nobody names it; replicas are found by provider, of which there are few, then by content
     tx.conn
         .prepare_cached(
             "DELETE FROM contents WHERE id = ?1
              AND NOT EXISTS(SELECT 1 FROM pins WHERE content = ?1)
-             AND NOT EXISTS(SELECT 1 FROM replicas WHERE content = ?1)",
+             AND NOT EXISTS(SELECT 1 FROM providers v CROSS JOIN replicas r
+                            ON r.provider = v.id AND r.content = ?1)",
         )?
         .execute([content.0])?;
     Ok(())

@@ -5,8 +5,10 @@ use rusqlite::{OptionalExtension, params};
 use super::{replicas, tx::Tx};
 use crate::{
     lifecycle::Change,
-    model::{AccountId, ContentId, PolicyId, ProviderId, ReplicaId, RequestId, Status, Timestamp},
-    policy::{self, CopyView, PinView, Verdict, replica::Event},
+    model::{
+        AccountId, ContentId, PolicyId, ProviderId, ReplicaId, RequestId, Status, Timestamp, replica::Replica,
+    },
+    policy::{self, CopyView, PinView, Policy, Verdict, replica::Event},
     store::StoreError,
 };
 
@@ -17,6 +19,8 @@ pub(super) struct Pin {
     pub(super) account: AccountId,
     pub(super) content: ContentId,
     pub(super) created: Timestamp,
+    /// By the wall clock, which `created` may run ahead of.
+    pub(super) accepted: Timestamp,
     pub(super) status: Status,
     pub(super) policy: PolicyId,
     pub(super) need: u16,
@@ -25,15 +29,19 @@ pub(super) struct Pin {
     pub(super) was_pinned: bool,
 }
 
+/// The columns that [`Pin::decode`] reads, in its order.
+macro_rules! columns {
+    () => {
+        "id, requestid, account, content, created, accepted, status, policy, need, want, have, was_pinned"
+    };
+}
+
 impl Pin {
     pub(super) fn load(tx: &Tx<'_>, id: i64) -> Result<Option<Self>, StoreError> {
         // pin by id
         let pin = tx
             .conn
-            .prepare_cached(
-                "SELECT id, requestid, account, content, created, status, policy, need, want, have, was_pinned
-                 FROM pins WHERE id = ?1",
-            )?
+            .prepare_cached(concat!("SELECT ", columns!(), " FROM pins WHERE id = ?1"))?
             .query_row([id], Self::decode)
             .optional()?;
         Ok(pin)
@@ -47,50 +55,59 @@ impl Pin {
         // pin by requestid, of this account only
         let pin = tx
             .conn
-            .prepare_cached(
-                "SELECT id, requestid, account, content, created, status, policy, need, want, have, was_pinned
-                 FROM pins WHERE requestid = ?1 AND account = ?2",
-            )?
+            .prepare_cached(concat!(
+                "SELECT ",
+                columns!(),
+                " FROM pins WHERE requestid = ?1 AND account = ?2"
+            ))?
             .query_row(params![requestid.as_bytes(), account.0], Self::decode)
             .optional()?;
         Ok(pin)
     }
 
     fn decode(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        let code: i64 = row.get(5)?;
+        let code: i64 = row.get(6)?;
         Ok(Self {
             id: row.get(0)?,
             requestid: RequestId::from_bytes(row.get(1)?),
             account: AccountId(row.get(2)?),
             content: ContentId(row.get(3)?),
             created: Timestamp::from_millis(row.get(4)?),
-            status: Status::from_code(code).ok_or(rusqlite::Error::IntegralValueOutOfRange(5, code))?,
-            policy: PolicyId(row.get(6)?),
-            need: row.get(7)?,
-            want: row.get(8)?,
-            have: row.get(9)?,
-            was_pinned: row.get(10)?,
+            accepted: Timestamp::from_millis(row.get(5)?),
+            status: Status::from_code(code).ok_or(rusqlite::Error::IntegralValueOutOfRange(6, code))?,
+            policy: PolicyId(row.get(7)?),
+            need: row.get(8)?,
+            want: row.get(9)?,
+            have: row.get(10)?,
+            was_pinned: row.get(11)?,
         })
     }
 
-    pub(super) fn is_short(&self) -> bool {
-        self.have < self.want
+    /// Whether `have` copies are fewer than its policy's least. One that needs none is never short.
+    pub(super) fn is_short(&self, policy: &Policy, have: u16) -> bool {
+        have < policy.copies.min.min(self.want)
     }
 }
 
 /// Settles a pin; returns how many links were made or dropped.
 pub(super) fn settle(tx: &mut Tx<'_>, pin: i64, now: Timestamp) -> Result<u64, StoreError> {
     let Some(pin) = Pin::load(tx, pin)? else { return Ok(0) };
-    let copies: Vec<CopyView> = replicas::own_copies(tx, pin.id)?.iter().map(CopyView::from).collect();
+    let mut copies: Vec<CopyView> = replicas::own_copies(tx, pin.id)?.iter().map(CopyView::from).collect();
     let policy = tx.policy(pin.policy)?;
     let views = tx.views(&policy, now)?;
     let view = PinView { need: pin.need, want: pin.want, was_pinned: pin.was_pinned };
-    let verdict = policy::settle(&view, &copies, &views);
     let mut relinked = 0;
-    for provider in &verdict.link {
-        link(tx, &pin, *provider, now)?;
-        relinked += 1;
-    }
+    // A further copy may be there already, for another pin: it counts at once. Each round has fewer left to ask.
+    let verdict = loop {
+        let verdict = policy::settle(&view, &copies, &views);
+        if verdict.link.is_empty() {
+            break verdict;
+        }
+        for provider in &verdict.link {
+            copies.push(CopyView::from(&link(tx, &pin, *provider, now)?));
+            relinked += 1;
+        }
+    };
     for replica in &verdict.unlink {
         unlink(tx, pin.id, *replica, now)?;
         relinked += 1;
@@ -98,44 +115,45 @@ pub(super) fn settle(tx: &mut Tx<'_>, pin: i64, now: Timestamp) -> Result<u64, S
     if verdict.release_held {
         relinked += release_held(tx, pin.id, now)?;
     }
-    record(tx, &pin, &verdict)?;
+    record(tx, &pin, &policy, &verdict, now)?;
     Ok(relinked)
 }
 
 /// Writes what changed of the pin itself, and tells who waits.
-fn record(tx: &mut Tx<'_>, pin: &Pin, verdict: &Verdict) -> Result<(), StoreError> {
+fn record(
+    tx: &mut Tx<'_>,
+    pin: &Pin,
+    policy: &Policy,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let was_pinned = pin.was_pinned || verdict.status == Status::Pinned;
     if (verdict.status, verdict.have, was_pinned) != (pin.status, pin.have, pin.was_pinned) {
-        // pin: compare-and-set on status
+        // pin: its new status
         tx.conn
-            .prepare_cached(
-                "UPDATE pins SET status = ?3, have = ?4, was_pinned = ?5 WHERE id = ?1 AND status = ?2",
-            )?
-            .execute(params![pin.id, pin.status.code(), verdict.status.code(), verdict.have, was_pinned])?;
+            .prepare_cached("UPDATE pins SET status = ?2, have = ?3, was_pinned = ?4 WHERE id = ?1")?
+            .execute(params![pin.id, verdict.status.code(), verdict.have, was_pinned])?;
     }
     if verdict.status != pin.status {
         tx.count_pin(pin.account.0, pin.status, pin.created, -1);
         tx.count_pin(pin.account.0, verdict.status, pin.created, 1);
+        let first = !pin.was_pinned;
+        tx.entered(verdict.status, first.then(|| now.since(pin.accepted)));
     }
-    match (pin.is_short(), verdict.have < pin.want) {
+    match (pin.is_short(policy, pin.have), pin.is_short(policy, verdict.have)) {
         (true, false) => tx.count_short(-1),
         (false, true) => tx.count_short(1),
         _ => {}
     }
-    let change = Change { status: verdict.status, answered: verdict.answered };
-    tx.tell(pin.requestid, change);
+    tx.tell(pin.requestid, Change { status: verdict.status, answered: verdict.answered });
     Ok(())
 }
 
 /// Links a pin to its copy at a provider, own and not held.
-pub(super) fn link(
-    tx: &mut Tx<'_>,
-    pin: &Pin,
-    provider: ProviderId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+fn link(tx: &mut Tx<'_>, pin: &Pin, provider: ProviderId, now: Timestamp) -> Result<Replica, StoreError> {
     let replica = replicas::want(tx, provider, pin.content, pin.account, now)?;
-    insert_link(tx, pin.id, replica.id, None)
+    insert_link(tx, pin.id, replica.id, None)?;
+    Ok(replica)
 }
 
 /// Makes a link; one that was held becomes own.

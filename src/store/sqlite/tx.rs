@@ -1,19 +1,20 @@
 //! One request's view of the running transaction: the connection, what is remembered between transactions, and
 //! the effects that are written once for the whole batch.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{count::WIDTHS, providers::load_providers};
 use crate::{
-    lifecycle::Change,
+    lifecycle::{Change, Changes},
     model::{PolicyId, ProviderRecord, ReplicaState, RequestId, Status, Timestamp},
     policy::{Moment, Policy, ProviderView, Timing},
     store::StoreError,
+    telemetry::{PinMetrics, Settled},
 };
 
-/// The tally of pins with fewer pinned copies than they want.
+/// The tally of pins with fewer pinned copies than their policy's least.
 const SHORT: &str = "short";
 
 /// Reads that many requests repeat; dropped whenever a transaction fails, so that it never runs ahead of the disk.
@@ -34,7 +35,9 @@ pub(super) struct Effects {
     tallies: HashMap<String, i64>,
     last_created: HashMap<i64, i64>,
     now: Timestamp,
-    pub(super) changes: Vec<(RequestId, Change)>,
+    changes: Vec<(RequestId, Change)>,
+    /// Statuses that pins came into and, where that was what their clients wait for, how long after acceptance.
+    entered: Vec<(Status, Option<Duration>)>,
 }
 
 impl Effects {
@@ -45,6 +48,22 @@ impl Effects {
         self.last_created.extend(other.last_created);
         self.now = self.now.max(other.now);
         self.changes.extend(other.changes);
+        self.entered.extend(other.entered);
+    }
+
+    /// Tells who waits, and the operator, of what is on disk now.
+    pub(super) fn tell(self, changes: &Changes, metrics: &PinMetrics) {
+        for (pin, change) in self.changes {
+            changes.publish(pin, change);
+        }
+        for (status, after) in self.entered {
+            metrics.transitions(status, 1);
+            match (status, after) {
+                (Status::Pinned, Some(after)) => metrics.settled(Settled::Pinned, after),
+                (Status::Failed, Some(after)) => metrics.settled(Settled::Failed, after),
+                _ => {}
+            }
+        }
     }
 
     pub(super) fn flush(&mut self, conn: &Connection) -> rusqlite::Result<()> {
@@ -168,6 +187,11 @@ impl<'a> Tx<'a> {
 
     fn tally(&mut self, what: String, n: i64) {
         *self.effects.tallies.entry(what).or_default() += n;
+    }
+
+    /// Notes that a pin came into a status, `after` its acceptance where it was not pinned before.
+    pub(super) fn entered(&mut self, status: Status, after: Option<Duration>) {
+        self.effects.entered.push((status, after));
     }
 
     pub(super) fn tell(&mut self, pin: RequestId, change: Change) {

@@ -1,15 +1,18 @@
 //! The one writer thread: group commit of whatever queued during the last commit, a savepoint for each request.
 
-use std::thread;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    errors::store_error,
+    errors::{again, panicked},
     tx::{Effects, Memory, Tx},
 };
-use crate::{lifecycle::Changes, policy::Timing, store::StoreError};
+use crate::{lifecycle::Changes, policy::Timing, store::StoreError, telemetry::PinMetrics};
 
 /// The most requests in one transaction.
 const BATCH: usize = 512;
@@ -23,6 +26,12 @@ pub(super) enum Lane {
     Background,
 }
 
+/// Who is told of what was committed.
+pub(super) struct Outlets {
+    pub(super) changes: Changes,
+    pub(super) metrics: PinMetrics,
+}
+
 /// The callers' end of the writer thread. The thread ends, and closes the database, when this is dropped.
 pub(super) struct Writer {
     requests: mpsc::Sender<Box<dyn Job>>,
@@ -34,7 +43,7 @@ impl Writer {
     pub(super) fn start(
         conn: Connection,
         timing: Timing,
-        changes: Changes,
+        outlets: Outlets,
         on_exit: impl Send + 'static,
     ) -> Result<Self, StoreError> {
         let (requests, request_queue) = mpsc::channel(QUEUE);
@@ -43,7 +52,7 @@ impl Writer {
         thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || {
-                run(&conn, &timing, queues, &changes);
+                run(&conn, &timing, queues, &outlets);
                 drop(conn);
                 drop(on_exit);
             })
@@ -103,30 +112,32 @@ impl Queues {
     }
 }
 
-fn run(conn: &Connection, timing: &Timing, mut queues: Queues, changes: &Changes) {
+fn run(conn: &Connection, timing: &Timing, mut queues: Queues, outlets: &Outlets) {
     let mut memory = Memory::default();
     while let Some(mut batch) = queues.next_batch() {
         match commit(conn, timing, &mut memory, &mut batch) {
             Ok(effects) => {
-                for (pin, change) in effects.changes {
-                    changes.publish(pin, change);
-                }
+                effects.tell(&outlets.changes, &outlets.metrics);
                 for job in batch {
                     job.finish(None);
                 }
             }
             Err(error) => {
                 memory = Memory::default();
-                if !conn.is_autocommit()
-                    && let Err(error) = conn.execute_batch("ROLLBACK")
-                {
-                    tracing::error!(%error, "a failed transaction could not be rolled back");
-                }
+                roll_back(conn);
                 for job in batch {
-                    job.finish(Some(store_error(&error)));
+                    job.finish(Some(again(&error)));
                 }
             }
         }
+    }
+}
+
+fn roll_back(conn: &Connection) {
+    if !conn.is_autocommit()
+        && let Err(error) = conn.execute_batch("ROLLBACK")
+    {
+        tracing::error!(%error, "a failed transaction could not be rolled back");
     }
 }
 
@@ -136,18 +147,23 @@ fn commit(
     timing: &Timing,
     memory: &mut Memory,
     batch: &mut [Box<dyn Job>],
-) -> Result<Effects, rusqlite::Error> {
+) -> Result<Effects, StoreError> {
     conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     let mut effects = Effects::default();
     for job in batch {
         conn.prepare_cached("SAVEPOINT request")?.execute([])?;
         let mut tx = Tx::new(conn, timing, memory, &effects);
-        if job.run(&mut tx) {
-            let own = tx.into_effects();
-            effects.absorb(own);
-        } else {
-            *memory = Memory::default();
-            conn.prepare_cached("ROLLBACK TO request")?.execute([])?;
+        match job.run(&mut tx) {
+            Ok(()) => {
+                let own = tx.into_effects();
+                effects.absorb(own);
+            }
+            // The whole transaction is gone, as it may be when the disk is full.
+            Err(error) if conn.is_autocommit() => return Err(error),
+            Err(_) => {
+                *memory = Memory::default();
+                conn.prepare_cached("ROLLBACK TO request")?.execute([])?;
+            }
         }
         conn.prepare_cached("RELEASE request")?.execute([])?;
     }
@@ -158,8 +174,8 @@ fn commit(
 
 /// One queued intention, whatever it returns.
 trait Job: Send {
-    /// Whether it worked; where not, its savepoint is rolled back.
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Runs it; where it fails its savepoint is to be rolled back, and its caller is told its own error.
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError>;
 
     /// Answers the caller after the commit, or with the commit's error.
     fn finish(self: Box<Self>, error: Option<StoreError>);
@@ -181,14 +197,16 @@ where
     F: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send,
     T: Send,
 {
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let State::Waiting(intention) = std::mem::replace(&mut self.state, State::Running) else {
-            return false;
+            return Err(stopped());
         };
-        let result = intention(tx);
-        let worked = result.is_ok();
+        // Safe to unwind from: what it left half done is rolled back, and what it remembered is forgotten.
+        let result = catch_unwind(AssertUnwindSafe(|| intention(tx)));
+        let result = result.unwrap_or_else(|panic| Err(panicked(&*panic)));
+        let failure = result.as_ref().err().map(again);
         self.state = State::Done(result);
-        worked
+        failure.map_or(Ok(()), Err)
     }
 
     fn finish(self: Box<Self>, error: Option<StoreError>) {
@@ -203,3 +221,6 @@ where
         drop(self.reply.send(result));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,7 @@ CREATE TABLE pin_counts(
 CREATE TABLE replicas(
   id INTEGER PRIMARY KEY AUTOINCREMENT,    -- never reused: a stale outcome must not hit another replica
   provider INT NOT NULL REFERENCES providers,
-  content INT NOT NULL REFERENCES contents,
+  content INT NOT NULL,                    -- no reference: to check it, dropping a content would scan this table
   goal INT NOT NULL,
   state INT NOT NULL,
   owned INT NOT NULL,
@@ -133,7 +133,7 @@ CREATE TABLE replica_counts(
 ) WITHOUT ROWID;
 
 CREATE TABLE tallies(                      -- counts that no index gives cheaply
-  what TEXT PRIMARY KEY,                   -- short: pins with fewer pinned copies than they want; policy/ID: its pins
+  what TEXT PRIMARY KEY,                   -- short: pins with fewer pinned copies than their policy's least; policy/ID: its pins
   n INT NOT NULL
 ) WITHOUT ROWID;
 

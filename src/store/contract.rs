@@ -1,0 +1,79 @@
+//! What every backend of the store must do: one suite, stamped for each backend by [`contract_suite`].
+
+pub(super) mod claiming;
+pub(super) mod creating;
+pub(super) mod house;
+pub(super) mod model;
+pub(super) mod outcomes;
+pub(super) mod pins;
+pub(super) mod registering;
+pub(super) mod replacing;
+pub(super) mod spilling;
+
+use super::SharedStore;
+
+/// A backend under test, with a database of its own.
+pub(super) trait Backend: Send + Sized {
+    async fn open() -> Self;
+
+    /// Two handles on the one database; the same one twice where the backend serves from a single process.
+    fn handles(&self) -> [SharedStore; 2];
+
+    /// A crash: the database is opened again as it is on disk now, without anything being closed first.
+    async fn reopen(&mut self);
+
+    /// Recounts every counter from what it counts, and looks for rows that nothing names any more.
+    async fn check(&self);
+}
+
+/// Stamps the suite for one backend.
+macro_rules! contract_suite {
+    ($backend:ty) => {
+        contract_suite! { $backend;
+            pins: accepted_pins_are_read_back_as_they_were_sent, a_pin_is_gone_at_once_and_only_once,
+                accounts_do_not_see_each_other, shared_content_is_removed_upstream_with_its_last_pin,
+                found_copies_are_never_deleted, identity_cids_are_pinned_at_once_and_placed_nowhere,
+                a_request_that_fails_leaves_the_others_intact, what_was_acknowledged_survives_a_crash,
+                a_pin_wanted_again_while_it_is_removed_is_kept;
+            creating: created_rises_strictly_in_a_burst_of_many_writers,
+                created_rises_while_the_clock_jumps, created_rises_from_deleted_pins_too,
+                accounts_have_clocks_of_their_own, lists_and_counts_agree_while_pins_come_and_go;
+            replacing: the_same_content_keeps_its_copies_under_a_new_id,
+                another_content_holds_the_old_pinned_copies_until_the_new_need_is_met,
+                a_chain_of_replaces_holds_four_contents, held_copies_expire_after_seven_days,
+                what_is_replaced_by_another_policy_is_held_until_it_has_moved,
+                a_pin_that_is_not_there_is_replaced_by_nothing,
+                a_held_copy_that_is_asked_for_again_is_own;
+            claiming: removes_go_before_submits_polls_and_verifies, accounts_are_served_in_turn,
+                an_account_with_work_is_found_behind_many_that_wait, a_lease_keeps_others_off_until_it_ends,
+                an_outcome_of_an_older_claim_changes_nothing, submits_that_nobody_wants_do_not_begin,
+                a_submit_does_not_begin_within_a_doubt, a_restart_frees_claims_and_keeps_doubts,
+                a_submit_carries_the_name_of_the_first_pin_that_asks;
+            outcomes: many_pins_of_one_copy_end_equal, a_fan_out_survives_a_crash, polls_are_hastened_for_those_who_ask,
+                doubles_are_deleted_later_and_stay_on_record_until_then,
+                a_double_that_is_all_there_is_left_is_kept, delegates_are_kept_for_later,
+                waiting_clients_are_answered_once_every_copy_is;
+            spilling: a_refused_copy_goes_to_the_next_provider, a_stalled_copy_goes_to_the_next_provider,
+                copies_of_a_provider_that_is_down_go_to_the_next, what_was_never_sent_is_dropped_once_whole,
+                a_pin_that_nobody_takes_fails_and_is_tried_anew_by_the_next,
+                a_given_up_copy_goes_on_asking_for_somewhere_to_go,
+                a_respill_during_a_fan_out_begins_it_anew,
+                a_copy_that_is_there_already_counts_for_who_spills_over_to_it;
+            registering: an_account_with_pins_cannot_vanish, a_policy_that_changes_binds_new_pins_only,
+                a_provider_may_be_absent_and_come_back, another_fingerprint_is_refused_until_rebound,
+                a_rebind_to_the_same_account_keeps_the_copies, a_rebind_to_a_new_account_makes_them_again,
+                a_clock_that_jumped_is_warned_of, a_credential_is_proven_by_copies_on_record;
+            model: counters_and_statuses_agree_after_every_random_step, nothing_is_left_once_all_is_deleted;
+        }
+    };
+    ($backend:ty; $($theme:ident: $($test:ident),+;)+) => {
+        $(mod $theme {
+            use super::*;
+            $(#[tokio::test]
+            async fn $test() {
+                crate::store::contract::$theme::$test::<$backend>().await;
+            })+
+        })+
+    };
+}
+pub(super) use contract_suite;

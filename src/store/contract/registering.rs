@@ -1,0 +1,154 @@
+//! What the config declares against what is on record: accounts, policies, providers, the clock.
+
+use std::time::Duration;
+
+use super::{Backend, house::*};
+use crate::{model::*, policy::replica::Work, store::*};
+
+pub(in crate::store) async fn an_account_with_pins_cannot_vanish<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    let pin = house.add(1, "one", 1, t(1)).await;
+    let mut without = config();
+    without.accounts.truncate(1);
+    let refused = house.store().register(without.clone(), t(2)).await;
+    assert!(matches!(refused, Err(StoreError::StillUsed { what: "account", pins: 1, .. })), "{refused:?}");
+    house.delete(1, pin, t(3)).await;
+    let ben = house.accounts[1];
+    house.register(without, t(4)).await.unwrap();
+    house.register(config(), t(5)).await.unwrap();
+    assert_eq!(house.accounts[1], ben, "back under its old id");
+    let again = house.add(1, "one", 1, t(0)).await;
+    assert!(house.find(1, again).await.unwrap().created > t(1), "and with its clock (I3)");
+}
+
+pub(in crate::store) async fn a_policy_that_changes_binds_new_pins_only<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    let old = house.add(0, "one", 1, t(1)).await;
+    let mut changed = config();
+    changed.policies[0] = policy("one", 2, 3, 2);
+    house.register(changed, t(2)).await.unwrap();
+    let new = house.add(0, "one", 2, t(3)).await;
+    let (old, new) = (house.pin(old).await, house.pin(new).await);
+    assert_eq!((old.need, old.want), (1, 1));
+    assert_eq!((new.need, new.want, new.copies.len()), (2, 3, 3));
+    let mut gone = config();
+    gone.policies.remove(0);
+    let registered = house.register(gone, t(4)).await.unwrap();
+    assert_eq!(registered.orphaned_policies, [("one".to_owned(), 2)]);
+    let request = house.request(0, "none of ours", 3, t(5));
+    let refused = house.store().accept_pin(request).await;
+    assert!(matches!(refused, Err(StoreError::Unknown { what: "policy", .. })));
+}
+
+pub(in crate::store) async fn a_provider_may_be_absent_and_come_back<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    house.add(0, "one", 1, t(1)).await;
+    house.serve(0, t(2), well).await;
+    let mut without = config();
+    let x = without.providers.remove(0);
+    let (old, all) = (house.providers[0], house.providers.clone());
+    let registered = house.register(without.clone(), t(3)).await.unwrap();
+    let absent: Vec<_> =
+        registered.absent.iter().map(|(record, n)| (record.id, record.absent_since, *n)).collect();
+    assert_eq!(absent, [(old, Some(t(3)), 1)]);
+    let pin = house.add(0, "one", 2, t(4)).await;
+    assert_eq!(house.places(pin).await, ["y"]);
+    house.register(without.clone(), t(5)).await.unwrap();
+    let known = house.store().providers().await.unwrap();
+    assert_eq!(known[0].absent_since, Some(t(3)), "since the first time");
+    without.providers.insert(0, x);
+    assert!(house.register(without, t(6)).await.unwrap().absent.is_empty());
+    assert_eq!(house.providers, all);
+    let pin = house.add(0, "one", 3, t(7)).await;
+    assert_eq!(house.places(pin).await, ["x"]);
+}
+
+fn moved() -> ProviderDecl {
+    ProviderDecl { name: "x".into(), fingerprint: Fingerprint::new("elsewhere", None) }
+}
+
+fn config_moved() -> Registration {
+    let mut moved_config = config();
+    moved_config.providers[0] = moved();
+    moved_config
+}
+
+pub(in crate::store) async fn another_fingerprint_is_refused_until_rebound<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    house.register(config_moved(), t(1)).await.unwrap();
+    house.register(config(), t(2)).await.unwrap();
+    house.add(0, "one", 1, t(3)).await;
+    let refused = house.register(config_moved(), t(4)).await.map(drop);
+    assert!(matches!(&refused, Err(StoreError::Rebind { name }) if name == "x"), "{refused:?}");
+    let unknown = ProviderDecl { name: "nobody".into(), ..moved() };
+    let refused = house.store().rebind_provider(unknown, Rebind::SameAccount, t(5)).await;
+    assert!(matches!(refused, Err(StoreError::Unknown { what: "provider", .. })));
+    assert!(house.register(config(), t(6)).await.is_ok(), "a refused start changed nothing");
+}
+
+pub(in crate::store) async fn a_rebind_to_the_same_account_keeps_the_copies<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    let pin = house.add(0, "one", 1, t(1)).await;
+    house.serve(0, t(2), well).await;
+    let report = house.store().rebind_provider(moved(), Rebind::SameAccount, t(3)).await.unwrap();
+    assert_eq!(report, RebindReport { provider: house.providers[0], copies: 1 });
+    house.register(config_moved(), t(4)).await.unwrap();
+    assert_eq!(house.status(pin).await, Status::Pinned);
+    assert!(house.claim(0, t(5)).await.is_empty());
+    house.backend.check().await;
+}
+
+pub(in crate::store) async fn a_rebind_to_a_new_account_makes_them_again<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    let pin = house.add(0, "one", 1, t(1)).await;
+    let gone = house.add(0, "one", 2, t(1)).await;
+    house.serve(0, t(2), well).await;
+    house.delete(0, gone, t(3)).await;
+    let late = house.claim(0, t(3)).await;
+    let report = house.store().rebind_provider(moved(), Rebind::NewAccount, t(4)).await.unwrap();
+    assert_eq!(report.copies, 2);
+    house.register(config_moved(), t(5)).await.unwrap();
+    house.drain(t(5)).await;
+    house.backend.check().await;
+    assert_eq!(house.say(&late[0], Word::Removed, t(6)).await.stale, 1);
+    assert_eq!((house.status(pin).await, house.pin(pin).await.have), (Status::Queued, 0));
+    let claims = house.claim(0, t(7)).await;
+    assert!(matches!(claims[..], [Claim { work: Work::Submit, .. }]), "only what is wanted");
+    house.say(&claims[0], well(&claims[0]), t(8)).await;
+    assert_eq!(house.status(pin).await, Status::Pinned);
+    house.backend.check().await;
+}
+
+/// I3: warned of, not believed silently.
+pub(in crate::store) async fn a_clock_that_jumped_is_warned_of<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    let clock = |registered: Registered| (registered.clock_behind, registered.clock_ahead);
+    house.add(0, "one", 1, t(DAY)).await;
+    assert_eq!(clock(house.crash(t(2 * DAY)).await), (None, None));
+    let (behind, ahead) = clock(house.crash(t(DAY)).await);
+    assert_eq!((behind, ahead), (Some(Duration::from_secs(24 * 3600)), None));
+    assert_eq!(clock(house.crash(t(DAY + 1)).await), (None, None), "warned of once");
+    let (behind, ahead) = clock(house.crash(t(800 * DAY)).await);
+    assert!(behind.is_none() && ahead > Some(Duration::from_secs(366 * 24 * 3600)));
+}
+
+pub(in crate::store) async fn a_credential_is_proven_by_copies_on_record<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    let (store, x) = (house.store(), house.providers[0]);
+    assert!(store.sample_copies(x, 3).await.unwrap().is_empty());
+    for n in 0..5 {
+        house.add(0, "one", n, t(1)).await;
+    }
+    house.serve(0, t(2), well).await;
+    assert_eq!(store.sample_copies(x, 3).await.unwrap().len(), 3);
+    store.prove_credential(x, [7; 32]).await.unwrap();
+    house.note(0, Health::AuthFailed, t(3)).await;
+    house.note(0, Health::AuthFailed, t(4)).await;
+    drop(store);
+    house.crash(t(5)).await;
+    let known = &house.store().providers().await.unwrap()[0];
+    assert_eq!((known.proven, known.health, known.health_since), (Some([7; 32]), Health::AuthFailed, t(3)));
+    house.store().rebind_provider(moved(), Rebind::SameAccount, t(6)).await.unwrap();
+    let known = &house.store().providers().await.unwrap()[0];
+    assert_eq!((known.proven, known.health), (None, Health::Healthy), "to be proven anew");
+}
