@@ -122,6 +122,10 @@ pub trait Store: Send + Sync + 'static {
     /// Lets go of copies that replaced pins have held for too long (7 days). Returns how many.
     async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError>;
 
+    /// Brings forward whatever is planned further ahead than any schedule goes: what a clock that was wrong, and is
+    /// right again, left behind. Looks at every replica: for that case only. Returns how many.
+    async fn mend_schedule(&self, now: Timestamp) -> Result<u64, StoreError>;
+
     /// Notes what was observed of a provider.
     async fn note_provider(
         &self,

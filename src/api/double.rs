@@ -192,6 +192,9 @@ impl Store for ScriptedStore {
     async fn hasten_polls(&self, _: Vec<RequestId>, _: Duration, _: Timestamp) -> Result<u64, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
+    async fn mend_schedule(&self, _: Timestamp) -> Result<u64, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
     async fn expire_held(&self, _: Timestamp) -> Result<u64, StoreError> {
         unreachable!("{NOT_ASKED}")
     }

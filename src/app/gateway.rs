@@ -49,6 +49,9 @@ impl Gateway {
             Arc::new(SqliteStore::open(path, &parts::sqlite(&settings), changes.clone(), &metrics)?);
         let registered = store.register(parts::registration(&settings), clock.now()).await?;
         tell(&registered);
+        if registered.clock_behind.is_some() {
+            store.mend_schedule(clock.now()).await?;
+        }
         let tokens = Arc::new(parts::tokens(&settings, &registered)?);
         let shared = engine::Shared {
             store: store.clone(),

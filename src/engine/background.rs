@@ -57,17 +57,23 @@ impl Spills {
     }
 }
 
+/// Whether the clock went back by more than clocks are nudged.
+pub(super) fn turned_back(before: Timestamp, now: Timestamp) -> bool {
+    before.since(now) > Duration::from_secs(60)
+}
+
 pub(super) struct Background {
     shared: Shared,
     spills: Spills,
     held_at: Timestamp,
+    ticked_at: Timestamp,
 }
 
 impl Background {
     pub(super) fn new(shared: Shared) -> Self {
         let spills = Spills::default();
         spills.remerge();
-        Self { shared, spills, held_at: Timestamp::ZERO }
+        Self { shared, spills, held_at: Timestamp::ZERO, ticked_at: Timestamp::ZERO }
     }
 
     pub(super) fn spills(&self) -> Spills {
@@ -101,6 +107,7 @@ impl Background {
     }
 
     pub(super) async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
+        self.mind_the_clock(now).await?;
         let mut report = TickReport { hastened: self.hasten(now).await?, ..TickReport::default() };
         report.respilled = self.respill_step().await?;
         report.settled = self.remerge(now).await?;
@@ -113,6 +120,18 @@ impl Background {
             report.next = Some(now);
         }
         Ok(report)
+    }
+
+    /// A clock that was far ahead has left plans for then; once it is turned back, they are for now.
+    async fn mind_the_clock(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let before = std::mem::replace(&mut self.ticked_at, now);
+        if turned_back(before, now) {
+            let mended = self.shared.store.mend_schedule(now).await?;
+            tracing::warn!(back = ?before.since(now), mended, "the clock was turned back; plans were brought forward");
+            self.held_at = Timestamp::ZERO;
+            self.shared.activator.poke();
+        }
+        Ok(())
     }
 
     async fn hasten(&self, now: Timestamp) -> Result<u64, StoreError> {

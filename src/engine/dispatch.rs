@@ -88,7 +88,9 @@ impl Caller {
         if let Err(error) = self.shared.store.note_provider(self.id, health, blocked_until, now).await {
             tracing::error!(%error, provider = self.provider.name(), "a provider's health was not recorded");
         }
-        self.spills.add(self.id);
+        if !health.is_usable() || blocked_until.is_some() {
+            self.spills.add(self.id);
+        }
         self.shared.activator.poke();
     }
 

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::{
     Driven, Shared, TickReport,
-    background::Spills,
+    background::{Spills, turned_back},
     dispatch::{self, Caller},
     health::Observed,
     look::Tags,
@@ -50,6 +50,7 @@ pub(super) struct Driver {
     /// When doubles are looked for next, if nobody says that there are some.
     surplus_at: Timestamp,
     load: Arc<watch::Sender<Load>>,
+    ticked_at: Timestamp,
     /// Poked whenever a group is done.
     done: Activator,
 }
@@ -74,6 +75,7 @@ impl Driver {
             prove_at: Timestamp::ZERO,
             surplus_at: Timestamp::ZERO,
             load: Arc::default(),
+            ticked_at: Timestamp::ZERO,
             done: Activator::default(),
         }
     }
@@ -112,6 +114,10 @@ impl Driver {
 
     pub(super) async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
         let mut report = TickReport { outstanding: self.outstanding(), ..TickReport::default() };
+        if turned_back(std::mem::replace(&mut self.ticked_at, now), now) {
+            (self.prove_at, self.surplus_at) = (Timestamp::ZERO, Timestamp::ZERO);
+            self.caller.observed().probe_now();
+        }
         if let Some(until) = self.waits_until(now) {
             report.next = Some(until);
             return Ok(report);

@@ -34,6 +34,12 @@ impl Observed {
         self.probe_at.filter(|at| now < *at)
     }
 
+    /// The clock was turned: whatever was planned by it is for now.
+    pub(super) fn probe_now(&mut self) {
+        self.probe_at = None;
+        self.failing_since = None;
+    }
+
     /// Whether only a single call may leave now, to see if things are mended.
     pub(super) fn is_probing(&self) -> bool {
         matches!(self.health, Health::AuthFailed | Health::NoFunds)

@@ -37,6 +37,17 @@ impl Default for Timing {
     }
 }
 
+impl Timing {
+    /// Further ahead than this nothing is ever planned, jitter included; a provider's own Retry-After goes up to a
+    /// day.
+    pub fn longest(&self) -> Duration {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        let spans =
+            [self.retry_max, self.refused_retry, self.poll_max, self.confirm_after, self.verify_every];
+        spans.into_iter().max().unwrap_or_default().max(DAY).mul_f64(1.2)
+    }
+}
+
 /// One call's view of time and chance: `jitter` in `0.0..1.0` is drawn by the caller, so that everything here is a
 /// function of its arguments.
 #[derive(Clone, Copy, Debug)]

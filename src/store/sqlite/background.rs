@@ -18,6 +18,8 @@ use crate::{
 
 /// Pins settled in one step.
 const STEP: usize = 256;
+/// No call of any provider can take effect after this long. Wall clock.
+const LONGEST_DOUBT: Duration = Duration::from_secs(3600);
 /// For how long a replaced pin's copies are held at most. Wall clock.
 const HOLD: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -103,6 +105,19 @@ pub(super) fn expire_held(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreE
         settle::unlink(tx, *pin, ReplicaId(*replica), now)?;
     }
     Ok(old.len() as u64)
+}
+
+pub(super) fn mend_schedule(tx: &Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    // replicas: due later than any schedule says
+    let mended = tx
+        .conn
+        .prepare_cached("UPDATE replicas SET next_at = ?1 WHERE next_at > ?2 AND NOT leased")?
+        .execute([now.as_millis(), now.plus(tx.longest_wait()).as_millis()])?;
+    // replicas: in doubt for longer than any call can take
+    tx.conn
+        .prepare_cached("UPDATE replicas SET doubt_until = ?2 WHERE doubt_until > ?2")?
+        .execute([now.plus(LONGEST_DOUBT).as_millis()])?;
+    Ok(mended as u64)
 }
 
 pub(super) fn claim_surplus(

@@ -214,6 +214,11 @@ impl<'a> Tx<'a> {
         Ok(Timestamp::from_millis(created))
     }
 
+    /// Further ahead than this nothing is ever planned.
+    pub(super) fn longest_wait(&self) -> Duration {
+        self.timing.longest()
+    }
+
     /// A moment for the pure machine, with fresh jitter.
     pub(super) fn moment(&self, now: Timestamp) -> Moment<'a> {
         Moment { now, jitter: rand::random(), timing: self.timing }
