@@ -183,6 +183,8 @@ impl Background {
         if self.shared.store.expire_held(now).await? == 0 {
             self.held_at = now;
         }
+        // Accepting a pin leaves work there, too, where it asks anew for a copy that was refused.
+        self.spills.remerge();
         self.shared.activator.poke();
         Ok(())
     }
