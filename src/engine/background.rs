@@ -16,6 +16,8 @@ use crate::{
 const STEPS: usize = 16;
 /// Replicas looked at in one step of spilling over.
 const SPILL: u32 = 2000;
+/// The time between looks for fan-out that nobody told of.
+const MERGE_EVERY: Duration = Duration::from_secs(30);
 /// The time between looks for held copies that grew old.
 const HELD_EVERY: Duration = Duration::from_secs(3600);
 
@@ -66,6 +68,7 @@ pub(super) struct Background {
     shared: Shared,
     spills: Spills,
     held_at: Timestamp,
+    merged_at: Timestamp,
     ticked_at: Timestamp,
 }
 
@@ -73,7 +76,13 @@ impl Background {
     pub(super) fn new(shared: Shared) -> Self {
         let spills = Spills::default();
         spills.remerge();
-        Self { shared, spills, held_at: Timestamp::ZERO, ticked_at: Timestamp::ZERO }
+        Self {
+            shared,
+            spills,
+            held_at: Timestamp::ZERO,
+            merged_at: Timestamp::ZERO,
+            ticked_at: Timestamp::ZERO,
+        }
     }
 
     pub(super) fn spills(&self) -> Spills {
@@ -128,7 +137,7 @@ impl Background {
         if turned_back(before, now) {
             let mended = self.shared.store.mend_schedule(now).await?;
             tracing::warn!(back = ?before.since(now), mended, "the clock was turned back; plans were brought forward");
-            self.held_at = Timestamp::ZERO;
+            (self.held_at, self.merged_at) = (Timestamp::ZERO, Timestamp::ZERO);
             self.shared.activator.poke();
         }
         Ok(())
@@ -154,10 +163,12 @@ impl Background {
         Ok(1)
     }
 
-    async fn remerge(&self, now: Timestamp) -> Result<u64, StoreError> {
-        if !std::mem::take(&mut self.spills.left().remerge) {
+    async fn remerge(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        let hinted = std::mem::take(&mut self.spills.left().remerge);
+        if !hinted && now.since(self.merged_at) < MERGE_EVERY {
             return Ok(0);
         }
+        self.merged_at = now;
         let mut settled = 0;
         for _ in 0..STEPS {
             let step = match self.shared.store.remerge_step(now).await {
