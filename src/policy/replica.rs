@@ -203,6 +203,8 @@ impl Replica {
             }
             Event::Removed => {
                 self.leased = false;
+                // What had failed there was cleared away to be tried once more.
+                self.refusals = self.refusals.min(REFUSALS - 1);
                 self.settle_on_nothing(ReplicaState::None, at.now);
             }
             Event::Erred { error, sending } => {
@@ -276,7 +278,8 @@ impl Replica {
     }
 
     fn enter(&mut self, state: ReplicaState, now: Timestamp) {
-        if self.state != state {
+        // A state from after now is from a clock that was wrong: its age would be zero for as long.
+        if self.state != state || self.state_at > now {
             self.state = state;
             self.state_at = now;
         }

@@ -86,6 +86,10 @@ pub(super) fn too_many(html: bool, retry_after: RetryAfter, now: Timestamp) -> A
         }
     };
     let mut answer = failure(html, 429, "too many requests: come back later");
+    // The same clock as Retry-After's, which callers measure from this.
+    answer
+        .headers_mut()
+        .extend(header::HeaderValue::from_str(&http_date(now)).ok().map(|date| (header::DATE, date)));
     if let Some((name, Ok(value))) = said.map(|(name, value)| (name, value.try_into())) {
         answer.headers_mut().insert(name, value);
     }

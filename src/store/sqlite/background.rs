@@ -115,7 +115,7 @@ pub(super) fn mend_schedule(tx: &Tx<'_>, now: Timestamp) -> Result<u64, StoreErr
         .execute([now.as_millis(), now.plus(tx.longest_wait()).as_millis()])?;
     // replicas: in doubt for longer than any call can take
     tx.conn
-        .prepare_cached("UPDATE replicas SET doubt_until = ?2 WHERE doubt_until > ?2")?
+        .prepare_cached("UPDATE replicas SET doubt_until = ?1 WHERE doubt_until > ?1")?
         .execute([now.plus(LONGEST_DOUBT).as_millis()])?;
     Ok(mended as u64)
 }
