@@ -120,6 +120,10 @@ await check('all providers come to hold each content once, and nothing that is n
   for (const sim of sims) assert.deepEqual((await sim.stats()).made_twice, {})
 })
 
+await check('at no moment did one hold two pins of one content', async () => {
+  assert.deepEqual(await Promise.all(sims.map(async (sim) => (await sim.stats()).most_of_one_content)), sims.map(() => 1))
+})
+
 await check('every pin ends pinned, and the list is still the promised one', async () => {
   await until('all are pinned', async () => (await gateway.list({ status: 'queued,pinning,failed' })).count === 0, { within: 60_000 })
   assert.deepEqual(journal.complaints(await gateway.listAll()), [])
