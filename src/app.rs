@@ -44,6 +44,14 @@ pub async fn serve(settings: Settings, no_color: bool) -> anyhow::Result<()> {
     gateway.stop(grace).await
 }
 
+/// Checks what only its own part can judge, without starting anything.
+///
+/// # Errors
+/// Where [`serve`] would refuse these settings.
+pub fn check(settings: &Settings) -> anyhow::Result<()> {
+    Ok(logging::check_filter(&settings.log.filter)?)
+}
+
 /// Whether a start failed for what the config says: to try again does not help, another config would.
 pub fn is_of_the_config(error: &anyhow::Error) -> bool {
     let refused = error.downcast_ref::<StoreError>();

@@ -15,6 +15,7 @@ use pinfold::{
         AcceptPin, Registration, Store,
         sqlite::{SqliteSettings, SqliteStore},
     },
+    telemetry::Metrics,
 };
 
 const GOOD: &str = "\
@@ -172,7 +173,8 @@ fn a_gateway_that_is_not_there_is_6() {
 /// A database with a pin of the account `default`, placed at `alpha`.
 fn with_a_pin(folder: &Path) -> SqliteStore {
     let settings = SqliteSettings::default();
-    let store = SqliteStore::open(&folder.join("pinfold.db"), &settings, Changes::default()).expect("opened");
+    let store = SqliteStore::open(&folder.join("pinfold.db"), &settings, Changes::default(), &Metrics::new())
+        .expect("opened");
     let environment = Environment::default();
     let settings = config::parse("config.yaml", GOOD, folder, &environment).expect("a good one").settings;
     let providers = settings.providers.iter().map(ProviderSettings::decl).collect();
@@ -206,9 +208,19 @@ fn a_configuration_that_the_database_contradicts_is_78() {
     let (code, err) = serve(folder.path(), &GOOD.replace("name: default, tokens", "name: other, tokens"));
     assert_eq!(code, 78, "{err}");
     assert!(err.contains("account \"default\" is gone from the config but still has 1 pins"), "{err}");
-    let (code, err) = serve(folder.path(), &format!("{GOOD}log: {{ filter: \"a=b=c\" }}\n"));
-    assert_eq!(code, 78, "{err}");
-    assert_eq!(err.lines().count(), 1, "{err}");
+}
+
+#[test]
+fn a_log_filter_that_makes_no_sense_is_78_and_check_config_says_so_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = format!("{GOOD}log: {{ filter: \"a=b=c\" }}\n");
+    for (code, err) in [serve(folder.path(), &config), {
+        let (code, _, err) = check(&config, &[], &[]);
+        (code, err)
+    }] {
+        assert_eq!(code, 78, "{err}");
+        assert!(err.lines().count() == 1 && err.contains("the log filter"), "{err}");
+    }
 }
 
 #[test]
