@@ -14,8 +14,8 @@ use crate::{
     config::{Settings, StoreUrl},
     lifecycle::Changes,
     model::{Clock, SystemClock},
-    store::{self, Store, sqlite::SqliteStore},
-    telemetry::{Metrics, logging},
+    store::{self, Store, StoreError, sqlite::SqliteStore},
+    telemetry::{Metrics, logging, logging::LoggingError},
 };
 
 /// What the operator says of a provider whose entry has changed its endpoint or account.
@@ -42,6 +42,22 @@ pub async fn serve(settings: Settings, no_color: bool) -> anyhow::Result<()> {
     );
     signals::stop_when_told(gateway.shutdown()).await?;
     gateway.stop(grace).await
+}
+
+/// Checks what only its own part can judge, without starting anything.
+///
+/// # Errors
+/// Where [`serve`] would refuse these settings.
+pub fn check(settings: &Settings) -> anyhow::Result<()> {
+    Ok(logging::check_filter(&settings.log.filter)?)
+}
+
+/// Whether a start failed for what the config says: to try again does not help, another config would.
+pub fn is_of_the_config(error: &anyhow::Error) -> bool {
+    let refused = error.downcast_ref::<StoreError>();
+    let filter = error.downcast_ref::<LoggingError>();
+    matches!(refused, Some(StoreError::Rebind { .. } | StoreError::StillUsed { .. }))
+        || matches!(filter, Some(LoggingError::Filter { .. }))
 }
 
 /// Tells the store that the provider of that name has a changed entry, and what became of its copies.

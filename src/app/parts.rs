@@ -116,8 +116,9 @@ fn provider(entry: &ProviderSettings, tuning: &Tuning) -> anyhow::Result<provide
     settings.exclusive = entry.exclusive;
     settings.concurrency = entry.concurrency;
     settings.batch = entry.preset.batch;
-    settings.deadline = entry.preset.deadline;
-    settings.settle = tuning.settle.unwrap_or(entry.preset.settle);
+    settings.deadline = entry.deadline;
+    settings.try_timeout = settings.try_timeout.min(entry.deadline);
+    settings.settle = tuning.settle.unwrap_or(entry.settle);
     if let Some(deadline) = tuning.deadline {
         settings.deadline = deadline;
         settings.try_timeout = deadline / 2;

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::app;
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -43,6 +45,7 @@ impl Failure {
 /// One line with the whole chain of causes.
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self::new(Exit::Failed, format!("error: {error:#}"))
+        let exit = if app::is_of_the_config(&error) { Exit::BadConfig } else { Exit::Failed };
+        Self::new(exit, format!("error: {error:#}"))
     }
 }

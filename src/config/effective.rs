@@ -60,13 +60,15 @@ fn write_account(out: &mut String, account: &AccountDecl, tokens: &[TokenDecl]) 
 }
 
 fn write_provider(out: &mut String, provider: &ProviderSettings) -> fmt::Result {
-    let ProviderSettings { name, preset, endpoint, account, exclusive, concurrency, token: _ } = provider;
+    let ProviderSettings { name, preset, endpoint, account, exclusive, concurrency, .. } = provider;
+    let (deadline, settle) = (show_span(provider.deadline), show_span(provider.settle));
     writeln!(out, "  - name: {}\n    preset: {}", quoted(name), preset.name)?;
     writeln!(out, "    endpoint: {}\n    token: \"***\"", quoted(endpoint))?;
     if let Some(account) = account {
         writeln!(out, "    account: {}", quoted(account))?;
     }
-    writeln!(out, "    exclusive: {exclusive}\n    budget: {{ concurrency: {concurrency} }}")
+    writeln!(out, "    exclusive: {exclusive}\n    budget: {{ concurrency: {concurrency} }}")?;
+    writeln!(out, "    timeouts: {{ deadline: {deadline}, settle: {settle} }}")
 }
 
 fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {

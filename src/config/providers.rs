@@ -1,12 +1,14 @@
 //! The upstream pinning services.
 
+use std::time::Duration;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use super::accounts::Names;
-use super::reader::{Field, Keys, Reader, Section, Text};
+use super::reader::{Field, Keys, Reader, Section, Text, Wrong};
 use super::secret::{self, Given, Sources};
 use super::settings::ProviderSettings;
-use super::value::{boolean, endpoint, name, number, preset};
+use super::value::{boolean, endpoint, name, number, preset, span};
 use crate::presets::{self, Preset};
 
 const PROVIDER: Keys = Keys {
@@ -20,10 +22,12 @@ const PROVIDER: Keys = Keys {
         "account",
         "exclusive",
         "budget",
+        "timeouts",
     ],
     later: &["limits", "quota", "tags", "weight"],
 };
 const BUDGET: Keys = Keys { known: &["concurrency"], later: &["list", "read", "write"] };
+const TIMEOUTS: Keys = Keys { known: &["deadline", "settle"], later: &[] };
 const SOURCES: Sources = Sources { value: "token", file: "token_file", env: "token_env", hash: None };
 
 const PROVIDERS_HELP: &str =
@@ -57,11 +61,22 @@ fn provider(
     let exclusive = reader.optional(&section, "exclusive");
     let exclusive = reader.parse_or(exclusive, false, boolean);
     let concurrency = concurrency(reader, &section).unwrap_or(preset.concurrency);
+    let (deadline, settle) = timeouts(reader, &section, preset);
     if let (Some(endpoint), Some(token)) = (&endpoint, &token) {
         credentials.check(reader, &section, endpoint, token);
     }
     let (name, endpoint, token) = (taken?, endpoint?, token?);
-    Some(ProviderSettings { name, preset, endpoint, token, account, exclusive, concurrency })
+    Some(ProviderSettings {
+        name,
+        preset,
+        endpoint,
+        token,
+        account,
+        exclusive,
+        concurrency,
+        deadline,
+        settle,
+    })
 }
 
 fn token(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SecretString> {
@@ -75,6 +90,25 @@ fn concurrency(reader: &mut Reader<'_>, provider: &Section<'_>) -> Option<usize>
     let budget = reader.section(provider, "budget", BUDGET);
     let text: Text = reader.optional(&budget, "concurrency")?;
     reader.parse(&text, number(1, 1000))
+}
+
+/// How long a call takes at most, and how long after that it may still take effect.
+fn timeouts(reader: &mut Reader<'_>, provider: &Section<'_>, preset: &Preset) -> (Duration, Duration) {
+    let section = reader.section(provider, "timeouts", TIMEOUTS);
+    let deadline = reader.optional(&section, "deadline");
+    let settle = reader.optional(&section, "settle");
+    (
+        reader.parse_or(deadline, preset.deadline, at_least_1s(Duration::from_secs(600))),
+        reader.parse_or(settle, preset.settle, at_least_1s(Duration::from_secs(3600))),
+    )
+}
+
+fn at_least_1s(max: Duration) -> impl Fn(&str) -> Result<Duration, Wrong> {
+    move |text| {
+        let value = span(max)(text)?;
+        let short = value < Duration::from_secs(1);
+        if short { Err(Wrong::new("too short a span", "write at least 1s")) } else { Ok(value) }
+    }
 }
 
 /// Endpoints with their credentials, and the paths of the entries that they stand in.

@@ -118,6 +118,10 @@ pub struct ProviderSettings {
     pub exclusive: bool,
     /// The most calls at once.
     pub concurrency: usize,
+    /// The longest that one call takes, retries included.
+    pub deadline: Duration,
+    /// How long after a call's deadline it may still take effect.
+    pub settle: Duration,
 }
 
 impl ProviderSettings {

@@ -66,8 +66,8 @@ fn the_defaults_that_the_sample_documents_are_the_defaults() {
     assert_eq!(documented.policies[0].need, defaults.policies[0].need);
     let (first, other) = (&documented.providers[0], &defaults.providers[0]);
     assert_eq!(
-        (first.preset, first.exclusive, first.concurrency),
-        (other.preset, other.exclusive, other.concurrency)
+        (first.preset, first.exclusive, first.concurrency, first.deadline, first.settle),
+        (other.preset, other.exclusive, other.concurrency, other.deadline, other.settle)
     );
 }
 
@@ -147,6 +147,14 @@ fn each_mistake_is_told_with_what_to_write() {
     told(
         provider(&format!("{ENDPOINT}, token: a, budget: {{ concurrency: 0 }}")),
         "whole number from 1 to 1000",
+    );
+    told(
+        provider(&format!("{ENDPOINT}, token: a, timeouts: {{ deadline: 500ms }}")),
+        "providers[0].timeouts.deadline: too short a span; write at least 1s",
+    );
+    told(
+        provider(&format!("{ENDPOINT}, token: a, timeouts: {{ settle: 2h }}")),
+        "timeouts.settle: too long a span; write at most 1h",
     );
     told(provider(&format!("{ENDPOINT}, token: a, preset: generc")), "did you mean `generic`?");
     told(provider(&format!("{ENDPOINT}, token: a, exclusive: maybe")), "write true or false");
@@ -264,6 +272,15 @@ fn copies_may_be_all_or_a_range() {
     };
     assert_eq!(read("all"), Copies { min: 2, max: 2 });
     assert_eq!(read("{ min: 1, max: 2 }"), Copies { min: 1, max: 2 });
+}
+
+#[test]
+fn a_provider_may_have_timeouts_of_its_own() {
+    let own = format!("{ENDPOINT}, token: a, timeouts: {{ deadline: 4s, settle: 1s }}");
+    let entry = &good(&with(&own, "secret: t", "")).settings.providers[0];
+    assert_eq!((entry.deadline, entry.settle), (Duration::from_secs(4), Duration::from_secs(1)));
+    let entry = &good(&alpha("")).settings.providers[0];
+    assert_eq!((entry.deadline, entry.settle), (entry.preset.deadline, entry.preset.settle));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Gives hyper's own refusals a body. A request that cannot be parsed never reaches the router: hyper answers it with
-//! a bare head, but clients of the API are promised a Failure on every error.
+//! a bare head, but clients of the API are promised a Failure on every error, and pages of other
+//! origins may read it.
 
 /// The refusal with a body in its place, where `head` is one of hyper's bare refusals.
 pub(super) fn with_body(head: &[u8]) -> Option<Vec<u8>> {
@@ -20,8 +21,11 @@ pub(super) fn with_body(head: &[u8]) -> Option<Vec<u8>> {
     let kept = kept.join("\r\n");
     let length = body.len();
     Some(
-        format!("{kept}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
-            .into_bytes(),
+        format!(
+            "{kept}\r\naccess-control-allow-origin: *\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        )
+        .into_bytes(),
     )
 }
 
@@ -42,6 +46,7 @@ mod tests {
         let full = String::from_utf8(with_body(bare).unwrap()).unwrap();
         let (head, body) = full.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 431 ") && head.contains("connection: close"));
+        assert!(head.contains("\r\naccess-control-allow-origin: *\r\n"));
         assert!(head.ends_with(&format!("content-length: {}", body.len())));
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(body["error"]["reason"], "HEADERS_TOO_LARGE");

@@ -2,7 +2,7 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `GET /_sim/stats` | calls, outcomes, rate-limit violations, pins held, contents pinned twice by one instance |
+//! | `GET /_sim/stats` | calls, outcomes, rate-limit violations, pins held, contents pinned twice by one instance, the most pins that one content ever had |
 //! | `GET /_sim/pins` | every live pin, oldest first, with the `meta` that was sent |
 //! | `GET /_sim/deletes` | every pin that a caller removed: `[{"at", "requestid", "cid"}]` |
 //! | `GET /_sim/log` | every call: `[{"at", "route", "cid"}]` |
@@ -68,7 +68,10 @@ pub(super) async fn answer(world: &World, request: Request<Incoming>) -> Answer 
 
 fn stats(world: &World) -> Value {
     let pins = world.pins();
-    let counts = world.inside().seen.counts.clone();
+    let (counts, most) = {
+        let inside = world.inside();
+        (inside.seen.counts.clone(), inside.pins.most_of_one())
+    };
     let mut outcomes: BTreeMap<&str, BTreeMap<String, u64>> = BTreeMap::new();
     for ((route, outcome), count) in &counts.outcomes {
         outcomes.entry(route.as_str()).or_default().insert(outcome.to_string(), *count);
@@ -85,6 +88,7 @@ fn stats(world: &World) -> Value {
         "contents": pins.by_content().len(),
         "statuses": statuses(&pins),
         "made_twice": made_twice(&pins),
+        "most_of_one_content": most,
     })
 }
 

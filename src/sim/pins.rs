@@ -104,6 +104,8 @@ pub(super) struct Pins {
     ids: HashMap<String, Timestamp>,
     contents: HashMap<Content, BTreeSet<Timestamp>>,
     last_created: Timestamp,
+    /// The most pins that one content had at any moment.
+    most_of_one: usize,
 }
 
 impl Pins {
@@ -112,8 +114,14 @@ impl Pins {
         self.last_created = created;
         let id = uuid::Uuid::new_v4().to_string();
         self.ids.insert(id.clone(), created);
-        self.contents.entry(asked.cid.content().clone()).or_default().insert(created);
+        let of_content = self.contents.entry(asked.cid.content().clone()).or_default();
+        of_content.insert(created);
+        self.most_of_one = self.most_of_one.max(of_content.len());
         self.held.entry(created).or_insert(Held { id, asked, created, accepted: now, doomed, forced: None })
+    }
+
+    pub(super) fn most_of_one(&self) -> usize {
+        self.most_of_one
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Held> {

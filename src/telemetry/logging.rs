@@ -73,6 +73,16 @@ pub enum LoggingError {
     Twice(#[source] tracing_subscriber::util::TryInitError),
 }
 
+/// Whether a filter's grammar is right.
+pub fn check_filter(filter: &str) -> Result<(), LoggingError> {
+    parse_filter(filter).map(drop)
+}
+
+fn parse_filter(filter: &str) -> Result<EnvFilter, LoggingError> {
+    let parsed = EnvFilter::builder().parse(filter);
+    parsed.map_err(|source| LoggingError::Filter { filter: filter.to_owned(), source })
+}
+
 /// Sends all messages of this process to standard error, and counts warnings and errors. Call it once.
 pub fn init(settings: &Settings, metrics: &LogMetrics) -> Result<(), LoggingError> {
     let terminal = std::io::stderr().is_terminal();
@@ -88,9 +98,7 @@ fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder()
-        .parse(&settings.filter)
-        .map_err(|source| LoggingError::Filter { filter: settings.filter.clone(), source })?;
+    let filter = parse_filter(&settings.filter)?;
     let lines =
         tracing_subscriber::fmt::layer().with_ansi(terminal && !settings.no_color).with_writer(writer);
     let lines = if settings.format.is_json(terminal) {

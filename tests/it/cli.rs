@@ -7,6 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
+use pinfold::{
+    config::{self, Environment, ProviderSettings},
+    lifecycle::Changes,
+    model::{Clock, PinCid, PinSpec, RequestId, SystemClock},
+    store::{
+        AcceptPin, Registration, Store,
+        sqlite::{SqliteSettings, SqliteStore},
+    },
+    telemetry::Metrics,
+};
+
 const GOOD: &str = "\
 accounts: [ { name: default, tokens: [ { name: laptop, secret: hunter2 } ] } ]
 providers: [ { name: alpha, endpoint: \"http://127.0.0.1:1\", token: hunter3 } ]
@@ -157,4 +168,67 @@ fn a_gateway_that_is_not_there_is_6() {
     let (code, _, err) = run(pinfold(&["healthcheck"]).env("PINFOLD_ADMIN_URL", &url));
     assert_eq!(code, 6, "{err}");
     assert_eq!(err.lines().count(), 1, "{err}");
+}
+
+/// A database with a pin of the account `default`, placed at `alpha`.
+fn with_a_pin(folder: &Path) -> SqliteStore {
+    let settings = SqliteSettings::default();
+    let store = SqliteStore::open(&folder.join("pinfold.db"), &settings, Changes::default(), &Metrics::new())
+        .expect("opened");
+    let environment = Environment::default();
+    let settings = config::parse("config.yaml", GOOD, folder, &environment).expect("a good one").settings;
+    let providers = settings.providers.iter().map(ProviderSettings::decl).collect();
+    let declared = Registration { accounts: settings.accounts, policies: settings.policies, providers };
+    let now = SystemClock.now();
+    let cid = PinCid::parse("QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n").expect("a CID");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let account = store.register(declared, now).await.expect("registered").accounts[0].1;
+        let (requestid, spec, policy) = (RequestId::mint(now), PinSpec::bare(cid), "default".to_owned());
+        store.accept_pin(AcceptPin { account, requestid, spec, policy, now }).await.expect("accepted");
+    });
+    store
+}
+
+fn serve(folder: &Path, config: &str) -> (i32, String) {
+    let doors = "server: { listen: \"127.0.0.1:0\" }\nadmin: { listen: \"127.0.0.1:0\" }\n";
+    let file = write(folder, &format!("{doors}{config}"));
+    let (code, out, err) = run(pinfold(&["serve", "--config"]).arg(file));
+    assert_eq!(out, "");
+    (code, err)
+}
+
+#[test]
+fn a_configuration_that_the_database_contradicts_is_78() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(with_a_pin(folder.path()));
+    let (code, err) = serve(folder.path(), &GOOD.replace("127.0.0.1:1", "127.0.0.1:2"));
+    assert_eq!(code, 78, "{err}");
+    assert!(err.contains("pinfold provider rebind alpha --same-account"), "{err}");
+    let (code, err) = serve(folder.path(), &GOOD.replace("name: default, tokens", "name: other, tokens"));
+    assert_eq!(code, 78, "{err}");
+    assert!(err.contains("account \"default\" is gone from the config but still has 1 pins"), "{err}");
+}
+
+#[test]
+fn a_log_filter_that_makes_no_sense_is_78_and_check_config_says_so_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = format!("{GOOD}log: {{ filter: \"a=b=c\" }}\n");
+    for (code, err) in [serve(folder.path(), &config), {
+        let (code, _, err) = check(&config, &[], &[]);
+        (code, err)
+    }] {
+        assert_eq!(code, 78, "{err}");
+        assert!(err.lines().count() == 1 && err.contains("the log filter"), "{err}");
+    }
+}
+
+#[test]
+fn a_database_that_another_process_serves_is_1_and_one_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let _serves = with_a_pin(folder.path());
+    let (code, err) = serve(folder.path(), GOOD);
+    assert_eq!(code, 1, "{err}");
+    assert_eq!(err.lines().count(), 1, "{err}");
+    assert!(err.contains("pinfold.db is in use by another pinfold process: stop that one first"), "{err}");
 }

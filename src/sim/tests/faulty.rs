@@ -170,6 +170,7 @@ async fn the_remote_control_tells_what_was_seen() {
     assert_eq!(stats["outcomes"]["add"], json!({ "202": 3 }));
     assert_eq!((&stats["pins"], &stats["statuses"]["pinned"]), (&json!(2), &json!(2)));
     assert_eq!(stats["made_twice"][cid(1).as_str()].as_array().unwrap().len(), 2);
+    assert_eq!(stats["most_of_one_content"], 2);
     assert_eq!(caller.get("/_sim/deletes").await.json()[0]["requestid"], json!(id));
     assert_eq!(caller.get("/_sim/log").await.json().as_array().unwrap().len(), 4);
     caller.post("/_sim/reset_stats", json!({})).await;

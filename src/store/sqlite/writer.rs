@@ -32,10 +32,22 @@ pub(super) struct Outlets {
     pub(super) metrics: PinMetrics,
 }
 
-/// The callers' end of the writer thread. The thread ends, and closes the database, when this is dropped.
+/// The callers' end of the writer thread. When it is dropped the thread does what waits, closes the database and ends.
 pub(super) struct Writer {
     requests: mpsc::Sender<Box<dyn Job>>,
     background: mpsc::Sender<Box<dyn Job>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+/// Waits for the thread: whoever opens the database next must find it closed, and its log in it.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.requests = mpsc::channel(1).0;
+        self.background = mpsc::channel(1).0;
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the store's writer panicked");
+        }
+    }
 }
 
 impl Writer {
@@ -49,15 +61,15 @@ impl Writer {
         let (requests, request_queue) = mpsc::channel(QUEUE);
         let (background, background_queue) = mpsc::channel(QUEUE);
         let queues = Queues { requests: request_queue, background: background_queue };
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || {
                 run(&conn, &timing, queues, &outlets);
-                drop(conn);
+                close(conn);
                 drop(on_exit);
             })
             .map_err(|error| StoreError::Unavailable(error.into()))?;
-        Ok(Self { requests, background })
+        Ok(Self { requests, background, thread: Some(thread) })
     }
 
     /// Runs one intention inside the next transaction and returns once that is on disk.
@@ -78,6 +90,15 @@ impl Writer {
         })?;
         answer.await.map_err(|_| stopped())?
     }
+}
+
+/// Brings the log into the file, which then holds everything: whoever copies it while nobody serves it misses nothing.
+fn close(conn: Connection) {
+    let merged = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    if !matches!(merged, Ok(false)) {
+        tracing::warn!(?merged, "the database's log could not be brought into its file; the next start will");
+    }
+    drop(conn);
 }
 
 fn stopped() -> StoreError {

@@ -76,6 +76,7 @@ const catchUp = async (what, sim) => check(`${what}: catches up, each content on
     return assert.deepEqual([...held.keys()].sort(), wanted) ?? true
   }, { within: CAUGHT_UP_WITHIN, every: 200 })
   assert.deepEqual([...held.values()], wanted.map(() => 1))
+  assert.equal((await sim.stats()).most_of_one_content, 1, 'not even for a while were there two of one')
 })
 await Promise.all([...sick, ['not running', absent]].map(([what, sim]) => catchUp(what, sim)))
 

@@ -20,10 +20,20 @@ console.log(`     seed ${seed}`)
 const dice = seeded(seed)
 const upTo = (most) => Math.floor(dice() * most)
 
-const sims = await Promise.all([new Sim('alpha', { pinAfter: '30ms' }).start(), new Sim('beta', { pinAfter: '200ms' }).start()])
-for (const [n, sim] of sims.entries()) await sim.change('behaviour', { latency: `${10 + 20 * n}ms` })
+// One that is ours alone; one that loses answers and connections now and then; one that does not echo our tags.
+const [alpha, beta, gamma] = await Promise.all([
+  new Sim('alpha', { pinAfter: '30ms' }).start(),
+  new Sim('beta', { pinAfter: '200ms' }).start(),
+  new Sim('gamma', { pinAfter: '50ms' }).start()
+])
+const sims = [alpha, beta, gamma]
+await alpha.change('behaviour', { latency: '10ms' })
+await beta.change('behaviour', { latency: '30ms' })
+await beta.change('faults', { add: ['add:stored-500@0.05', 'add:stored-reset@0.05', 'remove:stored-reset@0.05', 'any:reset@0.05', 'any:503@0.05'] })
+await gamma.change('behaviour', { latency: '20ms', drop_meta: true })
 const gateway = await new Gateway({
-  providers: [sims[0].entry({ exclusive: true }), sims[1].entry()],
+  providers: [alpha.entry({ exclusive: true }), beta.entry(), gamma.entry()],
+  policy: { copies: 3 },
   api: { accept_wait: '20ms' },
   engine: { retry_max: '2s' }
 }).start()
@@ -103,10 +113,15 @@ async function settle (wanted) {
   }, { within: SETTLED_WITHIN, every: 200 }).catch((error) => assert.deepEqual(last.slice(0, 10), [], error.message))
 }
 
-await check('both providers come to hold each content once, and nothing that is not listed', async () => {
+await beta.heal()
+await check('all providers come to hold each content once, and nothing that is not listed', async () => {
   const listed = await gateway.listAll()
   await settle(new Set(listed.map((entry) => entry.pin.cid)))
   for (const sim of sims) assert.deepEqual((await sim.stats()).made_twice, {})
+})
+
+await check('at no moment did one hold two pins of one content', async () => {
+  assert.deepEqual(await Promise.all(sims.map(async (sim) => (await sim.stats()).most_of_one_content)), sims.map(() => 1))
 })
 
 await check('every pin ends pinned, and the list is still the promised one', async () => {

@@ -6,6 +6,8 @@ import { BINARY, end, freePort, scratch, start, tail } from './process.mjs'
 
 export const TOKEN = 'outer-test-token-of-the-first-account'
 export const OTHER_TOKEN = 'outer-test-token-of-the-second-account'
+// An unanswered call that cannot be found is sent again only after both; the defaults would make the checks wait long.
+const TIMEOUTS = { deadline: '4s', settle: '1s' }
 export const ALL_STATUSES = 'queued,pinning,pinned,failed'
 const PEER = '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN'
 const DELEGATE = `/dnsaddr/gateway.example.org/p2p/${PEER}`
@@ -48,7 +50,7 @@ export class Gateway {
         { name: 'first', policy: 'default', tokens: [{ name: 'outer', secret: TOKEN }] },
         { name: 'second', policy: 'default', tokens: [{ name: 'outer', secret: OTHER_TOKEN }] }
       ],
-      providers: providers.map((entry) => ({ preset: 'generic', ...entry })),
+      providers: providers.map((entry) => ({ preset: 'generic', timeouts: TIMEOUTS, ...entry })),
       policies: [{ name: 'default', copies: 2, ...policy }]
     }
   }

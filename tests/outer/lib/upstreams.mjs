@@ -14,7 +14,11 @@ export const SICKNESSES = {
   hanging: { add: ['any:hang'] },
   resetting: { add: ['any:reset'] },
   'storing but answering 500': { add: ['add:stored-500'] },
-  'storing but resetting': { add: ['add:stored-reset'] }
+  'storing but resetting': { add: ['add:stored-reset'] },
+  'storing but hanging': { add: ['add:stored-hang'] },
+  'answering nonsense': { add: ['any:garbage'] },
+  'storing but answering nonsense': { add: ['add:stored-garbage'] },
+  'refusing our token': { add: ['any:401'] }
 }
 
 /** One simulated provider, scripted and inspected through its /_sim routes. */

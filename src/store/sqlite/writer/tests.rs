@@ -134,3 +134,16 @@ async fn a_commit_that_fails_is_told_to_all_and_leaves_nothing() {
     house.accept(3).await.unwrap();
     assert_eq!(house.pins().await, written as u64 + 1);
 }
+
+#[tokio::test]
+async fn a_store_that_was_dropped_has_let_go_of_its_file_and_left_nothing_beside_it() {
+    let house = house().await;
+    house.accept(1).await.unwrap();
+    assert_eq!(house.pins().await, 1);
+    let House { store, _dir: dir, .. } = house;
+    drop(store);
+    let path = dir.path().join("pins.db");
+    let log = std::fs::metadata(dir.path().join("pins.db-wal"));
+    assert!(log.map_or(0, |log| log.len()) == 0, "the log still holds what the file lacks");
+    SqliteStore::open(&path, &SqliteSettings::default(), Changes::default(), &Metrics::new()).unwrap();
+}
