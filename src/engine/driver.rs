@@ -13,7 +13,6 @@ use super::{
     look::Tags,
     poll, prove,
     prove::Proof,
-    report::earlier,
 };
 use crate::{
     lifecycle::Activator,
@@ -133,7 +132,10 @@ impl Driver {
         let Some(request) = self.room(now) else { return Ok(report) };
         let claimed = self.caller.shared.store.claim_due(request).await?;
         report.claimed = claimed.claims.len() as u64;
-        report.next = earlier(report.next, claimed.next_due.map(|at| at.max(now)));
+        // What is due but finds no room is claimed when the work in its way is done, which wakes the driver; to come
+        // again at once would be to claim in circles.
+        let is_crowded = request.singles == 0 || request.looks == 0;
+        report.next = claimed.next_due.map(|at| at.max(now)).filter(|at| *at > now || !is_crowded);
         self.start(claimed.claims, now);
         report.outstanding = self.outstanding();
         Ok(report)

@@ -98,7 +98,6 @@ async fn a_start_in_the_middle_of_many_things_makes_nothing_twice() {
     world.end().await;
 }
 
-
 /// Waits, in real time, for what a call that is under way brings about.
 async fn until(mut holds: impl FnMut() -> bool) {
     while !holds() {
