@@ -27,6 +27,8 @@ use crate::{
 const GROUP: usize = 10;
 /// The most replicas whose states are asked for at once.
 const LOOKS: u32 = 1000;
+/// The time between rounds of polls: those that are due about the same time are asked for in one call.
+const LOOK_GAP: Duration = Duration::from_millis(250);
 /// The wait before a credential that could not be proven is tried again.
 const PROVE_AGAIN: Duration = Duration::from_secs(10);
 /// The time between looks for doubles.
@@ -49,6 +51,8 @@ pub(super) struct Driver {
     prove_at: Timestamp,
     /// When doubles are looked for next, if nobody says that there are some.
     surplus_at: Timestamp,
+    /// No round of polls before this.
+    look_at: Timestamp,
     load: Arc<watch::Sender<Load>>,
     ticked_at: Timestamp,
     /// Poked whenever a group is done.
@@ -74,6 +78,7 @@ impl Driver {
             proven: record.proven == Some(credential),
             prove_at: Timestamp::ZERO,
             surplus_at: Timestamp::ZERO,
+            look_at: Timestamp::ZERO,
             load: Arc::default(),
             ticked_at: Timestamp::ZERO,
             done: Activator::default(),
@@ -115,7 +120,7 @@ impl Driver {
     pub(super) async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
         let mut report = TickReport { outstanding: self.outstanding(), ..TickReport::default() };
         if turned_back(std::mem::replace(&mut self.ticked_at, now), now) {
-            (self.prove_at, self.surplus_at) = (Timestamp::ZERO, Timestamp::ZERO);
+            (self.prove_at, self.surplus_at, self.look_at) = Default::default();
             self.caller.observed().probe_now();
         }
         if let Some(until) = self.waits_until(now) {
@@ -130,10 +135,18 @@ impl Driver {
             }
         }
         self.remove_surplus(now).await?;
+        report.next = Some(self.look_at).filter(|at| *at > now);
         let Some(request) = self.room(now) else { return Ok(report) };
         let claimed = self.caller.shared.store.claim_due(request).await?;
         report.claimed = claimed.claims.len() as u64;
-        report.next = earlier(report.next, claimed.next_due.map(|at| at.max(now)));
+        // What is due but finds no room is claimed when the work in its way is done, which wakes the driver; to come
+        // again at once would be to claim in circles.
+        let is_crowded = request.singles == 0 || request.looks == 0;
+        let next = claimed.next_due.map(|at| at.max(now)).filter(|at| *at > now || !is_crowded);
+        report.next = earlier(report.next, next);
+        if claimed.claims.iter().any(|claim| matches!(claim.op, Op::Poll | Op::Verify)) {
+            self.look_at = now.plus(LOOK_GAP);
+        }
         self.start(claimed.claims, now);
         report.outstanding = self.outstanding();
         Ok(report)
@@ -180,6 +193,7 @@ impl Driver {
         let free = most.saturating_sub(load.singles);
         let singles = if free >= GROUP.min(most) { u32::try_from(free).unwrap_or(u32::MAX) } else { 0 };
         let looks = match load.looks {
+            0 if now < self.look_at => 0,
             0 if most == 1 => 1,
             0 => LOOKS,
             _ => 0,

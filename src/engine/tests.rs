@@ -1,1 +1,9 @@
 //! The engine stepped over a real store and simulated providers.
+
+mod clocks;
+mod deleting;
+mod doubts;
+mod looking;
+mod starting;
+mod trouble;
+mod world;

@@ -1,0 +1,319 @@
+//! A gateway's inside without its doors: one store, some simulated providers, one clock that stands still unless a
+//! test moves it, and an engine that moves only when it is stepped.
+
+use std::{sync::Arc, time::Duration};
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    engine::{Driven, Engine, Settings, Shared, TickReport},
+    http,
+    lifecycle::{Activator, Changes, Interest, Shutdown},
+    model::*,
+    policy::{Copies, Policy},
+    providers::{self, Endpoint, Token, psa},
+    sim::{self, Fault, Route, Sim},
+    store::{
+        AcceptPin, PinRecord, Registered, Registration, SharedStore,
+        sqlite::{SqliteSettings, SqliteStore},
+    },
+    telemetry::Metrics,
+};
+
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(super) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
+/// Steps at one instant after which nothing may be left to do.
+const STEPS_AT_ONCE: u32 = 200;
+
+/// Any number of contents, each with a CID.
+pub(super) fn cid(n: u64) -> PinCid {
+    let digest = [n.to_be_bytes(); 4].concat();
+    let content = Content::from_bytes(&[&[1, 0x55, 0x12, 32][..], &digest].concat()).unwrap();
+    PinCid::canonical(content)
+}
+
+pub(super) fn content(n: u64) -> Content {
+    cid(n).content().clone()
+}
+
+#[must_use]
+pub(super) struct Builder {
+    sims: usize,
+    copies: u16,
+    need: u16,
+    exclusive: bool,
+    try_timeout: Duration,
+    quirks: fn(usize, sim::Builder) -> sim::Builder,
+}
+
+impl Builder {
+    /// This many copies, of which `need` make a pin pinned.
+    pub(super) fn copies(mut self, copies: u16, need: u16) -> Self {
+        (self.copies, self.need) = (copies, need);
+        self
+    }
+
+    /// The credentials are used by Pinfold alone.
+    pub(super) fn exclusive(mut self) -> Self {
+        self.exclusive = true;
+        self
+    }
+
+    /// Gives up soon, in real time, on an answer that never comes.
+    pub(super) fn impatient(mut self) -> Self {
+        self.try_timeout = Duration::from_millis(300);
+        self
+    }
+
+    /// What a provider, by its number, does other than a correct one.
+    pub(super) fn quirks(mut self, quirks: fn(usize, sim::Builder) -> sim::Builder) -> Self {
+        self.quirks = quirks;
+        self
+    }
+
+    pub(super) async fn start(self) -> World {
+        let clock = Arc::new(ManualClock::at(START));
+        let mut sims = Vec::new();
+        for (n, name) in NAMES.iter().enumerate().take(self.sims) {
+            sims.push((self.quirks)(n, Sim::builder(name).clock(clock.clone())).start().await);
+        }
+        let named = NAMES[..self.sims].to_vec();
+        let tokens = NAMES.map(String::from).to_vec();
+        let dir = tempfile::tempdir().unwrap();
+        let mut world = World { dir, clock, sims, named, tokens, setup: self, inside: None };
+        world.start().await;
+        world
+    }
+}
+
+/// What a restart drops and makes again.
+pub(super) struct Inside {
+    engine: Engine,
+    pub(super) store: SharedStore,
+    pub(super) interest: Interest,
+    shutdown: Shutdown,
+    accounts: Vec<AccountId>,
+}
+
+pub(super) struct World {
+    dir: tempfile::TempDir,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) sims: Vec<Sim>,
+    /// Providers that the config names now.
+    pub(super) named: Vec<&'static str>,
+    pub(super) tokens: Vec<String>,
+    setup: Builder,
+    inside: Option<Inside>,
+}
+
+impl World {
+    pub(super) fn of(sims: usize) -> Builder {
+        let (copies, try_timeout) = (1, Duration::from_secs(30));
+        Builder { sims, copies, need: 1, exclusive: false, try_timeout, quirks: |_, sim| sim }
+    }
+
+    pub(super) fn inside(&self) -> &Inside {
+        self.inside.as_ref().expect("it runs")
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    // ---- starting and stopping
+
+    fn registration(&self) -> Registration {
+        let fingerprint = |n: usize| Fingerprint::new(&self.sims[n].url(), None);
+        let known = NAMES.iter().enumerate().filter(|(_, name)| self.named.contains(name));
+        let account = |name: &str| AccountDecl { name: name.into(), policy: "it".into() };
+        Registration {
+            accounts: ["ada", "ben"].map(account).to_vec(),
+            policies: vec![Policy {
+                name: "it".into(),
+                copies: Copies { min: self.setup.copies, max: self.setup.copies },
+                need: self.setup.need,
+                providers: NAMES[..self.sims.len()].iter().map(ToString::to_string).collect(),
+            }],
+            providers: known
+                .map(|(n, name)| ProviderDecl { name: (*name).into(), fingerprint: fingerprint(n) })
+                .collect(),
+        }
+    }
+
+    pub(super) async fn start(&mut self) -> Registered {
+        let (metrics, clock) = (Metrics::new(), self.clock.clone());
+        let path = self.dir.path().join("pins.db");
+        let opened = SqliteStore::open(&path, &SqliteSettings::default(), Changes::default(), &metrics);
+        let store: SharedStore = Arc::new(opened.unwrap());
+        let registered = store.register(self.registration(), self.now()).await.unwrap();
+        if registered.clock_behind.is_some() {
+            store.mend_schedule(self.now()).await.unwrap();
+        }
+        let shared = Shared {
+            store: store.clone(),
+            clock,
+            activator: Activator::default(),
+            interest: Interest::default(),
+            shutdown: Shutdown::default(),
+            metrics: metrics.clone(),
+            settings: Settings::default(),
+        };
+        let (interest, shutdown) = (shared.interest.clone(), shared.shutdown.clone());
+        let driven = registered.providers.iter().map(|record| self.driven(record, &metrics)).collect();
+        let absent = registered.absent.iter().map(|(record, _)| record.clone()).collect();
+        let engine = Engine::new(shared, driven, absent);
+        let accounts = registered.accounts.iter().map(|(_, id)| *id).collect();
+        self.inside = Some(Inside { engine, store, interest, shutdown, accounts });
+        registered
+    }
+
+    fn driven(&self, record: &ProviderRecord, metrics: &Metrics) -> Driven {
+        let n = NAMES.iter().position(|name| *name == record.name).unwrap();
+        let endpoint = Endpoint::parse(&self.sims[n].url()).unwrap();
+        let token = self.tokens[n].as_str();
+        let mut settings = providers::Settings::new(NAMES[n], endpoint, Token::new(&token.into()).unwrap());
+        settings.exclusive = self.setup.exclusive;
+        settings.try_timeout = self.setup.try_timeout;
+        // Further tries wait in real time.
+        settings.retries = 0;
+        let client = http::Client::new(&http::Settings::default());
+        Driven {
+            provider: psa::connect(settings, client, self.clock.clone(), metrics.provider(NAMES[n])),
+            record: record.clone(),
+            credential: Sha256::digest(token).into(),
+        }
+    }
+
+    /// Drops everything that is in memory, calls under way too.
+    pub(super) async fn stop(&mut self) {
+        if let Some(Inside { engine, store, shutdown, .. }) = self.inside.take() {
+            shutdown.abort();
+            shutdown.drained(Duration::ZERO).await;
+            drop((engine, store));
+        }
+    }
+
+    pub(super) async fn restart(&mut self) -> Registered {
+        self.stop().await;
+        self.start().await
+    }
+
+    // ---- what clients do
+
+    fn request(&self, account: usize, n: u64) -> AcceptPin {
+        AcceptPin {
+            account: self.inside().accounts[account],
+            requestid: RequestId::mint(self.now()),
+            spec: PinSpec::bare(cid(n)),
+            policy: "it".into(),
+            now: self.now(),
+        }
+    }
+
+    pub(super) async fn add_for(&self, account: usize, n: u64) -> RequestId {
+        self.inside().store.accept_pin(self.request(account, n)).await.unwrap().requestid
+    }
+
+    pub(super) async fn add(&self, n: u64) -> RequestId {
+        self.add_for(0, n).await
+    }
+
+    pub(super) async fn replace(&self, old: RequestId, n: u64) -> RequestId {
+        let replaced = self.inside().store.replace_pin(old, self.request(0, n)).await.unwrap();
+        replaced.expect("the old pin is there").requestid
+    }
+
+    pub(super) async fn delete(&self, pin: RequestId) {
+        self.delete_for(0, pin).await;
+    }
+
+    pub(super) async fn delete_for(&self, account: usize, pin: RequestId) {
+        let inside = self.inside();
+        assert!(inside.store.delete_pin(inside.accounts[account], pin, self.now()).await.unwrap());
+    }
+
+    pub(super) async fn pin(&self, pin: RequestId) -> PinRecord {
+        let inside = self.inside();
+        inside.store.get_pin(inside.accounts[0], pin).await.unwrap().expect("the pin is there")
+    }
+
+    pub(super) async fn status(&self, pin: RequestId) -> Status {
+        self.pin(pin).await.status
+    }
+
+    pub(super) async fn health(&self, n: usize) -> Health {
+        let providers = self.inside().store.providers().await.unwrap();
+        providers.into_iter().find(|provider| provider.name == NAMES[n]).unwrap().health
+    }
+
+    // ---- what the engine does
+
+    /// One tick, and the end of all that it started.
+    pub(super) async fn step(&mut self) -> TickReport {
+        let now = self.now();
+        self.inside.as_mut().expect("it runs").engine.step(now).await.unwrap()
+    }
+
+    /// Starts what is due and waits for none of it.
+    pub(super) async fn tick(&mut self) -> TickReport {
+        let now = self.now();
+        self.inside.as_mut().expect("it runs").engine.tick(now).await.unwrap()
+    }
+
+    /// Steps until nothing is left to do at this instant; when there is again.
+    pub(super) async fn catch_up(&mut self) -> Option<Timestamp> {
+        for _ in 0..STEPS_AT_ONCE {
+            let report = self.step().await;
+            let due_now = report.next.is_some_and(|at| at <= self.now());
+            if report.is_idle() && !due_now {
+                return report.next;
+            }
+        }
+        panic!("the engine spins at {}", self.now());
+    }
+
+    /// Lets this much time pass, and the engine do in it whatever is due.
+    pub(super) async fn run_for(&mut self, span: Duration) {
+        let end = self.now().plus(span);
+        while let Some(next) = self.catch_up().await.filter(|next| *next <= end) {
+            self.clock.set(next);
+        }
+        self.clock.set(end);
+        self.catch_up().await;
+    }
+
+    /// Enough time for whatever has no trouble.
+    pub(super) async fn settle(&mut self) {
+        self.run_for(2 * MINUTE).await;
+    }
+
+    // ---- what providers saw
+
+    pub(super) fn held(&self, n: usize) -> usize {
+        self.sims[n].pins().len()
+    }
+
+    pub(super) fn calls(&self, n: usize, route: Route) -> u64 {
+        self.sims[n].counts().calls(route)
+    }
+
+    pub(super) fn strike(&self, n: usize, times: u32, route: Route, fault: Fault) {
+        self.sims[n].faults().next(times, route, fault);
+    }
+
+    /// What holds at the end of every test: nothing was made twice (I7) and nothing is stuck, as it would be where a
+    /// task had panicked.
+    pub(super) async fn end(mut self) {
+        for (n, sim) in self.sims.iter().enumerate() {
+            assert!(sim.pins().made_twice().is_empty(), "made twice at {}", NAMES[n]);
+        }
+        let registered = self.restart().await;
+        assert_eq!(registered.recovered, 0, "claims that nobody works on");
+        self.stop().await;
+    }
+}
