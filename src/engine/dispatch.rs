@@ -95,7 +95,7 @@ impl Caller {
     }
 
     /// Records outcomes. Where that fails, the claims' leases run out and they are looked up again.
-    pub(super) async fn record(&self, claims: &[(&Claim, Word)], began: Timestamp) {
+    pub(super) async fn record(&self, claims: Vec<(&Claim, Word)>, began: Timestamp) {
         if claims.is_empty() {
             return;
         }
@@ -103,10 +103,14 @@ impl Caller {
         if claims.iter().any(|(_, word)| matches!(word, Word::Found { doubles, .. } if !doubles.is_empty())) {
             self.spills.has_surplus(self.id);
         }
-        let outcomes =
-            claims.iter().map(|(claim, word)| Outcome { key: claim.key, word: word.clone() }).collect();
+        let (kinds, outcomes): (Vec<_>, Vec<_>) = claims
+            .into_iter()
+            .map(|(claim, word)| {
+                ((TaskKind::from(claim.op), outcome(&word)), Outcome { key: claim.key, word })
+            })
+            .unzip();
         let recorded = self.shared.store.record_outcomes(outcomes, now).await;
-        self.count(claims, &recorded, now.since(began));
+        self.count(&kinds, &recorded, now.since(began));
         match recorded {
             Ok(recorded) => {
                 if recorded.fanned_out > 0 {
@@ -122,20 +126,25 @@ impl Caller {
 
     fn count(
         &self,
-        claims: &[(&Claim, Word)],
+        kinds: &[(TaskKind, TaskOutcome)],
         recorded: &Result<Recorded, StoreError>,
         took: std::time::Duration,
     ) {
-        let metrics = self.shared.metrics.engine();
-        for (claim, word) in claims {
-            let outcome = match (recorded, word) {
-                (Err(_), _) => TaskOutcome::Failed,
-                (Ok(recorded), _) if recorded.applied == 0 => TaskOutcome::LeaseLost,
-                (_, Word::Erred { .. } | Word::Deferred { .. }) => TaskOutcome::Retry,
-                _ => TaskOutcome::Ok,
+        for (kind, outcome) in kinds {
+            let outcome = match recorded {
+                Err(_) => TaskOutcome::Failed,
+                Ok(recorded) if recorded.applied == 0 => TaskOutcome::LeaseLost,
+                Ok(_) => *outcome,
             };
-            metrics.executed(TaskKind::from(claim.op), outcome, took);
+            self.shared.metrics.engine().executed(*kind, outcome, took);
         }
+    }
+}
+
+fn outcome(word: &Word) -> TaskOutcome {
+    match word {
+        Word::Erred { .. } | Word::Deferred { .. } => TaskOutcome::Retry,
+        _ => TaskOutcome::Ok,
     }
 }
 
@@ -178,7 +187,7 @@ async fn send(caller: &Caller, claim: &Claim, began: Timestamp) {
         Work::Submit => submit(caller, claim).await,
         Work::Look | Work::See(_) | Work::Forget => Word::Deferred { until: caller.now() },
     };
-    caller.record(&[(claim, word)], began).await;
+    caller.record(vec![(claim, word)], began).await;
 }
 
 /// Looks up to a batch of contents in one call, then submits what is not there.
@@ -188,7 +197,7 @@ async fn look(caller: &Caller, claims: &[Claim], asked_at: Timestamp) {
         Ok(found) => found,
         Err(error) => {
             let words: Vec<_> = claims.iter().map(|claim| (claim, erred(&error))).collect();
-            return caller.record(&words, asked_at).await;
+            return caller.record(words, asked_at).await;
         }
     };
     let (mut words, mut missing) = (Vec::new(), Vec::new());
@@ -198,7 +207,7 @@ async fn look(caller: &Caller, claims: &[Claim], asked_at: Timestamp) {
             Decision::Submit => missing.push(claim),
         }
     }
-    futures::future::join(caller.record(&words, asked_at), submit_all(caller, missing, asked_at)).await;
+    futures::future::join(caller.record(words, asked_at), submit_all(caller, missing, asked_at)).await;
 }
 
 /// Commits the doubt of these submits, then sends those that are still wanted.
@@ -221,9 +230,9 @@ async fn submit_all(caller: &Caller, claims: Vec<&Claim>, asked_at: Timestamp) {
     let unwanted: Vec<_> = unwanted.into_iter().map(|claim| (claim, Word::NotFound { asked_at })).collect();
     let sends = join_all(leaving.into_iter().map(|claim| async move {
         let word = submit(caller, claim).await;
-        caller.record(&[(claim, word)], asked_at).await;
+        caller.record(vec![(claim, word)], asked_at).await;
     }));
-    futures::future::join(caller.record(&unwanted, asked_at), sends).await;
+    futures::future::join(caller.record(unwanted, asked_at), sends).await;
 }
 
 async fn submit(caller: &Caller, claim: &Claim) -> Word {

@@ -49,16 +49,9 @@ async fn sweep<'a>(
     while pages > 0 && missing.len() > batch {
         pages -= 1;
         let Ok(page) = caller.call(Operation::List, caller.provider.list(before)).await else { break };
-        let met: Vec<_> = page
-            .pins
-            .into_iter()
-            .filter_map(|pin| Some((*missing.get(&pin.id)?, pin)))
-            .map(|(claim, pin)| (claim, seen(pin)))
-            .collect();
-        for (claim, _) in &met {
-            missing.retain(|_, waiting| waiting.key != claim.key);
-        }
-        caller.record(&met, began).await;
+        let met: Vec<_> =
+            page.pins.into_iter().filter_map(|pin| Some((missing.remove(&pin.id)?, seen(pin)))).collect();
+        caller.record(met, began).await;
         match page.next {
             Some(next) => before = Some(next),
             None => break,
@@ -82,7 +75,7 @@ async fn ask(caller: &Caller, claims: &[(&Claim, &UpstreamId)], began: Timestamp
                 Ok(found) => found,
                 Err(error) => {
                     let words: Vec<_> = claims.iter().map(|(claim, _)| (*claim, erred(&error))).collect();
-                    return caller.record(&words, began).await;
+                    return caller.record(words, began).await;
                 }
             }
         }
@@ -95,7 +88,7 @@ async fn ask(caller: &Caller, claims: &[(&Claim, &UpstreamId)], began: Timestamp
         }
     }
     let confirm = join_all(missing.into_iter().map(|(claim, id)| confirm(caller, claim, id, began)));
-    futures::future::join(caller.record(&words, began), confirm).await;
+    futures::future::join(caller.record(words, began), confirm).await;
 }
 
 /// Asks for one pin by its id.
@@ -105,5 +98,5 @@ async fn confirm(caller: &Caller, claim: &Claim, id: &UpstreamId, began: Timesta
         Ok(None) => Word::Gone,
         Err(error) => erred(&error),
     };
-    caller.record(&[(claim, word)], began).await;
+    caller.record(vec![(claim, word)], began).await;
 }
