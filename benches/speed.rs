@@ -47,10 +47,11 @@ fn main() {
             row => wanted.push(row.to_owned()),
         }
     }
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     say(&format!("{pins} pins"));
     for row in ["get", "post", "walk", "list", "disk", "start", "fanout"] {
         if wanted.is_empty() || wanted.iter().any(|name| name == row) {
+            // A runtime a row: what it served, and the store's lock, go with it.
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
             runtime.block_on(rows::run(row, pins)).iter().for_each(Figure::print);
         }
     }
