@@ -55,6 +55,13 @@ async fn raw(body: Vec<u8>) -> SocketAddr {
     address
 }
 
+/// Whether somebody listens there. A connection to a free port may come to itself: that is nobody.
+fn listens(address: SocketAddr) -> bool {
+    let ends = std::net::TcpStream::connect(address)
+        .and_then(|stream| Ok((stream.local_addr()?, stream.peer_addr()?)));
+    ends.is_ok_and(|(local, peer)| local != peer)
+}
+
 /// nginx in front of a server, if there is one on this machine.
 struct Nginx {
     child: Child,
@@ -86,7 +93,7 @@ fn nginx(upstream: SocketAddr) -> Option<Nginx> {
     let child = Command::new("nginx").arg("-c").arg(&config).stderr(Stdio::null()).spawn().ok()?;
     let nginx = Nginx { child, address: port, _folder: folder };
     let deadline = Instant::now() + Duration::from_secs(5);
-    while std::net::TcpStream::connect(nginx.address).is_err() {
+    while !listens(nginx.address) {
         if Instant::now() > deadline {
             return None;
         }
@@ -324,7 +331,7 @@ fn served(database: &Path) -> Served {
         .expect("the gateway starts");
     let mut served = Served { child, ready_after: Duration::ZERO };
     let deadline = began + Duration::from_secs(60);
-    while std::net::TcpStream::connect(ports[0]).is_err() {
+    while !listens(ports[0]) {
         assert!(Instant::now() < deadline, "the gateway never listened");
         std::thread::yield_now();
     }
