@@ -306,10 +306,14 @@ impl Drop for Served {
     }
 }
 
+/// An address that was free a moment ago.
+fn free_port() -> SocketAddr {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|door| door.local_addr());
+    free.expect("a free port")
+}
+
 fn served(database: &Path) -> Served {
-    let ports: Vec<_> =
-        (0..2).map(|_| std::net::TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-    let ports: Vec<_> = ports.iter().map(|port| port.local_addr().expect("it is bound")).collect();
+    let ports = [free_port(), free_port()];
     let config = house::folder().join("serve.yaml");
     let [a, b] = house::ENDPOINTS;
     let text = format!(
