@@ -133,13 +133,15 @@ impl Background {
 
     /// A clock that was far ahead has left plans for then; once it is turned back, they are for now.
     async fn mind_the_clock(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let before = std::mem::replace(&mut self.ticked_at, now);
+        let before = self.ticked_at;
         if turned_back(before, now) {
+            // Where this fails the clock counts as turned back in the next tick, too.
             let mended = self.shared.store.mend_schedule(now).await?;
             tracing::warn!(back = ?before.since(now), mended, "the clock was turned back; plans were brought forward");
             (self.held_at, self.merged_at) = (Timestamp::ZERO, Timestamp::ZERO);
             self.shared.activator.poke();
         }
+        self.ticked_at = now;
         Ok(())
     }
 
@@ -153,13 +155,14 @@ impl Background {
 
     async fn respill_step(&self) -> Result<u64, StoreError> {
         let Some((provider, cursor)) = self.spills.left().respill.pop_first() else { return Ok(0) };
-        let next = self.shared.store.respill(provider, cursor, SPILL).await?;
+        let stepped = self.shared.store.respill(provider, cursor, SPILL).await;
         let mut left = self.spills.left();
-        left.remerge = true;
-        if let Some(next) = next {
-            // One that was added anew meanwhile begins at the beginning.
+        // Where the step failed it is taken again. One that was added anew meanwhile begins at the beginning.
+        if let Some(next) = stepped.as_ref().map_or(Some(cursor), |next| *next) {
             left.respill.entry(provider).or_insert(next);
         }
+        stepped?;
+        left.remerge = true;
         Ok(1)
     }
 

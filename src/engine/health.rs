@@ -55,8 +55,9 @@ impl Observed {
     ) -> Option<Health> {
         let before = self.health;
         match outcome {
-            // A look that works says nothing of funds; only a submit that works does.
-            Ok(()) if self.health == Health::NoFunds && operation != Operation::Submit => {}
+            // Whatever else is answered says nothing of funds; only a submit does.
+            Ok(()) | Err(ErrorClass::Rejected)
+                if self.health == Health::NoFunds && operation != Operation::Submit => {}
             Ok(()) | Err(ErrorClass::Rejected) => *self = Self::new(Health::Healthy),
             Err(ErrorClass::Throttled) => {}
             Err(ErrorClass::Auth) => self.refuse(Health::AuthFailed, now, settings),
@@ -149,6 +150,8 @@ mod tests {
         note(&mut observed, Err(ErrorClass::Funds), NOW);
         let looked = observed.note(Operation::Look, Ok(()), NOW, &Settings::default());
         assert_eq!((looked, observed.health()), (None, Health::NoFunds));
+        let refused = observed.note(Operation::Remove, Err(ErrorClass::Rejected), NOW, &Settings::default());
+        assert_eq!((refused, observed.health()), (None, Health::NoFunds));
         assert_eq!(note(&mut observed, Ok(()), NOW), Some(Health::Healthy));
     }
 }

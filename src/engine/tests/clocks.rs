@@ -59,3 +59,17 @@ async fn a_restart_after_2038_plans_for_today_as_well() {
     assert_eq!(world.status(then).await, Status::Pinned);
     world.end().await;
 }
+
+#[tokio::test]
+async fn plans_made_in_2038_are_mended_though_the_store_failed_at_first() {
+    let mut world = World::of(1).quirks(|_, sim| sim.pin_after(MINUTE)).start().await;
+    world.clock.set(IN_2038);
+    let then = world.add(1).await;
+    world.step().await;
+    world.clock.set(START.plus(MINUTE));
+    world.refused_step("UPDATE ON replicas").await;
+    world.sims[0].force(&content(1), Some(Status::Pinned));
+    world.run_for(HOUR).await;
+    assert_eq!(world.status(then).await, Status::Pinned);
+    world.end().await;
+}

@@ -24,6 +24,21 @@ async fn a_retry_after_is_obeyed_and_nothing_counts_as_tried() {
 }
 
 #[tokio::test]
+async fn pins_leave_a_provider_without_funds_though_the_store_failed_meanwhile() {
+    let mut world = World::of(2).exclusive().start().await;
+    world.sims[0].faults().always(Route::Add, Fault::status(402));
+    for n in 0..100 {
+        world.add(n).await;
+    }
+    world.step().await;
+    assert_eq!(world.health(0).await, Health::NoFunds);
+    world.refused_step("INSERT ON remerge").await;
+    world.run_for(10 * MINUTE).await;
+    assert_eq!(world.held(1), 100);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_provider_that_limits_calls_is_filled_in_time() {
     let limit = RateLimit { routes: Routes::Any, calls: 20, window: MINUTE };
     let mut world = World::of(1).exclusive().start().await;

@@ -253,6 +253,16 @@ impl World {
 
     // ---- what the engine does
 
+    /// One tick at a time at which the store refuses what the trigger `on` names, as on a full disk.
+    pub(super) async fn refused_step(&mut self, on: &str) {
+        let database = rusqlite::Connection::open(self.dir.path().join("pins.db")).unwrap();
+        let refuse = format!("CREATE TRIGGER refused BEFORE {on} BEGIN SELECT RAISE(ABORT, 'refused'); END");
+        database.execute_batch(&refuse).unwrap();
+        let now = self.now();
+        assert!(self.inside.as_mut().expect("it runs").engine.step(now).await.is_err());
+        database.execute_batch("DROP TRIGGER refused").unwrap();
+    }
+
     /// One tick, and the end of all that it started.
     pub(super) async fn step(&mut self) -> TickReport {
         let now = self.now();
