@@ -33,6 +33,8 @@ const LOOK_GAP: Duration = Duration::from_millis(250);
 const PROVE_AGAIN: Duration = Duration::from_secs(10);
 /// The time between looks for doubles.
 const SURPLUS_EVERY: Duration = Duration::from_secs(600);
+/// No provider is left alone for longer; a later time on record was noted by a clock that was wrong.
+const BLOCKED_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Added to a lease for what happens between the calls.
 const SLACK: Duration = Duration::from_secs(30);
 
@@ -47,6 +49,8 @@ pub(super) struct Driver {
     caller: Arc<Caller>,
     credential: [u8; 32],
     proven: bool,
+    /// Until when the provider asked to be left alone before this start (I9).
+    blocked_until: Option<Timestamp>,
     /// No proof is tried before this.
     prove_at: Timestamp,
     /// When doubles are looked for next, if nobody says that there are some.
@@ -64,6 +68,8 @@ impl Driver {
         let Driven { provider, record, credential } = driven;
         let tags = Tags::new(shared.store.instance(), provider.traits().exclusive);
         shared.metrics.provider(&record.name).up(record.health.is_usable());
+        let now = shared.clock.now();
+        let blocked_until = record.blocked_until.filter(|until| until.since(now) <= BLOCKED_MAX);
         let caller = Caller {
             shared,
             tags,
@@ -76,6 +82,7 @@ impl Driver {
             caller: Arc::new(caller),
             credential,
             proven: record.proven == Some(credential),
+            blocked_until,
             prove_at: Timestamp::ZERO,
             surplus_at: Timestamp::ZERO,
             look_at: Timestamp::ZERO,
@@ -120,7 +127,7 @@ impl Driver {
     pub(super) async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
         let mut report = TickReport { outstanding: self.outstanding(), ..TickReport::default() };
         if turned_back(std::mem::replace(&mut self.ticked_at, now), now) {
-            (self.prove_at, self.surplus_at, self.look_at) = Default::default();
+            (self.blocked_until, self.prove_at, self.surplus_at, self.look_at) = Default::default();
             self.caller.observed().probe_now();
         }
         if let Some(until) = self.waits_until(now) {
@@ -167,7 +174,10 @@ impl Driver {
                 }
                 Some(until)
             }
-            Readiness::Ready { .. } => self.caller.observed().wait_until(now),
+            Readiness::Ready { .. } => {
+                let blocked = self.blocked_until.filter(|until| now < *until);
+                blocked.or_else(|| self.caller.observed().wait_until(now))
+            }
         }
     }
 

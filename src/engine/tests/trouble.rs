@@ -23,6 +23,23 @@ async fn a_retry_after_is_obeyed_and_nothing_counts_as_tried() {
     world.end().await;
 }
 
+/// I9.
+#[tokio::test]
+async fn a_retry_after_is_obeyed_over_a_restart() {
+    let mut world = World::of(1).exclusive().start().await;
+    world.strike(0, 1, Route::Add, Fault::too_many(RetryAfter::Seconds(600)));
+    let pin = world.add(1).await;
+    world.catch_up().await;
+    let calls = world.sims[0].counts().total();
+    world.restart().await;
+    let new = world.add(2).await;
+    world.run_for(9 * MINUTE).await;
+    assert_eq!(world.sims[0].counts().total(), calls);
+    world.run_for(5 * MINUTE).await;
+    assert_eq!((world.status(pin).await, world.status(new).await), (Status::Pinned, Status::Pinned));
+    world.end().await;
+}
+
 #[tokio::test]
 async fn pins_leave_a_provider_without_funds_though_the_store_failed_meanwhile() {
     let mut world = World::of(2).exclusive().start().await;
