@@ -5,6 +5,8 @@ mod gateway;
 mod parts;
 mod signals;
 
+use std::io::{IsTerminal, stdout};
+
 use anyhow::Context;
 
 pub use demo::{Demo, demo};
@@ -36,10 +38,11 @@ pub async fn serve(settings: Settings, no_color: bool) -> anyhow::Result<()> {
     logging::init(&parts::logging(&settings.log, no_color), metrics.log())?;
     let grace = settings.server.shutdown_grace;
     let gateway = Gateway::start(settings, &Tuning::default(), metrics).await?;
-    tracing::info!(
-        "ready; give it to Kubo with: ipfs pin remote service add pinfold http://{} TOKEN",
-        gateway.address()
-    );
+    let for_kubo = format!("ipfs pin remote service add pinfold http://{} TOKEN", gateway.address());
+    tracing::info!("ready; give it to Kubo with: {for_kubo}");
+    if stdout().is_terminal() {
+        demo::say(&format!("\nWith Kubo:\n  {for_kubo}\n\n"))?;
+    }
     signals::stop_when_told(gateway.shutdown()).await?;
     gateway.stop(grace).await
 }

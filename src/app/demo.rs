@@ -1,6 +1,7 @@
 //! `pinfold demo`: the gateway over three simulated providers, to try things out.
 
 mod providers;
+mod screen;
 mod view;
 
 use std::{
@@ -13,12 +14,14 @@ use std::{
 use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 
+pub(super) use self::screen::say;
 use self::{providers::Provider, view::View};
 use super::{Gateway, Rebind, Tuning, parts, rebind, signals};
 use crate::{
     auth::TokenHash,
     config::{self, Environment, LogFormat, LogSettings, Settings},
     engine,
+    server::BindError,
     telemetry::{Metrics, logging},
 };
 
@@ -47,12 +50,24 @@ pub async fn demo(demo: Demo, no_color: bool) -> anyhow::Result<()> {
     let token = demo.token.clone().unwrap_or_else(made_up);
     let settings = settings(&demo, folder.path(), &providers, &token)?;
     forget_copies(&settings).await?;
-    let gateway = Gateway::start(settings, &tuning(), metrics).await?;
+    let started = Gateway::start(settings, &tuning(), metrics).await;
+    let gateway = started.map_err(|error| with_the_flag(error, &demo))?;
     let view = View::new(&gateway, providers, stdout().is_terminal());
-    view::say(&banner(&gateway, &token, folder.path()))?;
+    say(&banner(&gateway, &token, folder.path()))?;
     gateway.shutdown().spawn_vital("demo view", view.run(gateway.shutdown().clone()));
     signals::stop_when_told(gateway.shutdown()).await?;
     gateway.stop(Duration::from_secs(3)).await
+}
+
+/// An address that is taken is a matter of one flag: says which.
+fn with_the_flag(error: anyhow::Error, demo: &Demo) -> anyhow::Error {
+    let Some(taken) = error.downcast_ref::<BindError>() else { return error };
+    let flag = match taken.address {
+        address if demo.listen == demo.admin && address == demo.admin => "--listen or --admin",
+        address if address == demo.admin => "--admin",
+        _ => "--listen",
+    };
+    anyhow::anyhow!("{error:#}; choose another address with {flag}")
 }
 
 /// Waits that suit somebody who watches, and providers that settle at once.

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
 };
 
@@ -56,4 +56,23 @@ fn a_pin_given_to_the_demo_is_pinned_and_a_signal_ends_it_cleanly() {
     let told = Command::new("kill").args(["-TERM", &demo.0.id().to_string()]).status();
     assert!(told.expect("kill runs").success());
     assert!(demo.0.wait().expect("the demo ends").success());
+}
+
+#[test]
+fn an_address_that_is_taken_is_one_line_that_names_the_flag() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = (taken.local_addr().expect("bound").to_string(), taken);
+    let free = "127.0.0.1:0";
+    for (flag, listen, admin) in [("--listen", &*taken.0, free), ("--admin", free, &*taken.0)] {
+        let output = Command::new(env!("CARGO_BIN_EXE_pinfold"))
+            .args(["demo", "--listen", listen, "--admin", admin])
+            .output()
+            .expect("the binary runs");
+        let err = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{err}");
+        assert!(
+            err.lines().count() == 1 && err.contains(&format!("choose another address with {flag}")),
+            "{err}"
+        );
+    }
 }

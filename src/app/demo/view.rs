@@ -1,35 +1,25 @@
 //! What the demo shows: a live table in a terminal, plain lines of what changed anywhere else.
 
-use std::{
-    collections::HashMap,
-    io::{self, Write, stdout},
-    time::Duration,
+use std::time::Duration;
+
+use comfy_table::{ContentArrangement, Row, Table, presets::UTF8_BORDERS_ONLY};
+
+use super::{
+    providers::Provider,
+    screen::{Room, Screen},
 };
-
-use comfy_table::{ContentArrangement, Table, presets::UTF8_BORDERS_ONLY};
-
-use super::providers::Provider;
 use crate::{
     app::Gateway,
     lifecycle::Shutdown,
-    model::{AccountId, Health, ListQuery, ProviderRecord, ReplicaState, RequestId, Status, StatusSet},
+    model::{AccountId, Health, ListQuery, ProviderRecord, ReplicaState, StatusSet},
     sim::Route,
     store::{PinRecord, SharedStore, StoreError},
 };
 
 /// How often the screen follows the store.
 const EVERY: Duration = Duration::from_millis(500);
-const HIDE_CURSOR: &str = "\x1b[?25l";
-const SHOW_CURSOR: &str = "\x1b[?25h";
-
-/// Writes to stdout; a reader that went away is no failure of the demo.
-pub(super) fn say(text: &str) -> io::Result<()> {
-    let mut out = stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
-    }
-}
+/// Lines of the screen that are no rows of pins.
+const FRAME: u16 = 14;
 
 pub(super) struct View {
     store: SharedStore,
@@ -39,10 +29,10 @@ pub(super) struct View {
 }
 
 /// What is shown at one moment.
-struct Shown {
+pub(super) struct Shown {
     count: u64,
-    pins: Vec<PinRecord>,
-    providers: Vec<ProviderRecord>,
+    pub(super) pins: Vec<PinRecord>,
+    pub(super) providers: Vec<ProviderRecord>,
 }
 
 impl View {
@@ -60,7 +50,7 @@ impl View {
                 _ = turns.tick() => {}
             }
             match self.look().await {
-                Ok(shown) if self.live => screen.draw(&self.tables(&shown)),
+                Ok(shown) if self.live => screen.draw(|room| self.tables(&shown, room)),
                 Ok(shown) => screen.tell(&shown),
                 Err(error) => tracing::error!(%error, "the store cannot be read"),
             }
@@ -82,25 +72,25 @@ impl View {
         Ok(Shown { count, pins, providers: self.store.providers().await? })
     }
 
-    fn tables(&self, shown: &Shown) -> String {
-        let mut providers = table(["provider", "health", "pins there", "submits", "looks", "removes"]);
+    fn tables(&self, shown: &Shown, room: Room) -> String {
+        let mut providers = table(room, ["provider", "health", "pins there", "submits", "looks", "removes"]);
         for provider in &self.providers {
             let record = shown.providers.iter().find(|record| record.name == provider.name);
             let health = record.map_or(Health::Healthy, |record| record.health);
             let counts = provider.sim.counts();
             let looks = counts.calls(Route::List) + counts.calls(Route::Get);
-            providers.add_row([
+            providers.add_row(row([
                 provider.name.to_owned(),
                 health.to_string(),
                 provider.sim.pins().len().to_string(),
                 counts.calls(Route::Add).to_string(),
                 looks.to_string(),
                 counts.calls(Route::Remove).to_string(),
-            ]);
+            ]));
         }
-        let mut pins = table(["pin", "status", "copies", "created"]);
-        for pin in &shown.pins {
-            pins.add_row([title(pin), pin.status.as_str().to_owned(), copies(pin), pin.created.to_string()]);
+        let mut pins = table(room, ["pin", "cid", "status", "copies"]);
+        for pin in shown.pins.iter().take(usize::from(room.height.saturating_sub(FRAME))) {
+            pins.add_row(row([title(pin), short(&pin.cid), pin.status.as_str().to_owned(), copies(pin)]));
         }
         let total = shown.count;
         let end = match total {
@@ -112,17 +102,26 @@ impl View {
     }
 }
 
-fn table<const N: usize>(header: [&str; N]) -> Table {
+/// A row that takes one line, whatever it holds.
+fn row<const N: usize>(cells: [String; N]) -> Row {
+    let mut row = Row::from(cells);
+    row.max_height(1);
+    row
+}
+
+fn table<const N: usize>(room: Room, header: [&str; N]) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_BORDERS_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(room.width)
+        .set_truncation_indicator("…")
         .set_header(header);
     table
 }
 
 /// The name, else the CID, shortened to what a row holds.
-fn title(pin: &PinRecord) -> String {
+pub(super) fn title(pin: &PinRecord) -> String {
     const LONGEST: usize = 28;
     let whole = pin.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&pin.cid);
     // A name may hold anything: control characters would move the cursor.
@@ -133,8 +132,14 @@ fn title(pin: &PinRecord) -> String {
     short
 }
 
+/// The end of a CID, which is where CIDs differ.
+fn short(cid: &str) -> String {
+    let ends: Vec<char> = cid.chars().rev().take(6).collect();
+    format!("…{}", ends.iter().rev().collect::<String>())
+}
+
 /// How many copies there are, and how far the others are.
-fn copies(pin: &PinRecord) -> String {
+pub(super) fn copies(pin: &PinRecord) -> String {
     let waiting: Vec<String> = pin
         .copies
         .iter()
@@ -147,71 +152,4 @@ fn copies(pin: &PinRecord) -> String {
         .collect();
     let head = format!("{}/{}", pin.have, pin.want);
     if waiting.is_empty() { head } else { format!("{head}  {}", waiting.join(", ")) }
-}
-
-/// What is on the screen, or was told, so far.
-struct Screen {
-    live: bool,
-    lines: usize,
-    pins: HashMap<RequestId, (Status, u16)>,
-    health: HashMap<String, Health>,
-}
-
-impl Screen {
-    fn new(live: bool) -> Self {
-        let screen = Self { live, lines: 0, pins: HashMap::new(), health: HashMap::new() };
-        if live {
-            screen.write(HIDE_CURSOR);
-        }
-        screen
-    }
-
-    /// Draws over what was drawn before.
-    fn draw(&mut self, text: &str) {
-        let up = match self.lines {
-            0 => String::new(),
-            lines => format!("\x1b[{lines}A\x1b[J"),
-        };
-        self.lines = text.lines().count();
-        self.write(&format!("{up}{text}"));
-    }
-
-    /// One line for everything that is not as it was.
-    fn tell(&mut self, shown: &Shown) {
-        let mut text = String::new();
-        for provider in &shown.providers {
-            let before = self.health.insert(provider.name.clone(), provider.health);
-            if before.unwrap_or(Health::Healthy) != provider.health {
-                text.push_str(&format!("provider {} is {}\n", provider.name, provider.health));
-            }
-        }
-        for pin in shown.pins.iter().rev() {
-            let now = (pin.status, pin.have);
-            if self.pins.insert(pin.requestid, now) != Some(now) {
-                text.push_str(&format!(
-                    "pin {} is {}, copies {}\n",
-                    title(pin),
-                    pin.status.as_str(),
-                    copies(pin)
-                ));
-            }
-        }
-        // Only the newest pins are watched, so only those need remembering.
-        self.pins.retain(|id, _| shown.pins.iter().any(|pin| pin.requestid == *id));
-        self.write(&text);
-    }
-
-    fn write(&self, text: &str) {
-        if let Err(error) = say(text) {
-            tracing::error!(%error, "cannot write to stdout");
-        }
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        if self.live {
-            self.write(SHOW_CURSOR);
-        }
-    }
 }
