@@ -31,7 +31,18 @@ use reader::{Field, Keys, Reader, Section};
 use yaml::{Node, Value};
 
 const ROOT: Keys = Keys {
-    known: &["server", "admin", "store", "api", "engine", "log", "accounts", "providers", "policies"],
+    known: &[
+        "server",
+        "admin",
+        "store",
+        "api",
+        "engine",
+        "log",
+        "accounts",
+        "presets_file",
+        "providers",
+        "policies",
+    ],
     later: &["limits", "quota", "telemetry", "health"],
 };
 

@@ -10,6 +10,7 @@ pub mod pin;
 pub mod provider;
 pub mod query;
 pub mod replica;
+pub mod span;
 pub mod status;
 
 pub use account::AccountDecl;
@@ -22,4 +23,5 @@ pub use pin::{Meta, MetaError, Origins, PinSpec};
 pub use provider::{Fingerprint, Health, Mode, Operation, ProviderDecl, ProviderRecord};
 pub use query::{ListQuery, NameFilter, NameMatch};
 pub use replica::{Doubt, ErrorClass, Goal, Op, Owned, ReplicaState};
+pub use span::Span;
 pub use status::{Status, StatusSet};

@@ -26,17 +26,15 @@ mod query;
 mod reply;
 mod route;
 mod serve;
-mod text;
 mod trouble;
 mod world;
 
-pub use behaviour::{Behaviour, CountMode, DefaultStatus, FailRule, PinAfter, Predicate, Span, SuccessCodes};
+pub use behaviour::{Behaviour, CountMode, DefaultStatus, FailRule, PinAfter, Predicate, SuccessCodes};
 pub use builder::Builder;
 pub use faults::{Fault, FaultKind, FaultRule, RateLimit, RetryAfter};
 pub use observe::{Counts, Deleted, LogEntry, Outcome, SimPin, SimPins};
 pub use pins::Asked;
 pub use route::{Route, Routes};
-pub use text::{parse_span, print_span};
 
 use serve::Running;
 use trouble::Trouble;

@@ -115,9 +115,9 @@ fn provider(entry: &ProviderSettings, tuning: &Tuning) -> anyhow::Result<provide
     let mut settings = providers::Settings::new(&entry.name, endpoint, Token::new(&entry.token)?);
     settings.exclusive = entry.exclusive;
     settings.concurrency = entry.concurrency;
-    settings.batch = entry.preset.batch;
+    settings.batch = entry.preset.batch();
     settings.deadline = entry.deadline;
-    settings.try_timeout = settings.try_timeout.min(entry.deadline);
+    settings.try_timeout = entry.preset.try_timeout().min(entry.deadline);
     settings.settle = tuning.settle.unwrap_or(entry.settle);
     if let Some(deadline) = tuning.deadline {
         settings.deadline = deadline;

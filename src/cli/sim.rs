@@ -10,8 +10,9 @@ use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use tokio::signal;
 
+use crate::model::Span;
 use crate::sim::{
-    Behaviour, CountMode, DefaultStatus, FailRule, FaultRule, PinAfter, RateLimit, Settings, Sim, Span,
+    Behaviour, CountMode, DefaultStatus, FailRule, FaultRule, PinAfter, RateLimit, Settings, Sim,
     SuccessCodes,
 };
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::fs;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use super::accounts::Names;
@@ -9,7 +11,7 @@ use super::reader::{Field, Keys, Reader, Section, Text, Wrong};
 use super::secret::{self, Given, Sources};
 use super::settings::ProviderSettings;
 use super::value::{boolean, endpoint, name, number, preset, span};
-use crate::presets::{self, Preset};
+use crate::presets::{GENERIC, Preset, Presets};
 
 const PROVIDER: Keys = Keys {
     known: &[
@@ -34,34 +36,38 @@ const PROVIDERS_HELP: &str =
     "write providers: [ { name: alpha, endpoint: \"https://psa.example.com\", token_env: ALPHA_TOKEN } ]";
 
 pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>) -> Vec<ProviderSettings> {
+    let presets = presets(reader, root);
     let mut names = Names::default();
     let mut credentials = Credentials::default();
     let fields = reader.list(root, "providers", PROVIDERS_HELP);
     if fields.is_empty() {
         reader.wrong("providers", None, "no provider is given", PROVIDERS_HELP);
     }
-    fields.into_iter().filter_map(|field| provider(reader, field, &mut names, &mut credentials)).collect()
+    fields
+        .into_iter()
+        .filter_map(|field| provider(reader, field, &presets, &mut names, &mut credentials))
+        .collect()
 }
 
 fn provider(
     reader: &mut Reader<'_>,
     field: Field<'_>,
+    presets: &Presets,
     names: &mut Names,
     credentials: &mut Credentials,
 ) -> Option<ProviderSettings> {
     let section = reader.open(field, PROVIDER);
     let taken = names.take(reader, &section);
     let kind = reader.optional(&section, "preset");
-    let preset: &'static Preset = reader.parse_or(kind, &presets::GENERIC, preset);
-    let address = reader.required(&section, "endpoint", "write endpoint: and the service's base address");
-    let endpoint = address.and_then(|text| reader.parse(&text, endpoint));
+    let preset = reader.parse_or(kind.clone(), Presets::known(GENERIC), preset(presets));
+    let endpoint = address(reader, &section, kind.as_ref(), &preset);
     let token = token(reader, &section);
     let account = reader.optional(&section, "account");
     let account = account.and_then(|text| reader.parse(&text, name));
     let exclusive = reader.optional(&section, "exclusive");
     let exclusive = reader.parse_or(exclusive, false, boolean);
-    let concurrency = concurrency(reader, &section).unwrap_or(preset.concurrency);
-    let (deadline, settle) = timeouts(reader, &section, preset);
+    let concurrency = concurrency(reader, &section).unwrap_or_else(|| preset.concurrency());
+    let (deadline, settle) = timeouts(reader, &section, &preset);
     if let (Some(endpoint), Some(token)) = (&endpoint, &token) {
         credentials.check(reader, &section, endpoint, token);
     }
@@ -77,6 +83,69 @@ fn provider(
         deadline,
         settle,
     })
+}
+
+/// The built-in presets with the user's own file over them.
+fn presets(reader: &mut Reader<'_>, root: &Section<'_>) -> Presets {
+    let built_in = Presets::built_in();
+    let Some(text) = reader.optional(root, "presets_file") else { return built_in.clone() };
+    let path = reader.folder.join(&text.text);
+    let yaml = match fs::read_to_string(&path) {
+        Ok(yaml) => yaml,
+        Err(error) => {
+            let what = format!("the file cannot be read ({})", error.kind());
+            reader.wrong(
+                &text.path,
+                text.spot,
+                what,
+                "name a file of presets, relative to this file's folder",
+            );
+            return built_in.clone();
+        }
+    };
+    built_in.with(&yaml).unwrap_or_else(|wrongs| {
+        for wrong in wrongs {
+            let place = if wrong.path.is_empty() {
+                text.text.clone()
+            } else {
+                format!("{}: {}", text.text, wrong.path)
+            };
+            let help = "correct it there; `pinfold provider presets NAME` shows what a preset says";
+            reader.wrong(&text.path, text.spot.clone(), format!("{place}: {}", wrong.what), help);
+        }
+        built_in.clone()
+    })
+}
+
+/// The entry's endpoint, or else its preset's. A service that closed is refused, unless somebody runs a server like it.
+fn address(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    kind: Option<&Text>,
+    preset: &Preset,
+) -> Option<String> {
+    let written = reader.optional(section, "endpoint");
+    let given = match &written {
+        Some(text) => Some(reader.parse(text, endpoint)?),
+        None => None,
+    };
+    let own = preset.endpoint.as_deref().and_then(|own| endpoint(own).ok());
+    if let (Some(closed), true) = (&preset.retired_on, given.is_none() || given == own) {
+        let what = format!("{} closed ({closed})", preset.title);
+        let spot = kind.and_then(|kind| kind.spot.clone());
+        reader.wrong(section.path_of("preset"), spot, what, preset.instead.clone().unwrap_or_default());
+        return None;
+    }
+    if given.is_none() && own.is_none() {
+        let what = "`endpoint` is missing";
+        reader.wrong(
+            &section.path,
+            section.spot.clone(),
+            what,
+            "write endpoint: and the service's base address",
+        );
+    }
+    given.or(own)
 }
 
 fn token(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SecretString> {
@@ -98,8 +167,8 @@ fn timeouts(reader: &mut Reader<'_>, provider: &Section<'_>, preset: &Preset) ->
     let deadline = reader.optional(&section, "deadline");
     let settle = reader.optional(&section, "settle");
     (
-        reader.parse_or(deadline, preset.deadline, at_least_1s(Duration::from_secs(600))),
-        reader.parse_or(settle, preset.settle, at_least_1s(Duration::from_secs(3600))),
+        reader.parse_or(deadline, preset.deadline(), at_least_1s(Duration::from_secs(600))),
+        reader.parse_or(settle, preset.settle(), at_least_1s(Duration::from_secs(3600))),
     )
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -108,7 +109,7 @@ pub struct TokenDecl {
 #[derive(Clone, Debug)]
 pub struct ProviderSettings {
     pub name: String,
-    pub preset: &'static Preset,
+    pub preset: Arc<Preset>,
     /// Normalised: `http` or `https`, no user, query or trailing slash, without `/pins`.
     pub endpoint: String,
     pub token: SecretString,

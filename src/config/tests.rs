@@ -66,8 +66,8 @@ fn the_defaults_that_the_sample_documents_are_the_defaults() {
     assert_eq!(documented.policies[0].need, defaults.policies[0].need);
     let (first, other) = (&documented.providers[0], &defaults.providers[0]);
     assert_eq!(
-        (first.preset, first.exclusive, first.concurrency, first.deadline, first.settle),
-        (other.preset, other.exclusive, other.concurrency, other.deadline, other.settle)
+        (&first.preset, first.exclusive, first.concurrency, first.deadline, first.settle),
+        (&other.preset, other.exclusive, other.concurrency, other.deadline, other.settle)
     );
 }
 
@@ -280,7 +280,7 @@ fn a_provider_may_have_timeouts_of_its_own() {
     let entry = &good(&with(&own, "secret: t", "")).settings.providers[0];
     assert_eq!((entry.deadline, entry.settle), (Duration::from_secs(4), Duration::from_secs(1)));
     let entry = &good(&alpha("")).settings.providers[0];
-    assert_eq!((entry.deadline, entry.settle), (entry.preset.deadline, entry.preset.settle));
+    assert_eq!((entry.deadline, entry.settle), (entry.preset.deadline(), entry.preset.settle()));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -9,7 +10,7 @@ use http::Uri;
 use super::reader::{Wrong, nearest};
 use super::settings::{LogFormat, StoreUrl};
 use crate::model::Status;
-use crate::presets::{self, Preset};
+use crate::presets::{Preset, Presets};
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, Wrong> {
     text.parse().map_err(|_| {
@@ -83,8 +84,11 @@ pub(super) fn name(text: &str) -> Result<String, Wrong> {
     Err(Wrong::new("not a name that can be used", "write 1 to 64 of a-z, 0-9, `.`, `_` and `-`"))
 }
 
-pub(super) fn preset(text: &str) -> Result<&'static Preset, Wrong> {
-    presets::find(text).ok_or_else(|| one_of("no such preset", text, presets::ALL.iter().map(|it| it.name)))
+pub(super) fn preset(presets: &Presets) -> impl Fn(&str) -> Result<Arc<Preset>, Wrong> {
+    move |text| {
+        let found = presets.find(text).cloned();
+        found.ok_or_else(|| one_of("no such preset", text, presets.names()))
+    }
 }
 
 pub(super) fn log_format(text: &str) -> Result<LogFormat, Wrong> {
@@ -97,7 +101,7 @@ pub(super) fn status(text: &str) -> Result<Status, Wrong> {
     Status::parse(text).ok_or_else(|| one_of("no such status", text, words))
 }
 
-fn one_of(what: &str, text: &str, words: impl Iterator<Item = &'static str>) -> Wrong {
+fn one_of<'w>(what: &str, text: &str, words: impl Iterator<Item = &'w str>) -> Wrong {
     let words: Vec<_> = words.collect();
     let help = match nearest(text, &words) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -4,12 +4,12 @@ use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{PinCid, StatusSet};
-
-use super::{
-    pins::Asked,
-    text::{parse_span, print_span, serde_as_text},
+use crate::model::{
+    PinCid, Span, StatusSet,
+    span::{parse_span, print_span, serde_as_text},
 };
+
+use super::pins::Asked;
 
 /// How a simulated provider behaves. The default is a correct one that pins at once.
 ///
@@ -84,26 +84,6 @@ impl Behaviour {
         Ok(Self { fail_if: self.fail_if.clone(), ..patched })
     }
 }
-
-/// A duration that JSON writes as text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span(pub Duration);
-
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        parse_span(text).map(Self)
-    }
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&print_span(self.0))
-    }
-}
-
-serde_as_text!(Span);
 
 /// When a pin is pinned: it is queued for the first half of the time, then pinning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use crate::model::{Clock, PinCid, SystemClock};
+use crate::model::{Clock, PinCid, Span, SystemClock};
 
 use super::{
     Settings, Sim,
-    behaviour::{Behaviour, CountMode, DefaultStatus, FailRule, PinAfter, Predicate, Span, SuccessCodes},
+    behaviour::{Behaviour, CountMode, DefaultStatus, FailRule, PinAfter, Predicate, SuccessCodes},
     faults::{FaultRule, RateLimit},
     pins::Asked,
 };

@@ -2,11 +2,9 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use super::{
-    behaviour::parse_chance,
-    route::Routes,
-    text::{parse_span, print_span, serde_as_text},
-};
+use crate::model::span::{parse_span, print_span, serde_as_text};
+
+use super::{behaviour::parse_chance, route::Routes};
 
 /// One kind of trouble: whether the call is done all the same, and what the caller sees.
 ///

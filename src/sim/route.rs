@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use http::Method;
 
-use super::text::serde_as_text;
+use crate::model::span::serde_as_text;
 
 /// One operation of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -62,7 +62,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     // Settings, simulators and hashes are what commands are about; what runs is `app`'s alone.
-    ("cli", &["app", "http", "config", "presets", "sim", "auth"]),
+    ("cli", &["app", "http", "config", "presets", "sim", "auth", "model"]),
 ];
 
 /// Names that only files under one of these paths may use.

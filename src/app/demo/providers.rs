@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::sim::{Fault, PinAfter, RetryAfter, Route, Routes, Settings, Sim, Span};
+use crate::model::Span;
+use crate::sim::{Fault, PinAfter, RetryAfter, Route, Routes, Settings, Sim};
 
 /// A simulated provider; it stops when it is dropped.
 pub(super) struct Provider {

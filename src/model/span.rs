@@ -1,6 +1,6 @@
-//! How durations are written in flags, faults and JSON: `200ms`, `2s`, `1m 30s`.
+//! How durations are written in flags, faults, presets and JSON: `200ms`, `2s`, `1m 30s`.
 
-use std::time::Duration;
+use std::{fmt, str::FromStr, time::Duration};
 
 use jiff::SignedDuration;
 
@@ -36,7 +36,27 @@ macro_rules! serde_as_text {
         }
     };
 }
-pub(super) use serde_as_text;
+pub(crate) use serde_as_text;
+
+/// A duration that is written as text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse_span(text).map(Self)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&print_span(self.0))
+    }
+}
+
+serde_as_text!(Span);
 
 #[cfg(test)]
 mod tests {
