@@ -1,6 +1,6 @@
 //! Upstream pinning services: the trait that the engine calls, and the stack of layers under every call.
 
-pub mod psa;
+mod psa;
 
 mod breaker;
 mod budget;
@@ -10,12 +10,17 @@ mod settings;
 mod stack;
 mod words;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::model::{Content, ErrorClass, Operation, Status, Timestamp, UpstreamId};
+use crate::{
+    http,
+    model::{Clock, Content, ErrorClass, Operation, Status, Timestamp, UpstreamId},
+    presets::Protocol,
+    telemetry::ProviderMetrics,
+};
 
 pub use budget::Permit;
 pub use settings::{Endpoint, Settings, SettingsError, Token};
@@ -35,19 +40,33 @@ pub trait Provider: Send + Sync + 'static {
     fn readiness(&self, now: Timestamp) -> Readiness;
 
     /// Asks for a pin. Never retried below this call: a second submit might make a second pin (I7).
-    async fn submit(&self, submit: Submit) -> Result<UpstreamPin, ProviderError>;
+    async fn submit(&self, submit: Submit) -> Result<Accepted, ProviderError>;
 
     /// All pins of these contents (at most [`Traits::batch`]), in any state.
     async fn look_up(&self, contents: &[Content]) -> Result<Vec<UpstreamPin>, ProviderError>;
 
-    /// One pin by its upstream id; `None` where the provider does not know it.
-    async fn see(&self, id: &UpstreamId) -> Result<Option<UpstreamPin>, ProviderError>;
+    /// One pin that is on record; `None` where the provider does not know it.
+    async fn see(&self, pin: Known<'_>) -> Result<Option<UpstreamPin>, ProviderError>;
 
     /// A page of all pins in any state, newest first, older than `before`.
     async fn list(&self, before: Option<Timestamp>) -> Result<UpstreamPage, ProviderError>;
 
     /// Removes a pin; one that the provider does not know counts as removed.
     async fn remove(&self, id: &UpstreamId) -> Result<(), ProviderError>;
+}
+
+/// Makes a provider of its settings. Nothing is sent before the first call.
+pub fn connect(
+    settings: Settings,
+    client: http::Client,
+    clock: Arc<dyn Clock>,
+    metrics: ProviderMetrics,
+) -> Arc<dyn Provider> {
+    match settings.preset.protocol {
+        Protocol::Psa => Arc::new(psa::Psa::new(settings, client, clock, metrics)),
+        // Until its adapter is there no config gets here.
+        Protocol::Kubo => Arc::new(psa::Psa::new(settings, client, clock, metrics)),
+    }
 }
 
 /// What the engine must know of a provider to call it well.
@@ -63,6 +82,8 @@ pub struct Traits {
     pub settle: Duration,
     /// The most calls at once.
     pub concurrency: usize,
+    /// Whether lists show the true states of pins; where not, each is asked for by its id.
+    pub lists_tell: bool,
 }
 
 /// Whether calls can leave.
@@ -90,6 +111,23 @@ pub struct Submit {
     pub origins: Vec<String>,
     /// `meta.pinfold`: `<instance id>/<attempt>`, by which a look-up tells ours from others'.
     pub tag: String,
+}
+
+/// What a submit came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    pub pin: UpstreamPin,
+    /// The provider says that the pin was there before, so that it may be somebody else's (I13).
+    pub existed: bool,
+}
+
+/// A pin that is on record as being at a provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    pub id: &'a UpstreamId,
+    pub content: &'a Content,
+    /// It was not pinned yet when the provider last spoke of it.
+    pub unfinished: bool,
 }
 
 /// A pin as the provider tells of it, made lawful.

@@ -13,7 +13,7 @@ use crate::{
     engine::Driven,
     http,
     model::{AccountId, Clock, ProviderRecord},
-    providers::{self, Endpoint, Token, psa},
+    providers::{self, Endpoint, Token},
     server,
     store::{Registered, Registration, sqlite::SqliteSettings},
     telemetry::{Metrics, logging},
@@ -97,7 +97,7 @@ pub(super) fn driven(
         let settings = provider(entry, tuning).with_context(|| format!("provider {:?}", entry.name))?;
         let handle = metrics.provider(&entry.name);
         Ok(Driven {
-            provider: psa::connect(settings, client.clone(), clock.clone(), handle),
+            provider: providers::connect(settings, client.clone(), clock.clone(), handle),
             record,
             credential: Sha256::digest(entry.token.expose_secret().trim()).into(),
         })
@@ -112,10 +112,10 @@ fn record_of(registered: &Registered, provider: &str) -> anyhow::Result<Provider
 
 fn provider(entry: &ProviderSettings, tuning: &Tuning) -> anyhow::Result<providers::Settings> {
     let endpoint = Endpoint::parse(&entry.endpoint)?;
-    let mut settings = providers::Settings::new(&entry.name, endpoint, Token::new(&entry.token)?);
+    let mut settings =
+        providers::Settings::of(entry.preset.clone(), &entry.name, endpoint, Token::new(&entry.token)?);
     settings.exclusive = entry.exclusive;
     settings.concurrency = entry.concurrency;
-    settings.batch = entry.preset.batch();
     settings.deadline = entry.deadline;
     settings.try_timeout = entry.preset.try_timeout().min(entry.deadline);
     settings.settle = tuning.settle.unwrap_or(entry.settle);

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     model::{ErrorClass, Health, Op, Operation, ProviderId, Timestamp},
     policy::replica::{CallError, Work},
-    providers::{Provider, ProviderError, Submit},
+    providers::{Accepted, Provider, ProviderError, Submit},
     store::{Claim, Outcome, Recorded, StoreError, Word},
     telemetry::{TaskKind, TaskOutcome},
 };
@@ -244,7 +244,10 @@ async fn submit(caller: &Caller, claim: &Claim) -> Word {
         tag: caller.tags.of(claim),
     };
     match caller.call(Operation::Submit, caller.provider.submit(submit)).await {
-        Ok(pin) => Word::Landed { upstream: pin.id, status: pin.status, delegates: pin.delegates },
+        Ok(Accepted { pin, existed }) => {
+            let existed = existed && !caller.tags.is_ours(&pin);
+            Word::Landed { upstream: pin.id, status: pin.status, delegates: pin.delegates, existed }
+        }
         Err(error) => erred_sending(caller, &error),
     }
 }

@@ -32,7 +32,7 @@ impl Tags {
         format!("{}{}.{}", self.prefix, claim.key.replica, claim.key.attempt)
     }
 
-    fn is_ours(&self, pin: &UpstreamPin) -> bool {
+    pub(super) fn is_ours(&self, pin: &UpstreamPin) -> bool {
         self.exclusive || pin.tag.as_ref().is_some_and(|tag| tag.starts_with(&self.prefix))
     }
 

@@ -7,9 +7,9 @@ use futures::future::join_all;
 
 use super::dispatch::{Caller, erred};
 use crate::{
-    model::{Operation, Timestamp, UpstreamId},
+    model::{Operation, ReplicaState, Timestamp, UpstreamId},
     policy::replica::Work,
-    providers::UpstreamPin,
+    providers::{Known, Traits, UpstreamPin},
     store::{Claim, Word},
 };
 
@@ -20,10 +20,11 @@ const SWEEP: usize = 100;
 pub(super) async fn run(caller: &Caller, claims: Vec<Claim>, began: Timestamp) {
     let mut waiting: Vec<(&Claim, &UpstreamId)> =
         claims.iter().filter_map(|claim| Some((claim, seen_by(claim)?))).collect();
-    if waiting.len() >= SWEEP {
+    let Traits { lists_tell, batch, .. } = *caller.provider.traits();
+    if waiting.len() >= SWEEP && lists_tell {
         waiting = sweep(caller, waiting, began).await;
     }
-    let batch = caller.provider.traits().batch.max(1);
+    let batch = if lists_tell { batch.max(1) } else { 1 };
     join_all(waiting.chunks(batch).map(|chunk| ask(caller, chunk, began))).await;
 }
 
@@ -93,7 +94,9 @@ async fn ask(caller: &Caller, claims: &[(&Claim, &UpstreamId)], began: Timestamp
 
 /// Asks for one pin by its id.
 async fn confirm(caller: &Caller, claim: &Claim, id: &UpstreamId, began: Timestamp) {
-    let word = match caller.call(Operation::Look, caller.provider.see(id)).await {
+    let unfinished = !matches!(claim.state, ReplicaState::Pinned);
+    let known = Known { id, content: &claim.content, unfinished };
+    let word = match caller.call(Operation::Look, caller.provider.see(known)).await {
         Ok(Some(pin)) => seen(pin),
         Ok(None) => Word::Gone,
         Err(error) => erred(&error),

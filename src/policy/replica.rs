@@ -24,8 +24,8 @@ pub enum Event {
     Sending { doubt: Doubt, until: Timestamp },
     /// Nothing was sent; look again then.
     Deferred { until: Timestamp },
-    /// A submit was accepted.
-    Landed { upstream: UpstreamId, status: Status },
+    /// A submit was accepted. `existed`: the provider had a pin of it already, which is not known to be ours.
+    Landed { upstream: UpstreamId, status: Status, existed: bool },
     /// A look-up found a pin of this content; `ours` where it carries our tag or the credential is ours alone.
     Found { upstream: UpstreamId, status: Status, ours: bool },
     /// A look-up that left at `asked_at` found nothing: it settles a doubt only if it left after it.
@@ -162,11 +162,11 @@ impl Replica {
                 self.due = Some((op, until.max(self.look_not_before(until))));
                 return self.kept_unless_needless();
             }
-            Event::Landed { upstream, status } => {
+            Event::Landed { upstream, status, existed } => {
                 self.leased = false;
                 let known = self.owned == Owned::Found && self.upstream.as_ref() == Some(&upstream);
                 if !known {
-                    self.owned = Owned::Made;
+                    self.owned = if existed { Owned::Found } else { Owned::Made };
                 }
                 self.settle_on(upstream, status, false, at.now);
             }

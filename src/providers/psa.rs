@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use super::{
-    Provider, ProviderError, Readiness, Settings, Submit, Traits, UpstreamPage, UpstreamPin, Wait,
+    Accepted, Known, Provider, ProviderError, Readiness, Settings, Submit, Traits, UpstreamPage, UpstreamPin,
+    Wait,
     breaker::{self, Breaker, Gate},
     budget::Budget,
     classify::{Context, Expect},
@@ -26,20 +27,7 @@ use crate::{
 use answer::{Listing, Reader};
 use request::Requests;
 
-/// The most CIDs in one list request (the spec's `maxItems`).
-pub const MAX_CIDS: usize = 10;
-
-/// Makes a provider of its settings. Nothing is sent before the first call.
-pub fn connect(
-    settings: Settings,
-    client: http::Client,
-    clock: Arc<dyn Clock>,
-    metrics: ProviderMetrics,
-) -> Arc<dyn Provider> {
-    Arc::new(Psa::new(settings, client, clock, metrics))
-}
-
-struct Psa {
+pub(super) struct Psa {
     traits: Traits,
     requests: Requests,
     reader: Reader,
@@ -48,7 +36,7 @@ struct Psa {
 }
 
 impl Psa {
-    fn new(
+    pub(super) fn new(
         settings: Settings,
         client: http::Client,
         clock: Arc<dyn Clock>,
@@ -61,10 +49,11 @@ impl Psa {
         };
         let traits = Traits {
             exclusive: settings.exclusive,
-            batch: settings.batch.clamp(1, MAX_CIDS),
+            batch: settings.preset.batch(),
             deadline: settings.deadline,
             settle: settings.settle,
             concurrency: settings.concurrency.max(1),
+            lists_tell: settings.preset.true_rows.is_none(),
         };
         let requests = Requests::new(&settings.endpoint);
         let reader = Reader { allow_private: settings.allow_private_delegates };
@@ -103,14 +92,16 @@ impl Psa {
         submit: &Submit,
         origins: &[String],
         deadline: Instant,
-    ) -> Result<UpstreamPin, ProviderError> {
+    ) -> Result<Accepted, ProviderError> {
         let request = self.requests.add(submit, origins);
         let answer = self.call(Operation::Submit, Expect::NewPin, request, deadline).await?;
-        let Answer::Body(body) = answer else {
+        let Answer::Body { code, body } = answer else {
             return Err(self.senseless(Operation::Submit, "the answer to a new pin says there is none"));
         };
         let pin = self.reader.new_pin(&body, &submit.content);
-        pin.map_err(|why| self.senseless(Operation::Submit, why))
+        let pin = pin.map_err(|why| self.senseless(Operation::Submit, why))?;
+        let existed = self.parts.settings.preset.existing_code == Some(code);
+        Ok(Accepted { pin, existed })
     }
 
     async fn page(
@@ -121,7 +112,9 @@ impl Psa {
     ) -> Result<Listing, ProviderError> {
         match self.call(operation, Expect::Page, request, deadline).await? {
             Answer::Missing => Ok(Listing::default()),
-            Answer::Body(body) => self.reader.listing(&body).map_err(|why| self.senseless(operation, why)),
+            Answer::Body { body, .. } => {
+                self.reader.listing(&body).map_err(|why| self.senseless(operation, why))
+            }
         }
     }
 
@@ -194,7 +187,7 @@ impl Provider for Psa {
         }
     }
 
-    async fn submit(&self, submit: Submit) -> Result<UpstreamPin, ProviderError> {
+    async fn submit(&self, submit: Submit) -> Result<Accepted, ProviderError> {
         let deadline = self.deadline();
         let first = self.add(&submit, &submit.origins, deadline).await;
         match first {
@@ -215,12 +208,12 @@ impl Provider for Psa {
         Ok(found)
     }
 
-    async fn see(&self, id: &UpstreamId) -> Result<Option<UpstreamPin>, ProviderError> {
-        let request = self.requests.see(id);
+    async fn see(&self, pin: Known<'_>) -> Result<Option<UpstreamPin>, ProviderError> {
+        let request = self.requests.see(pin.id);
         match self.call(Operation::Look, Expect::Pin, request, self.deadline()).await? {
             Answer::Missing => Ok(None),
-            Answer::Body(body) => {
-                let pin = self.reader.known_pin(&body, id);
+            Answer::Body { body, .. } => {
+                let pin = self.reader.known_pin(&body, pin.id);
                 pin.map(Some).map_err(|why| self.senseless(Operation::Look, why))
             }
         }

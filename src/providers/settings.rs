@@ -1,24 +1,26 @@
 //! What a provider's entry in the config comes to, checked.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use ::http::{HeaderValue, Uri};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
+
+use crate::presets::{GENERIC, Preset, Presets};
 
 /// One provider: where it is, the credential, and how gently it is to be called.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The name in the config.
     pub name: String,
+    /// What is known of its kind.
+    pub preset: Arc<Preset>,
     pub endpoint: Endpoint,
     pub token: Token,
     /// The credential is used by Pinfold alone.
     pub exclusive: bool,
     /// The most requests at once.
     pub concurrency: usize,
-    /// The most contents in one look-up; above ten counts as ten.
-    pub batch: usize,
     /// The longest wait for one answer.
     pub try_timeout: Duration,
     /// The longest that one call takes, waits for a permit and further tries included.
@@ -39,25 +41,29 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// With defaults for everything that an entry need not say.
+    /// Of a kind of which nothing is known, with defaults for everything that an entry need not say.
     pub fn new(name: impl Into<String>, endpoint: Endpoint, token: Token) -> Self {
+        Self::of(Presets::known(GENERIC), name, endpoint, token)
+    }
+
+    /// As its preset has it, with defaults for everything that an entry need not say.
+    pub fn of(preset: Arc<Preset>, name: impl Into<String>, endpoint: Endpoint, token: Token) -> Self {
         Self {
             name: name.into(),
             endpoint,
             token,
             exclusive: false,
-            concurrency: 4,
-            batch: super::psa::MAX_CIDS,
-            // Some look the CID up before they answer a POST: 20 seconds have been seen.
-            try_timeout: Duration::from_secs(30),
-            deadline: Duration::from_secs(90),
-            settle: Duration::from_secs(60),
+            concurrency: preset.concurrency(),
+            try_timeout: preset.try_timeout(),
+            deadline: preset.deadline(),
+            settle: preset.settle(),
             retries: 2,
             retry_base: Duration::from_millis(250),
             breaker_threshold: 5,
             breaker_base: Duration::from_secs(1),
             breaker_max: Duration::from_secs(30),
             allow_private_delegates: false,
+            preset,
         }
     }
 }

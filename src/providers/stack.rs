@@ -66,7 +66,10 @@ impl InDoubt {
 /// A good answer.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Body(Bytes),
+    Body {
+        code: u16,
+        body: Bytes,
+    },
     /// The provider says that there is nothing.
     Missing,
 }

@@ -180,8 +180,8 @@ pub struct Outcome {
 pub enum Word {
     /// Nothing was sent; look again then.
     Deferred { until: Timestamp },
-    /// A submit was accepted.
-    Landed { upstream: UpstreamId, status: Status, delegates: Vec<String> },
+    /// A submit was accepted. `existed`: by a pin that was there before and is not known to be ours (I13).
+    Landed { upstream: UpstreamId, status: Status, delegates: Vec<String>, existed: bool },
     /// A look-up found it; `doubles` are further pins of it that carry our tag.
     Found {
         upstream: UpstreamId,

@@ -11,7 +11,7 @@ use crate::{
     lifecycle::{Activator, Changes, Interest, Shutdown},
     model::*,
     policy::{Copies, Policy},
-    providers::{self, Endpoint, Token, psa},
+    providers::{self, Endpoint, Token},
     sim::{self, Fault, Route, Sim},
     store::{
         AcceptPin, PinRecord, Registered, Registration, SharedStore,
@@ -183,7 +183,7 @@ impl World {
         settings.retries = 0;
         let client = http::Client::new(&http::Settings::default());
         Driven {
-            provider: psa::connect(settings, client, self.clock.clone(), metrics.provider(NAMES[n])),
+            provider: providers::connect(settings, client, self.clock.clone(), metrics.provider(NAMES[n])),
             record: record.clone(),
             credential: Sha256::digest(token).into(),
         }

@@ -128,7 +128,7 @@ fn a_delete_answered_with_an_error_leaves_the_doubt_of_an_earlier_one() {
 
 fn pinned_then_deleting() -> Vec<Event> {
     let until = NOW.plus(std::time::Duration::from_secs(30));
-    let landed = Event::Landed { upstream: upstream(), status: Status::Pinned };
+    let landed = Event::Landed { upstream: upstream(), status: Status::Pinned, existed: false };
     vec![claimed(), landed, Event::Unwanted, claimed(), Event::Sending { doubt: Doubt::Remove, until }]
 }
 
@@ -184,4 +184,15 @@ fn a_failed_pin_that_is_not_ours_is_a_refusal_each_time_it_is_found() {
     let found = || Event::Found { upstream: upstream(), status: Status::Failed, ours: false };
     let replica = steps(fresh(), [found(), found(), found()]).unwrap();
     assert!(replica.refused());
+}
+
+/// I13: somebody pinned it between our look and our submit.
+#[test]
+fn a_pin_that_was_there_when_ours_was_submitted_is_never_deleted() {
+    let landed = |existed| Event::Landed { upstream: upstream(), status: Status::Pinned, existed };
+    let theirs = steps(fresh(), [claimed(), landed(true)]).unwrap();
+    assert_eq!(theirs.owned, Owned::Found);
+    assert!(steps(theirs, [Event::Unwanted]).is_none());
+    let ours = steps(fresh(), [claimed(), landed(false), Event::Unwanted]).unwrap();
+    assert_eq!(ours.work(false), Work::Delete(upstream()));
 }

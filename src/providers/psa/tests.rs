@@ -56,7 +56,12 @@ impl Lab {
     }
 
     async fn submit(&self) -> Result<UpstreamPin, ProviderError> {
-        self.psa.submit(submit(&[])).await
+        self.psa.submit(submit(&[])).await.map(|accepted| accepted.pin)
+    }
+
+    async fn see(&self) -> Result<Option<UpstreamPin>, ProviderError> {
+        let (id, content) = (id(), content(OLD));
+        self.psa.see(Known { id: &id, content: &content, unfinished: true }).await
     }
 }
 
@@ -87,7 +92,8 @@ fn list(items: &[String]) -> Act {
 async fn a_submit_says_all_and_takes_any_2xx() {
     for status in [200, 201, 202] {
         let lab = Lab::new([Act::json(status, r#"{"requestId":7,"status":"searching"}"#)]).await;
-        let pin = lab.psa.submit(submit(&["/ip4/8.8.8.8/tcp/1"])).await.unwrap();
+        let Accepted { pin, existed } = lab.psa.submit(submit(&["/ip4/8.8.8.8/tcp/1"])).await.unwrap();
+        assert!(!existed);
         assert_eq!((pin.id.as_str(), pin.status, pin.content), ("7", Status::Queued, content(CID)));
         let seen = &lab.server.seen()[0];
         assert!(seen.starts_with("POST /psa/pins HTTP/1.1"), "{seen}");
@@ -221,7 +227,7 @@ async fn a_refusal_after_a_try_in_doubt_does_not_end_the_doubt() {
 async fn missing_pins_are_no_errors() {
     let missing = || Act::json(404, r#"{"error":{"reason":"NOT_FOUND"}}"#);
     let lab = Lab::new([missing(), missing(), missing(), Act::json(200, "OK"), Act::json(202, "{}")]).await;
-    assert_eq!(lab.psa.see(&id()).await.unwrap(), None);
+    assert_eq!(lab.see().await.unwrap(), None);
     assert!(lab.psa.list(None).await.unwrap().pins.is_empty());
     for _ in 0..3 {
         lab.psa.remove(&id()).await.unwrap();
@@ -232,7 +238,7 @@ async fn missing_pins_are_no_errors() {
 #[tokio::test]
 async fn a_seen_pin_keeps_the_id_it_was_asked_by() {
     let lab = Lab::new([Act::json(200, &item("other", RAW))]).await;
-    let pin = lab.psa.see(&id()).await.unwrap().unwrap();
+    let pin = lab.see().await.unwrap().unwrap();
     assert_eq!((pin.id, pin.status, pin.content), (id(), Status::Pinned, content(RAW)));
 }
 

@@ -67,7 +67,9 @@ where
             };
             match outcome {
                 Ok(answer) if classify::is_missing(expect, &answer) => Ok(Answer::Missing),
-                Ok(answer) if answer.status().is_success() => Ok(Answer::Body(answer.into_body())),
+                Ok(answer) if answer.status().is_success() => {
+                    Ok(Answer::Body { code: answer.status().as_u16(), body: answer.into_body() })
+                }
                 Ok(answer) => Err(context().refused(&answer, budget.blocked_at(clock.now()))),
                 Err(failure) => Err(context().failed(&failure)),
             }

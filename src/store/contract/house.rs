@@ -214,7 +214,7 @@ pub(in crate::store) fn upstream(claim: &Claim) -> UpstreamId {
 }
 
 pub(in crate::store) fn landed(claim: &Claim, status: Status) -> Word {
-    Word::Landed { upstream: upstream(claim), status, delegates: Vec::new() }
+    Word::Landed { upstream: upstream(claim), status, delegates: Vec::new(), existed: false }
 }
 
 /// A provider that does all at once.

@@ -150,7 +150,7 @@ impl<B: Backend> World<B> {
         let upstream = UpstreamId::new(format!("up-{}", self.ids)).unwrap();
         let delegates = vec![format!("/dnsaddr/{}.example", self.ids % 3)];
         match &claim.work {
-            Work::Submit => Word::Landed { upstream, status, delegates },
+            Work::Submit => Word::Landed { upstream, status, delegates, existed: false },
             Work::Look if self.chance.random() => Word::NotFound { asked_at: t(self.now) },
             Work::Look => {
                 Word::Found { upstream, status, delegates, ours: self.chance.random(), doubles: vec![] }

@@ -126,6 +126,7 @@ pub(in crate::store) async fn delegates_are_kept_for_later<B: Backend>() {
         upstream: upstream(&claims[0]),
         status: Status::Pinning,
         delegates: delegates.clone(),
+        existed: false,
     };
     house.say(&claims[0], word, t(3)).await;
     house.crash(t(4)).await;

@@ -103,7 +103,7 @@ mod tests {
         let first = store.accept_pin(asked(account)).await.unwrap();
         let submitted = store.claim_due(claim).await.unwrap().claims.remove(0);
         let upstream = UpstreamId::new("u").unwrap();
-        let word = Word::Landed { upstream, status: Status::Pinned, delegates: Vec::new() };
+        let word = Word::Landed { upstream, status: Status::Pinned, delegates: Vec::new(), existed: false };
         store.record_outcomes(vec![Outcome { key: submitted.key, word }], NOW).await.unwrap();
         assert!(store.delete_pin(account, first.requestid, NOW).await.unwrap());
         let deleting = store.claim_due(claim).await.unwrap().claims.remove(0);

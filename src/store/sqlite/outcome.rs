@@ -56,7 +56,7 @@ fn apply(
 fn event(word: Word) -> Event {
     match word {
         Word::Deferred { until } => Event::Deferred { until },
-        Word::Landed { upstream, status, .. } => Event::Landed { upstream, status },
+        Word::Landed { upstream, status, existed, .. } => Event::Landed { upstream, status, existed },
         Word::Found { upstream, status, ours, .. } => Event::Found { upstream, status, ours },
         Word::NotFound { asked_at } => Event::NotFound { asked_at },
         Word::Seen { status, .. } => Event::Seen { status },

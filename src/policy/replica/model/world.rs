@@ -283,7 +283,7 @@ impl World {
             Some(Call::See(_, Some(Some(status)))) => self.step(Event::Seen { status }),
             Some(Call::See(_, Some(None))) => self.step(Event::Gone),
             Some(Call::Submit(Effect::Done, id)) => {
-                self.step(Event::Landed { upstream: upstream(id), status: Status::Queued });
+                self.step(Event::Landed { upstream: upstream(id), status: Status::Queued, existed: false });
             }
             Some(Call::Delete(Effect::Done, _)) => self.step(Event::Removed),
             other => self.call = other,
