@@ -5,6 +5,7 @@ mod background;
 mod dispatch;
 mod driver;
 mod health;
+mod introduce;
 mod look;
 mod poll;
 mod prove;

@@ -48,6 +48,9 @@ pub trait Provider: Send + Sync + 'static {
     /// One pin that is on record; `None` where the provider does not know it.
     async fn see(&self, pin: Known<'_>) -> Result<Option<UpstreamPin>, ProviderError>;
 
+    /// Tells of origins that became known after the submit, as the preset has it; nothing where there is no safe way.
+    async fn introduce(&self, pin: Known<'_>, submit: Submit) -> Result<(), ProviderError>;
+
     /// A page of all pins in any state, newest first, older than `before`.
     async fn list(&self, before: Option<Timestamp>) -> Result<UpstreamPage, ProviderError>;
 
@@ -84,6 +87,10 @@ pub struct Traits {
     pub concurrency: usize,
     /// Whether lists show the true states of pins; where not, each is asked for by its id.
     pub lists_tell: bool,
+    /// Whether the whole list can be walked in pages, newest first.
+    pub sweeps: bool,
+    /// Whether [`Provider::introduce`] does anything.
+    pub introduces: bool,
 }
 
 /// Whether calls can leave.

@@ -149,6 +149,7 @@ impl House {
             lease_until: later,
             doubt_until: later,
             exclusive: true,
+            introduces: true,
         };
         let claims = self.store.claim_due(claim).await.expect("claims").claims;
         let outcomes: Vec<Outcome> = claims

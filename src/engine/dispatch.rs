@@ -11,6 +11,7 @@ use super::{
     Shared,
     background::Spills,
     health::Observed,
+    introduce::Introduced,
     look::{Decision, Tags, decide},
 };
 use crate::{
@@ -28,6 +29,7 @@ pub(super) struct Caller {
     pub(super) id: ProviderId,
     pub(super) tags: Tags,
     pub(super) observed: Mutex<Observed>,
+    pub(super) introduced: Mutex<Introduced>,
     pub(super) spills: Spills,
 }
 
@@ -39,6 +41,21 @@ impl Caller {
     pub(super) fn observed(&self) -> MutexGuard<'_, Observed> {
         // A judgement is whole at any moment: one left by a panic is as good as any.
         self.observed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn introduced(&self) -> MutexGuard<'_, Introduced> {
+        // Hints are whole at any moment.
+        self.introduced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a claim's submit says.
+    pub(super) fn submit_of(&self, claim: &Claim) -> Submit {
+        Submit {
+            content: claim.content.clone(),
+            name: claim.name.clone(),
+            origins: claim.origins.clone(),
+            tag: self.tags.of(claim),
+        }
     }
 
     /// Until when a submit or delete that leaves now may take effect.
@@ -75,7 +92,8 @@ impl Caller {
         let provider = self.provider.name();
         match error {
             Some(error) if !health.is_usable() => {
-                tracing::warn!(provider, %health, %error, "a provider cannot be used");
+                let advice = health.advice();
+                tracing::warn!(provider, %health, %error, advice, "a provider cannot be used");
             }
             _ => tracing::info!(provider, %health, "a provider's health changed"),
         }
@@ -237,13 +255,8 @@ async fn submit_all(caller: &Caller, claims: Vec<&Claim>, asked_at: Timestamp) {
 
 async fn submit(caller: &Caller, claim: &Claim) -> Word {
     debug_assert_eq!(claim.op, Op::Submit, "only a due submit is sent");
-    let submit = Submit {
-        content: claim.content.clone(),
-        name: claim.name.clone(),
-        origins: claim.origins.clone(),
-        tag: caller.tags.of(claim),
-    };
-    match caller.call(Operation::Submit, caller.provider.submit(submit)).await {
+    caller.introduced().is_news(claim.key.replica, &claim.origins);
+    match caller.call(Operation::Submit, caller.provider.submit(caller.submit_of(claim))).await {
         Ok(Accepted { pin, existed }) => {
             let existed = existed && !caller.tags.is_ours(&pin);
             Word::Landed { upstream: pin.id, status: pin.status, delegates: pin.delegates, existed }

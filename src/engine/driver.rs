@@ -1,7 +1,9 @@
 //! Drives the replicas of one provider: claims what is due, as much as can be worked, and starts the calls.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::sync::watch;
 
@@ -76,6 +78,7 @@ impl Driver {
             provider,
             id: record.id,
             observed: Observed::new(record.health).into(),
+            introduced: Mutex::default(),
             spills,
         };
         Self {
@@ -217,6 +220,7 @@ impl Driver {
             lease_until: now.plus(lease),
             doubt_until: self.caller.doubt_until(now),
             exclusive: traits.exclusive,
+            introduces: traits.introduces,
         })
     }
 

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 
 use futures::future::join_all;
 
-use super::dispatch::{Caller, erred};
+use super::{
+    dispatch::{Caller, erred},
+    introduce::introduce,
+};
 use crate::{
     model::{Operation, ReplicaState, Timestamp, UpstreamId},
     policy::replica::Work,
@@ -20,8 +23,11 @@ const SWEEP: usize = 100;
 pub(super) async fn run(caller: &Caller, claims: Vec<Claim>, began: Timestamp) {
     let mut waiting: Vec<(&Claim, &UpstreamId)> =
         claims.iter().filter_map(|claim| Some((claim, seen_by(claim)?))).collect();
-    let Traits { lists_tell, batch, .. } = *caller.provider.traits();
-    if waiting.len() >= SWEEP && lists_tell {
+    let Traits { lists_tell, sweeps, introduces, batch, .. } = *caller.provider.traits();
+    if introduces {
+        introduce(caller, &claims).await;
+    }
+    if waiting.len() >= SWEEP && sweeps {
         waiting = sweep(caller, waiting, began).await;
     }
     let batch = if lists_tell { batch.max(1) } else { 1 };

@@ -4,6 +4,7 @@ mod clocks;
 mod deleting;
 mod doubts;
 mod looking;
+mod quirks;
 mod starting;
 mod trouble;
 mod world;

@@ -82,6 +82,21 @@ impl Health {
     pub const fn is_usable(self) -> bool {
         matches!(self, Self::Healthy | Self::Degraded)
     }
+
+    /// What an operator can do about it; empty where there is nothing to do.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Healthy | Self::Degraded => "",
+            Self::Down => {
+                "nothing is lost and it is tried again by itself: look at its status page if it lasts"
+            }
+            Self::AuthFailed => {
+                "it refuses the credential: put a valid one in its file, or into the config and start again"
+            }
+            Self::NoFunds => "it wants money or a larger plan: pay there, or take it out of the policies",
+            Self::Dead => "its copies are made again elsewhere: take it out of the config",
+        }
+    }
 }
 
 /// What makes a provider the same one after its entry was edited: the normalised endpoint and the entry's optional

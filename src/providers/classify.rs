@@ -289,6 +289,61 @@ mod tests {
         }
     }
 
+    /// What services were seen or documented to answer, by who does.
+    #[test]
+    fn every_dialect_is_understood() {
+        use ErrorClass::*;
+        let cases = [
+            (
+                "4everland",
+                401,
+                r#"{"error":{"reason":"UNAUTHORIZED","details":"Access token is missing or invalid"}}"#,
+                Auth,
+            ),
+            ("fula", 402, r#"{"error":{"reason":"INSUFFICIENT_CREDITS","details":"top up"}}"#, Funds),
+            ("fula 2024", 401, r#""invalid token""#, Auth),
+            ("fula 2024", 422, r#""required field 'cid' is zero value.""#, Rejected),
+            ("fula docs", 429, r#"{"error":"RATE_LIMITED","retry_after":60}"#, Throttled),
+            (
+                "nft.storage",
+                400,
+                r#"{"error":{"reason":"VALIDATION_ERROR","details":["limit","cid"]}}"#,
+                Rejected,
+            ),
+            ("nft.storage, wrong host", 404, "<!DOCTYPE html><title>404</title>", Unknown),
+            ("nft.storage, wrong host", 405, "", Rejected),
+            ("web3.storage", 400, r#"{"error":{"reason":"PSA_REQUIRED_DATA","details":"status"}}"#, Rejected),
+            ("web3.storage", 500, r#"{"error":{"details":"500 Internal Server Error"}}"#, Transient),
+            (
+                "pinata",
+                400,
+                r#"{"error":{"reason":"KEYS_MUST_BE_STRINGS","details":"pinata_api_key"}}"#,
+                Auth,
+            ),
+            ("pinata", 401, r#"{"error":{"reason":"INVALID_CREDENTIALS","details":"x"}}"#, Auth),
+            ("pinata", 403, r#"{"error":{"reason":"PAID_FEATURE_ONLY","details":"upgrade"}}"#, Funds),
+            ("pinata", 400, r#"{"error":{"reason":"INVALID_ORIGINS","details":"x"}}"#, Rejected),
+            ("filebase", 401, r#"{"error":{"reason":"ERR_INVALID_TOKEN"}}"#, Auth),
+            (
+                "filebase",
+                403,
+                r#"{"error":{"reason":"FORBIDDEN","details":"requires a paid account"}}"#,
+                Funds,
+            ),
+            ("crust", 401, r#"{"error":{"reason":"UNAUTHORIZED","details":"Empty Signature"}}"#, Auth),
+            ("estuary", 500, r#"{"error":"no space left on device"}"#, Transient),
+            ("ipfs-cluster", 500, r#"{"error":{"reason":"error parsing status","details":""}}"#, Transient),
+            ("ipfs-cluster", 401, r#"{"error":{"reason":"Unauthorized"}}"#, Auth),
+            ("helia", 400, "<!DOCTYPE html><pre>Bad Request</pre>", Rejected),
+            ("filecoin-pin", 403, r#"{"error":{"reason":"FORBIDDEN","details":"Invalid token"}}"#, Auth),
+            ("blockfrost", 425, r#"{"error":"Mempool Full","message":"pin queue full"}"#, Throttled),
+            ("pinner", 401, r#"{"error":"unauthorized","message":"x"}"#, Auth),
+        ];
+        for (who, status, body, expected) in cases {
+            assert_eq!(class_of(status, body), expected, "{who}: {status} {body}");
+        }
+    }
+
     #[test]
     fn a_web_page_is_no_empty_list() {
         let answer =

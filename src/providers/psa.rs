@@ -2,6 +2,7 @@
 
 mod answer;
 mod paging;
+mod quirks;
 mod request;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use super::{
 use crate::{
     http,
     model::{Clock, Content, ErrorClass, Operation, Timestamp, UpstreamId},
+    presets::{Preset, RefreshOrigins},
     telemetry::ProviderMetrics,
 };
 use answer::{Listing, Reader};
@@ -54,6 +56,8 @@ impl Psa {
             settle: settings.settle,
             concurrency: settings.concurrency.max(1),
             lists_tell: settings.preset.true_rows.is_none(),
+            sweeps: settings.preset.true_rows.is_none() && settings.preset.ordered != Some(false),
+            introduces: settings.preset.refresh_origins == Some(RefreshOrigins::Post),
         };
         let requests = Requests::new(&settings.endpoint);
         let reader = Reader { allow_private: settings.allow_private_delegates };
@@ -77,6 +81,38 @@ impl Psa {
     ) -> Result<Answer, ProviderError> {
         let (limit, doubt) = (http::Client::BODY_LIMIT, InDoubt::default());
         self.stack.clone().oneshot(Call { operation, expect, request, limit, deadline, doubt }).await
+    }
+
+    fn preset(&self) -> &Preset {
+        &self.parts.settings.preset
+    }
+
+    /// A refusal that is known without asking.
+    fn unasked(&self, why: &str) -> ProviderError {
+        ProviderError {
+            provider: self.parts.settings.name.clone(),
+            operation: Operation::Submit,
+            class: ErrorClass::Rejected,
+            text: why.to_owned(),
+            maybe_done: false,
+            answered: true,
+            retry_at: None,
+        }
+    }
+
+    async fn ask(&self, id: &UpstreamId, deadline: Instant) -> Result<Option<UpstreamPin>, ProviderError> {
+        let request = self.requests.see(id);
+        match self.call(Operation::Look, Expect::Pin, request, deadline).await? {
+            Answer::Missing => Ok(None),
+            Answer::Body { body, .. } => {
+                let pin = self.reader.known_pin(&body, id);
+                pin.map(|pin| Some(self.unstuck(pin))).map_err(|why| self.senseless(Operation::Look, why))
+            }
+        }
+    }
+
+    fn unstuck(&self, pin: UpstreamPin) -> UpstreamPin {
+        quirks::unstuck(self.preset(), pin, self.parts.clock.now())
     }
 
     /// A 2xx whose body makes no sense.
@@ -135,7 +171,7 @@ impl Psa {
                 if !asked.contains(&pin.content) {
                     ignored = true;
                 } else if !found.iter().any(|known| known.id == pin.id) {
-                    found.push(pin);
+                    found.push(self.unstuck(pin));
                 }
             }
             match next {
@@ -188,6 +224,10 @@ impl Provider for Psa {
     }
 
     async fn submit(&self, submit: Submit) -> Result<Accepted, ProviderError> {
+        if let Some(why) = quirks::refuses(self.preset(), &submit.content) {
+            return Err(self.unasked(&why));
+        }
+        let submit = quirks::with_name(self.preset(), submit);
         let deadline = self.deadline();
         let first = self.add(&submit, &submit.origins, deadline).await;
         match first {
@@ -205,25 +245,39 @@ impl Provider for Psa {
         for asked in contents.chunks(self.traits.batch) {
             found.extend(self.find_in_any_spelling(asked, deadline).await?);
         }
-        Ok(found)
+        if self.traits.lists_tell {
+            return Ok(found);
+        }
+        let mut told = Vec::new();
+        for pin in found {
+            told.extend(self.ask(&pin.id, deadline).await?);
+        }
+        Ok(told)
     }
 
     async fn see(&self, pin: Known<'_>) -> Result<Option<UpstreamPin>, ProviderError> {
-        let request = self.requests.see(pin.id);
-        match self.call(Operation::Look, Expect::Pin, request, self.deadline()).await? {
-            Answer::Missing => Ok(None),
-            Answer::Body { body, .. } => {
-                let pin = self.reader.known_pin(&body, pin.id);
-                pin.map(Some).map_err(|why| self.senseless(Operation::Look, why))
-            }
+        self.ask(pin.id, self.deadline()).await
+    }
+
+    async fn introduce(&self, pin: Known<'_>, submit: Submit) -> Result<(), ProviderError> {
+        if self.preset().refresh_origins != Some(RefreshOrigins::Post) {
+            return Ok(());
         }
+        let Accepted { pin: posted, .. } = self.add(&submit, &submit.origins, self.deadline()).await?;
+        if posted.id == *pin.id {
+            return Ok(());
+        }
+        Err(self.senseless(
+            Operation::Submit,
+            "a second submit made a second pin: correct the preset's refresh_origins",
+        ))
     }
 
     async fn list(&self, before: Option<Timestamp>) -> Result<UpstreamPage, ProviderError> {
         let request = self.requests.list(&[], before);
         let listing = self.page(Operation::List, request, self.deadline()).await?;
         let next = paging::next(&listing, before);
-        Ok(UpstreamPage { pins: listing.pins, next })
+        Ok(UpstreamPage { pins: listing.pins.into_iter().map(|pin| self.unstuck(pin)).collect(), next })
     }
 
     async fn remove(&self, id: &UpstreamId) -> Result<(), ProviderError> {
@@ -234,7 +288,7 @@ impl Provider for Psa {
 
 fn is_about_origins(error: &ProviderError) -> bool {
     let refused = error.class == ErrorClass::Rejected && !error.maybe_done;
-    refused && error.text.to_ascii_lowercase().contains("origin")
+    refused && quirks::is_about_origins(&error.text)
 }
 
 #[cfg(test)]

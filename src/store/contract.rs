@@ -34,7 +34,9 @@ macro_rules! contract_suite {
                 accounts_do_not_see_each_other, shared_content_is_removed_upstream_with_its_last_pin,
                 found_copies_are_never_deleted, identity_cids_are_pinned_at_once_and_placed_nowhere,
                 a_request_that_fails_leaves_the_others_intact, what_was_acknowledged_survives_a_crash,
-                a_pin_wanted_again_while_it_is_removed_is_kept;
+                a_pin_wanted_again_while_it_is_removed_is_kept,
+                origins_of_later_pins_reach_a_copy_of_ours_that_is_on_its_way,
+                origins_never_reach_a_pin_that_is_not_ours;
             creating: created_rises_strictly_in_a_burst_of_many_writers,
                 created_rises_while_the_clock_jumps, created_rises_from_deleted_pins_too,
                 accounts_have_clocks_of_their_own, lists_and_counts_agree_while_pins_come_and_go;

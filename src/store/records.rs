@@ -130,6 +130,8 @@ pub struct ClaimRequest {
     pub doubt_until: Timestamp,
     /// Whether the credential is used by Pinfold alone: no first look.
     pub exclusive: bool,
+    /// Whether polls need name and origins, too.
+    pub introduces: bool,
 }
 
 /// Which claim of a replica is meant: an outcome of an older one changes nothing.
@@ -155,7 +157,7 @@ pub struct Claim {
     pub doubt_until: Option<Timestamp>,
     pub upstream: Option<UpstreamId>,
     pub state: ReplicaState,
-    /// Name and origins to send with a submit: those of the first pin that needs it.
+    /// To send with a submit: the name of the first pin that needs it, and public origins of those that came last.
     pub name: Option<String>,
     pub origins: Vec<String>,
 }

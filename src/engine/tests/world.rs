@@ -11,6 +11,7 @@ use crate::{
     lifecycle::{Activator, Changes, Interest, Shutdown},
     model::*,
     policy::{Copies, Policy},
+    presets::{GENERIC, Presets},
     providers::{self, Endpoint, Token},
     sim::{self, Fault, Route, Sim},
     store::{
@@ -47,6 +48,7 @@ pub(super) struct Builder {
     copies: u16,
     need: u16,
     exclusive: bool,
+    preset: &'static str,
     try_timeout: Duration,
     quirks: fn(usize, sim::Builder) -> sim::Builder,
 }
@@ -61,6 +63,12 @@ impl Builder {
     /// The credentials are used by Pinfold alone.
     pub(super) fn exclusive(mut self) -> Self {
         self.exclusive = true;
+        self
+    }
+
+    /// What the config says of the kind of all providers.
+    pub(super) fn preset(mut self, name: &'static str) -> Self {
+        self.preset = name;
         self
     }
 
@@ -114,7 +122,8 @@ pub(super) struct World {
 impl World {
     pub(super) fn of(sims: usize) -> Builder {
         let (copies, try_timeout) = (1, Duration::from_secs(30));
-        Builder { sims, copies, need: 1, exclusive: false, try_timeout, quirks: |_, sim| sim }
+        let (preset, quirks): (_, fn(usize, sim::Builder) -> sim::Builder) = (GENERIC, |_, sim| sim);
+        Builder { sims, copies, need: 1, exclusive: false, preset, try_timeout, quirks }
     }
 
     pub(super) fn inside(&self) -> &Inside {
@@ -176,7 +185,8 @@ impl World {
         let n = NAMES.iter().position(|name| *name == record.name).unwrap();
         let endpoint = Endpoint::parse(&self.sims[n].url()).unwrap();
         let token = self.tokens[n].as_str();
-        let mut settings = providers::Settings::new(NAMES[n], endpoint, Token::new(&token.into()).unwrap());
+        let (preset, token) = (Presets::known(self.setup.preset), Token::new(&token.into()).unwrap());
+        let mut settings = providers::Settings::of(preset, NAMES[n], endpoint, token);
         settings.exclusive = self.setup.exclusive;
         settings.try_timeout = self.setup.try_timeout;
         // Further tries wait in real time.
@@ -185,7 +195,7 @@ impl World {
         Driven {
             provider: providers::connect(settings, client, self.clock.clone(), metrics.provider(NAMES[n])),
             record: record.clone(),
-            credential: Sha256::digest(token).into(),
+            credential: Sha256::digest(&self.tokens[n]).into(),
         }
     }
 
@@ -217,6 +227,12 @@ impl World {
 
     pub(super) async fn add_for(&self, account: usize, n: u64) -> RequestId {
         self.inside().store.accept_pin(self.request(account, n)).await.unwrap().requestid
+    }
+
+    pub(super) async fn add_with(&self, n: u64, origins: Origins) -> RequestId {
+        let mut request = self.request(0, n);
+        request.spec.origins = origins;
+        self.inside().store.accept_pin(request).await.unwrap().requestid
     }
 
     pub(super) async fn add(&self, n: u64) -> RequestId {

@@ -343,3 +343,61 @@ async fn the_token_is_in_no_error_and_no_debug() {
     assert_eq!(error.text, "401: UNAUTHORIZED: bad token [token]");
     assert!(!format!("{error:?} {error} {:?}", lab.psa.parts.settings).contains(TOKEN));
 }
+
+fn as_preset(name: &str) -> impl FnOnce(&mut Settings) {
+    let preset = crate::presets::Presets::known(name);
+    move |settings| settings.preset = preset
+}
+
+#[tokio::test]
+async fn the_code_for_a_pin_that_was_there_is_told_from_that_for_a_new_one() {
+    for (preset, code, expected) in [("fula", 200, true), ("fula", 202, false), ("pinata", 200, false)] {
+        let lab = Lab::with([Act::json(code, r#"{"requestid":"a"}"#)], as_preset(preset)).await;
+        let accepted = lab.psa.submit(submit(&[])).await.unwrap();
+        assert_eq!(accepted.existed, expected, "{preset} {code}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_list_found_is_asked_for_by_id_where_lists_do_not_tell() {
+    let failed = item("a", CID).replace("pinned", "failed");
+    let gone = Act::json(404, r#"{"error":{"reason":"NOT_FOUND"}}"#);
+    let acts = [list(&[failed, item("b", CID)]), Act::json(200, &item("a", CID)), gone];
+    let lab = Lab::with(acts, as_preset("fula")).await;
+    let found = lab.psa.look_up(&[content(CID)]).await.unwrap();
+    let [pin] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((pin.id.as_str(), pin.status), ("a", Status::Pinned));
+    assert!(!lab.psa.traits().lists_tell && !lab.psa.traits().sweeps);
+}
+
+#[tokio::test]
+async fn a_list_without_an_order_is_not_swept() {
+    let lab = Lab::with([], as_preset("ipfs-cluster")).await;
+    assert!(lab.psa.traits().lists_tell && !lab.psa.traits().sweeps && lab.psa.traits().introduces);
+    let lab = Lab::with([], as_preset("pinata")).await;
+    assert!(lab.psa.traits().sweeps && !lab.psa.traits().introduces);
+}
+
+#[tokio::test]
+async fn later_origins_are_posted_only_where_that_makes_no_second_pin() {
+    let (id, content) = (UpstreamId::new("a").unwrap(), content(OLD));
+    let known = Known { id: &id, content: &content, unfinished: true };
+    let origins = || submit(&["/ip4/8.8.8.8/tcp/1"]);
+    let lab = Lab::with([], as_preset("pinata")).await;
+    lab.psa.introduce(known, origins()).await.unwrap();
+    assert_eq!(lab.sent().await, 0);
+    let acts = [Act::json(200, r#"{"requestid":"a"}"#), Act::json(200, r#"{"requestid":"b"}"#)];
+    let lab = Lab::with(acts, as_preset("ipfs-cluster")).await;
+    lab.psa.introduce(known, origins()).await.unwrap();
+    assert!(lab.server.seen()[0].contains("/ip4/8.8.8.8/tcp/1"));
+    let error = lab.psa.introduce(known, origins()).await.unwrap_err();
+    assert!(error.text.contains("refresh_origins"), "{error}");
+}
+
+#[tokio::test]
+async fn a_codec_that_is_not_taken_costs_no_call() {
+    let lab = Lab::with([], as_preset("web3.storage")).await;
+    let key = content("bafzaajaiaejca4syrpdu6gdx4wsdnokxkprgzxf4wrstuc34gxw5k5jrag2so5gk");
+    let error = lab.psa.submit(Submit { content: key, ..submit(&[]) }).await.unwrap_err();
+    assert_eq!((error.class, error.maybe_done, lab.sent().await), (ErrorClass::Rejected, false, 0));
+}

@@ -167,6 +167,7 @@ impl<B: Backend> House<B> {
             lease_until: now.plus(Duration::from_secs(60)),
             doubt_until: now.plus(Duration::from_secs(120)),
             exclusive: true,
+            introduces: true,
         }
     }
 

@@ -106,8 +106,13 @@ impl<B: Backend> World<B> {
         let provider = self.chance.random_range(0..3);
         let most = self.chance.random_range(0..4);
         let exclusive = self.chance.random();
-        let request =
-            ClaimRequest { singles: most, looks: most, exclusive, ..self.house.due(provider, t(self.now)) };
+        let request = ClaimRequest {
+            singles: most,
+            looks: most,
+            exclusive,
+            introduces: true,
+            ..self.house.due(provider, t(self.now))
+        };
         self.out.extend(self.house.store().claim_due(request).await.unwrap().claims);
     }
 

@@ -165,3 +165,33 @@ pub(in crate::store) async fn a_pin_wanted_again_while_it_is_removed_is_kept<B: 
     assert_eq!(house.find(1, again).await.unwrap().status, Status::Pinned);
     house.backend.check().await;
 }
+
+pub(in crate::store) async fn origins_of_later_pins_reach_a_copy_of_ours_that_is_on_its_way<B: Backend>() {
+    let house = House::<B>::open().await;
+    let add = async |origin: &str, at| {
+        let mut request = house.request(0, "one", 1, at);
+        request.spec.origins = Origins::keep_usable([origin.to_owned()]);
+        house.store().accept_pin(request).await.unwrap();
+    };
+    let (one, two) = ("/ip4/8.8.8.1/tcp/1", "/ip4/8.8.8.2/tcp/1");
+    add(one, t(1)).await;
+    let submit = house.claim(0, t(1)).await.remove(0);
+    assert_eq!(submit.origins, [one]);
+    house.say(&submit, landed(&submit, Status::Queued), t(1)).await;
+    add(two, t(2)).await;
+    let mut poll = house.claim(0, t(DAY)).await.remove(0);
+    poll.origins.sort();
+    assert_eq!((poll.op, poll.origins), (Op::Poll, vec![one.to_owned(), two.to_owned()]));
+}
+
+pub(in crate::store) async fn origins_never_reach_a_pin_that_is_not_ours<B: Backend>() {
+    let house = House::<B>::open().await;
+    let mut request = house.request(0, "one", 1, t(1));
+    request.spec.origins = Origins::keep_usable(["/ip4/8.8.8.1/tcp/1".to_owned()]);
+    house.store().accept_pin(request).await.unwrap();
+    let submit = house.claim(0, t(1)).await.remove(0);
+    let (upstream, status) = (upstream(&submit), Status::Queued);
+    let theirs = Word::Landed { upstream, status, delegates: Vec::new(), existed: true };
+    house.say(&submit, theirs, t(1)).await;
+    assert!(house.claim(0, t(DAY)).await[0].origins.is_empty());
+}

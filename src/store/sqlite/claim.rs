@@ -7,13 +7,15 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{replicas, tx::Tx};
 use crate::{
-    model::{Content, Doubt, Goal, Op, Origins, ReplicaId, Timestamp, replica::Replica},
+    model::{Content, Doubt, Goal, Op, Origins, Owned, ReplicaId, Timestamp, replica::Replica},
     policy::replica::{Event, Work},
     store::{Claim, ClaimKey, ClaimRequest, Claimed, StoreError},
 };
 
 /// The most accounts that are served in one claim of one op; the next claim goes on after them.
 const SERVED: usize = 64;
+/// Pins whose origins are sent.
+const ASKED: i64 = 32;
 /// The most accounts that are looked at for them: one seek each.
 const LOOKED_AT: usize = 1024;
 /// When to look at the accounts beyond those.
@@ -178,7 +180,12 @@ fn take(tx: &mut Tx<'_>, request: &ClaimRequest, id: ReplicaId) -> Result<Option
         replica = sent;
     }
     let (name, origins) = match replica.goal {
-        Goal::Keep if op == Op::Submit => asked_by(tx, replica.id)?,
+        Goal::Keep
+            if op == Op::Submit
+                || (op == Op::Poll && request.introduces && replica.owned != Owned::Found) =>
+        {
+            (name_of_first(tx, replica.id)?, origins_of_last(tx, replica.id)?)
+        }
         _ => (None, Vec::new()),
     };
     Ok(Some(Claim {
@@ -215,23 +222,39 @@ fn content(tx: &Tx<'_>, replica: &Replica) -> Result<Content, StoreError> {
     Content::from_bytes(&key).map_err(|error| StoreError::Corrupt(error.into()))
 }
 
-/// Name and origins of the first pin that asks for a replica as its own; one that merely holds it names another
-/// content.
-fn asked_by(tx: &Tx<'_>, replica: ReplicaId) -> Result<(Option<String>, Vec<String>), StoreError> {
+/// The name of the first pin that asks for a replica as its own; one that merely holds it names another content.
+fn name_of_first(tx: &Tx<'_>, replica: ReplicaId) -> Result<Option<String>, StoreError> {
     // first pin that asks for a replica
-    let found: Option<(Option<String>, Option<String>)> = tx
+    let found: Option<Option<String>> = tx
         .conn
         .prepare_cached(
-            "SELECT p.name, p.origins FROM pin_replicas r INDEXED BY pin_replicas_rev
+            "SELECT p.name FROM pin_replicas r INDEXED BY pin_replicas_rev
              CROSS JOIN pin_replicas l ON l.pin = r.pin AND l.replica = r.replica
              CROSS JOIN pins p ON p.id = l.pin
              WHERE r.replica = ?1 AND l.held_since IS NULL ORDER BY r.pin LIMIT 1",
         )?
-        .query_row([replica.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([replica.0], |row| row.get(0))
         .optional()?;
-    let Some((name, origins)) = found else { return Ok((None, Vec::new())) };
-    let origins = origins.as_deref().and_then(Origins::from_json).unwrap_or_default();
-    Ok((name, origins.public()))
+    Ok(found.flatten())
+}
+
+/// Public origins of the pins that asked for a replica last: who came last is most likely to be there still.
+fn origins_of_last(tx: &Tx<'_>, replica: ReplicaId) -> Result<Vec<String>, StoreError> {
+    // last pins that ask for a replica
+    let mut select = tx.conn.prepare_cached(
+        "SELECT p.origins FROM pin_replicas r INDEXED BY pin_replicas_rev
+         CROSS JOIN pin_replicas l ON l.pin = r.pin AND l.replica = r.replica
+         CROSS JOIN pins p ON p.id = l.pin
+         WHERE r.replica = ?1 AND l.held_since IS NULL ORDER BY r.pin DESC LIMIT ?2",
+    )?;
+    let mut rows = select.query(params![replica.0, ASKED])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let kept: Option<String> = row.get(0)?;
+        let kept = kept.as_deref().and_then(Origins::from_json).unwrap_or_default();
+        all.extend(kept.public());
+    }
+    Ok(Origins::keep_usable(all).public())
 }
 
 /// Commits the doubt of submits that are about to leave; returns those that may.

@@ -99,6 +99,7 @@ mod tests {
             lease_until: NOW,
             doubt_until: NOW,
             exclusive: true,
+            introduces: true,
         };
         let first = store.accept_pin(asked(account)).await.unwrap();
         let submitted = store.claim_due(claim).await.unwrap().claims.remove(0);
