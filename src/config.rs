@@ -6,6 +6,7 @@ mod effective;
 mod environment;
 mod general;
 mod policies;
+mod presets;
 mod problem;
 mod providers;
 mod reader;
@@ -103,7 +104,8 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         None => reader.open(Field { path: String::new(), spot: None, value: &Value::Nothing }, ROOT),
     };
     let before = reader.problems.len();
-    let providers = providers::read(reader, &root);
+    let (presets, presets_file) = presets::read(reader, &root);
+    let providers = providers::read(reader, &root, &presets);
     let listed = policies::Providers {
         names: providers.iter().map(|provider| provider.name.as_str()).collect(),
         incomplete: reader.problems.len() > before,
@@ -120,6 +122,7 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         accounts,
         tokens,
         policies,
+        presets_file,
         providers,
     };
     general::stray_variables(reader);

@@ -39,6 +39,9 @@ impl Settings {
     fn write_lists(&self, out: &mut String) -> fmt::Result {
         out.write_str("accounts:\n")?;
         self.accounts.iter().try_for_each(|account| write_account(out, account, &self.tokens))?;
+        if let Some(file) = &self.presets_file {
+            writeln!(out, "presets_file: {}", quoted(file.display()))?;
+        }
         out.write_str("providers:\n")?;
         self.providers.iter().try_for_each(|provider| write_provider(out, provider))?;
         out.write_str("policies:\n")?;

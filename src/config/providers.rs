@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use std::fs;
-
 use secrecy::{ExposeSecret, SecretString};
 
 use super::accounts::Names;
@@ -35,8 +33,7 @@ const SOURCES: Sources = Sources { value: "token", file: "token_file", env: "tok
 const PROVIDERS_HELP: &str =
     "write providers: [ { name: alpha, endpoint: \"https://psa.example.com\", token_env: ALPHA_TOKEN } ]";
 
-pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>) -> Vec<ProviderSettings> {
-    let presets = presets(reader, root);
+pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>, presets: &Presets) -> Vec<ProviderSettings> {
     let mut names = Names::default();
     let mut credentials = Credentials::default();
     let fields = reader.list(root, "providers", PROVIDERS_HELP);
@@ -45,7 +42,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>) -> Vec<ProviderS
     }
     fields
         .into_iter()
-        .filter_map(|field| provider(reader, field, &presets, &mut names, &mut credentials))
+        .filter_map(|field| provider(reader, field, presets, &mut names, &mut credentials))
         .collect()
 }
 
@@ -82,38 +79,6 @@ fn provider(
         concurrency,
         deadline,
         settle,
-    })
-}
-
-/// The built-in presets with the user's own file over them.
-fn presets(reader: &mut Reader<'_>, root: &Section<'_>) -> Presets {
-    let built_in = Presets::built_in();
-    let Some(text) = reader.optional(root, "presets_file") else { return built_in.clone() };
-    let path = reader.folder.join(&text.text);
-    let yaml = match fs::read_to_string(&path) {
-        Ok(yaml) => yaml,
-        Err(error) => {
-            let what = format!("the file cannot be read ({})", error.kind());
-            reader.wrong(
-                &text.path,
-                text.spot,
-                what,
-                "name a file of presets, relative to this file's folder",
-            );
-            return built_in.clone();
-        }
-    };
-    built_in.with(&yaml).unwrap_or_else(|wrongs| {
-        for wrong in wrongs {
-            let place = if wrong.path.is_empty() {
-                text.text.clone()
-            } else {
-                format!("{}: {}", text.text, wrong.path)
-            };
-            let help = "correct it there; `pinfold provider presets NAME` shows what a preset says";
-            reader.wrong(&text.path, text.spot.clone(), format!("{place}: {}", wrong.what), help);
-        }
-        built_in.clone()
     })
 }
 

@@ -25,6 +25,8 @@ pub struct Settings {
     pub accounts: Vec<AccountDecl>,
     pub tokens: Vec<TokenDecl>,
     pub policies: Vec<Policy>,
+    /// Presets of the user's own, laid over the built-in ones.
+    pub presets_file: Option<PathBuf>,
     pub providers: Vec<ProviderSettings>,
 }
 

@@ -1,3 +1,5 @@
+mod presets;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
