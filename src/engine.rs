@@ -32,6 +32,8 @@ use crate::{
 pub struct Settings {
     /// How long a provider fails before it counts as down. Wall clock.
     pub down_after: Duration,
+    /// The wait after a refused credential that may be passing.
+    pub auth_pause: Duration,
     /// The first wait before a provider that refuses our credential, or wants money, is tried again; doubles.
     pub probe_base: Duration,
     /// The longest such wait.
@@ -46,6 +48,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             down_after: Duration::from_secs(30),
+            auth_pause: Duration::from_secs(5),
             probe_base: Duration::from_secs(30),
             probe_max: Duration::from_secs(900),
             interest_gap: Duration::from_secs(1),

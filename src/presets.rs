@@ -128,6 +128,12 @@ impl Preset {
         self.settle.map_or(Duration::from_secs(60), |span| span.0)
     }
 
+    /// Whether a pin there is the same one for all who pin its content, so that ours may be somebody else's whatever
+    /// credential made it (I13).
+    pub fn shares_pins(&self) -> bool {
+        self.requestid == Some(IdKind::Cid)
+    }
+
     /// Whether an entry may do without any credential.
     pub fn is_open(&self) -> bool {
         self.auth.contains(&Auth::None)

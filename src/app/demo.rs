@@ -73,7 +73,12 @@ fn with_the_flag(error: anyhow::Error, demo: &Demo) -> anyhow::Error {
 /// Waits that suit somebody who watches, and providers that settle at once.
 fn tuning() -> Tuning {
     let engine = engine::Settings { down_after: Duration::from_secs(10), ..engine::Settings::default() };
-    Tuning { engine, settle: Some(Duration::from_secs(1)), deadline: Some(Duration::from_secs(4)) }
+    Tuning {
+        engine,
+        settle: Some(Duration::from_secs(1)),
+        deadline: Some(Duration::from_secs(4)),
+        clock: None,
+    }
 }
 
 /// Where the demo keeps its database: a folder of the user's, or one that goes with the demo.

@@ -17,13 +17,15 @@ use crate::{
 };
 
 /// What the demo and tests set, and no operator should have to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Tuning {
     pub engine: engine::Settings,
     /// Instead of the presets' settle time.
     pub settle: Option<Duration>,
     /// Instead of the presets' deadline of one call.
     pub deadline: Option<Duration>,
+    /// Instead of the machine's clock.
+    pub clock: Option<Arc<dyn Clock>>,
 }
 
 /// A gateway that serves.
@@ -41,7 +43,7 @@ impl Gateway {
     /// Opens the store, registers the config there, and starts to serve and to work.
     pub async fn start(settings: Settings, tuning: &Tuning, metrics: Metrics) -> anyhow::Result<Self> {
         admin::check_address(settings.admin.listen)?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock = tuning.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
         let (shutdown, admin_shutdown) = (Shutdown::default(), Shutdown::default());
         let (changes, interest, activator) = (Changes::default(), Interest::default(), Activator::default());
         let StoreUrl::Sqlite(path) = &settings.store;

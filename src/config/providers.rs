@@ -5,6 +5,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::accounts::Names;
+use super::problem::Problem;
 use super::reader::{Field, Keys, Reader, Section, Text, Wrong};
 use super::secret::{self, Given, Sources};
 use super::settings::ProviderSettings;
@@ -63,6 +64,9 @@ fn provider(
     let account = account.and_then(|text| reader.parse(&text, name));
     let exclusive = reader.optional(&section, "exclusive");
     let exclusive = reader.parse_or(exclusive, false, boolean);
+    if exclusive && preset.shares_pins() {
+        warn_of_shared_pins(reader, &section, &preset);
+    }
     let concurrency = concurrency(reader, &section).unwrap_or_else(|| preset.concurrency());
     let (deadline, settle) = timeouts(reader, &section, &preset);
     if let (Some(endpoint), Some(token)) = (&endpoint, &token) {
@@ -111,6 +115,12 @@ fn address(
         );
     }
     given.or(own)
+}
+
+fn warn_of_shared_pins(reader: &mut Reader<'_>, section: &Section<'_>, preset: &Preset) {
+    let what = format!("`exclusive` is not heeded: at {} all who pin a content share one pin", preset.title);
+    let problem = Problem::new(section.path_of("exclusive"), section.spot.clone(), what);
+    reader.warnings.push(problem.help("remove it: a look-up goes before each new pin there"));
 }
 
 fn token(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SecretString> {

@@ -6,7 +6,7 @@ use crate::model::{ErrorClass, Health, Operation, Timestamp};
 
 use super::Settings;
 
-/// A 401 may be passing, as where a provider's own database is down: so many in a row are believed.
+/// A 401 may be passing, as where a provider's own database is down: so many, with pauses between, are believed.
 const AUTH_ERRORS: u32 = 3;
 
 /// The running judgement of one provider.
@@ -42,7 +42,7 @@ impl Observed {
 
     /// Whether only a single call may leave now, to see if things are mended.
     pub(super) fn is_probing(&self) -> bool {
-        matches!(self.health, Health::AuthFailed | Health::NoFunds)
+        self.auth_errors > 0 || matches!(self.health, Health::AuthFailed | Health::NoFunds)
     }
 
     /// Takes one call's outcome; returns the health if it changed.
@@ -70,7 +70,7 @@ impl Observed {
     /// Believes that the credential does not reach our copies, whatever single calls say.
     pub(super) fn distrust(&mut self, now: Timestamp, settings: &Settings) -> Option<Health> {
         let before = self.health;
-        self.auth_errors = AUTH_ERRORS;
+        (self.auth_errors, self.probe_at) = (AUTH_ERRORS, None);
         self.refuse(Health::AuthFailed, now, settings);
         (self.health != before).then_some(self.health)
     }
@@ -86,8 +86,13 @@ impl Observed {
     }
 
     fn refuse(&mut self, health: Health, now: Timestamp, settings: &Settings) {
+        // Calls that left together are refused together: that is one refusal.
+        if self.wait_until(now).is_some() {
+            return;
+        }
         self.auth_errors += u32::from(health == Health::AuthFailed);
         if health == Health::AuthFailed && self.auth_errors < AUTH_ERRORS {
+            self.probe_at = Some(now.plus(settings.auth_pause));
             return;
         }
         self.health = health;
@@ -117,15 +122,22 @@ mod tests {
     }
 
     #[test]
-    fn a_passing_401_is_not_believed_but_three_in_a_row_are() {
+    fn a_passing_401_is_not_believed_but_three_with_pauses_are() {
         let mut observed = Observed::new(Health::Healthy);
-        assert_eq!(note(&mut observed, Err(ErrorClass::Auth), NOW), None);
-        assert_eq!(note(&mut observed, Ok(()), NOW), None);
-        for _ in 0..2 {
+        // Ten calls that left together.
+        for _ in 0..10 {
             assert_eq!(note(&mut observed, Err(ErrorClass::Auth), NOW), None);
         }
-        assert_eq!(note(&mut observed, Err(ErrorClass::Auth), NOW), Some(Health::AuthFailed));
-        assert!(observed.wait_until(NOW).is_some() && observed.is_probing());
+        assert!(observed.is_probing());
+        assert_eq!(note(&mut observed, Ok(()), NOW), None);
+        assert!(!observed.is_probing() && observed.wait_until(NOW).is_none());
+        let mut now = NOW;
+        for _ in 0..2 {
+            assert_eq!(note(&mut observed, Err(ErrorClass::Auth), now), None);
+            now = observed.wait_until(now).unwrap();
+        }
+        assert_eq!(note(&mut observed, Err(ErrorClass::Auth), now), Some(Health::AuthFailed));
+        assert!(observed.wait_until(now).is_some() && observed.is_probing());
     }
 
     #[test]

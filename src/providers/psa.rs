@@ -50,7 +50,7 @@ impl Psa {
             max: settings.breaker_max,
         };
         let traits = Traits {
-            exclusive: settings.exclusive,
+            exclusive: settings.exclusive && !settings.preset.shares_pins(),
             batch: settings.preset.batch(),
             deadline: settings.deadline,
             settle: settings.settle,

@@ -55,3 +55,12 @@ fn a_preset_that_there_is_not_is_told_with_the_nearest() {
     let told = bad(&of("pinatta"));
     assert!(told.contains("no such preset") && told.contains("did you mean `pinata`?"), "{told}");
 }
+
+#[test]
+fn exclusive_is_not_heeded_where_all_share_one_pin() {
+    let warned = |preset: &str| {
+        let more = format!("{preset}, exclusive: true, endpoint: \"http://127.0.0.1:1\"");
+        good(&of(&more)).warnings.iter().any(|warning| warning.line("f").contains("share one pin"))
+    };
+    assert!(warned("ipfs-cluster") && !warned("fula"));
+}

@@ -9,7 +9,7 @@ use crate::{
 #[tokio::test]
 async fn origins_of_a_later_pin_reach_a_service_that_collapses_duplicates_once() {
     let slow = |_, sim: crate::sim::Builder| sim.collapse_duplicates().pin_after(HOUR);
-    let mut world = World::of(1).exclusive().preset("ipfs-cluster").quirks(slow).start().await;
+    let mut world = World::of(1).preset("ipfs-cluster").quirks(slow).start().await;
     world.add(1).await;
     world.run_for(MINUTE).await;
     assert_eq!(world.calls(0, Route::Add), 1);

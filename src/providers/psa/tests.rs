@@ -401,3 +401,15 @@ async fn a_codec_that_is_not_taken_costs_no_call() {
     let error = lab.psa.submit(Submit { content: key, ..submit(&[]) }).await.unwrap_err();
     assert_eq!((error.class, error.maybe_done, lab.sent().await), (ErrorClass::Rejected, false, 0));
 }
+
+/// I13.
+#[tokio::test]
+async fn a_service_where_all_share_one_pin_is_looked_at_first_whatever_the_entry_says() {
+    for (preset, looked_at_first) in [("ipfs-cluster", true), ("nft.storage", true), ("fula", false)] {
+        let exclusive = |settings: &mut Settings| {
+            as_preset(preset)(settings);
+            settings.exclusive = true;
+        };
+        assert_eq!(Lab::with([], exclusive).await.psa.traits().exclusive, !looked_at_first, "{preset}");
+    }
+}
