@@ -112,7 +112,7 @@ fn comes_to_rest(world: &World, rules: Rules, landing: bool) -> Result<(), Strin
     let mut world = world.clone();
     if landing {
         for ghost in world.ghosts.clone() {
-            world.haunt(ghost);
+            world.haunt(ghost, rules);
         }
     }
     for _ in 0..MOST_QUIET_STEPS {
@@ -129,7 +129,7 @@ fn quiet_step(world: &mut World, rules: Rules) {
         *status = Status::Pinned;
     }
     match &world.call {
-        Some(_) if world.is_under_way() => world.arrive(),
+        Some(_) if world.is_under_way() => world.arrive(rules),
         Some(Call::Submit(Effect::Void, _) | Call::Delete(Effect::Void, _)) => {
             world.fail(ErrorClass::Transient, true);
         }
@@ -161,42 +161,49 @@ fn is_at_rest(world: &World) -> bool {
     world.wanted && world.call.is_none() && (pinned || blocked)
 }
 
-fn explore_with(exclusive: bool, echo: bool) {
-    let rules = Rules { exclusive, echo };
+fn explore_with(exclusive: bool, echo: bool, collapse: bool) {
+    let rules = Rules { exclusive, echo, collapse };
     let worlds = explore(World::new(Vec::new()), rules);
     assert!(worlds > 1_000, "only {worlds} worlds: the model has lost its moves");
 }
 
 #[test]
 fn every_order_of_events_keeps_the_invariants_where_the_credential_is_ours_alone() {
-    explore_with(true, false);
+    explore_with(true, false, false);
 }
 
 #[test]
 fn every_order_of_events_keeps_the_invariants_where_users_pin_too_and_tags_are_echoed() {
-    explore_with(false, true);
+    explore_with(false, true, false);
+}
+
+#[test]
+fn every_order_of_events_keeps_the_invariants_where_a_second_submit_answers_the_pin_that_is_there() {
+    explore_with(true, false, true);
+    explore_with(false, true, true);
+    explore_with(false, false, true);
 }
 
 #[test]
 fn every_order_of_events_keeps_the_invariants_where_users_pin_too_and_nothing_tells_whose() {
-    explore_with(false, false);
+    explore_with(false, false, false);
 }
 
 /// The exception of I13: without tags, a pin that the user makes after our look and before our doubt is settled
 /// cannot be told from ours.
 #[test]
 fn a_users_own_pin_made_within_our_untagged_doubt_is_taken_for_ours() {
-    let rules = Rules { exclusive: false, echo: false };
+    let rules = Rules { exclusive: false, echo: false, collapse: false };
     let mut world = World::new(Vec::new());
     world.want();
     world.claim(rules);
-    world.arrive();
+    world.arrive(rules);
     world.answer(rules);
     world.fail(ErrorClass::Transient, true);
     world.pins.push((THEIRS, Status::Pinned));
     world.soon();
     world.claim(rules);
-    world.arrive();
+    world.arrive(rules);
     world.answer(rules);
     let replica = world.replica.as_ref().expect("wanted");
     assert_eq!((replica.owned, replica.due.map(|due| due.1 > NOW)), (Owned::Made, Some(true)));
@@ -205,11 +212,11 @@ fn a_users_own_pin_made_within_our_untagged_doubt_is_taken_for_ours() {
 /// Without tags ours beside it could not be told from it within a doubt, and a failed pin taken for ours is deleted.
 #[test]
 fn none_is_made_beside_a_users_own_failed_pin() {
-    let rules = Rules { exclusive: false, echo: false };
+    let rules = Rules { exclusive: false, echo: false, collapse: false };
     let mut world = World::new(vec![(THEIRS, Status::Failed)]);
     world.want();
     world.claim(rules);
-    world.arrive();
+    world.arrive(rules);
     world.answer(rules);
     let replica = world.replica.as_ref().expect("wanted");
     assert_eq!((world.call.as_ref(), replica.owned, replica.refusals), (None, Owned::Found, 1));

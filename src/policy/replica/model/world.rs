@@ -28,6 +28,8 @@ pub(super) struct Rules {
     pub(super) exclusive: bool,
     /// Look-ups echo our tag, and we know that they do.
     pub(super) echo: bool,
+    /// A second submit of a content makes no second pin, and its answer says so.
+    pub(super) collapse: bool,
 }
 
 /// Whether a write reached the provider.
@@ -35,6 +37,8 @@ pub(super) struct Rules {
 pub(super) enum Effect {
     Pending,
     Done,
+    /// A submit made nothing: the pin was there.
+    Existed,
     /// Its deadline passed: it will never take effect.
     Void,
 }
@@ -185,8 +189,9 @@ impl World {
         self.pins.retain(|pin| pin.0 != id);
     }
 
-    pub(super) fn haunt(&mut self, ghost: Ghost) {
+    pub(super) fn haunt(&mut self, ghost: Ghost, rules: Rules) {
         match ghost {
+            Ghost::Submit if rules.collapse && !self.pins.is_empty() => {}
             Ghost::Submit => _ = self.make(),
             Ghost::Delete(id) => self.remove(id),
         }
@@ -250,11 +255,15 @@ impl World {
     }
 
     /// The call that is out reaches the provider.
-    pub(super) fn arrive(&mut self) {
+    pub(super) fn arrive(&mut self, rules: Rules) {
+        let there = self.pins.first().map(|pin| pin.0).filter(|_| rules.collapse);
         self.call = match self.call.take() {
             Some(Call::Look(asked_at, None)) => Some(Call::Look(asked_at, Some(self.pins.clone()))),
             Some(Call::See(id, None)) => Some(Call::See(id, Some(self.status_of(id)))),
-            Some(Call::Submit(Effect::Pending, _)) => Some(Call::Submit(Effect::Done, self.make())),
+            Some(Call::Submit(Effect::Pending, _)) => Some(match there {
+                Some(id) => Call::Submit(Effect::Existed, id),
+                None => Call::Submit(Effect::Done, self.make()),
+            }),
             Some(Call::Delete(Effect::Pending, id)) => {
                 self.remove(id);
                 Some(Call::Delete(Effect::Done, id))
@@ -284,6 +293,11 @@ impl World {
             Some(Call::See(_, Some(None))) => self.step(Event::Gone),
             Some(Call::Submit(Effect::Done, id)) => {
                 self.step(Event::Landed { upstream: upstream(id), status: Status::Queued, existed: false });
+            }
+            Some(Call::Submit(Effect::Existed, id)) => {
+                let ours = rules.exclusive || (rules.echo && id != THEIRS);
+                let status = self.status_of(id).unwrap_or(Status::Queued);
+                self.step(Event::Landed { upstream: upstream(id), status, existed: !ours });
             }
             Some(Call::Delete(Effect::Done, _)) => self.step(Event::Removed),
             other => self.call = other,
@@ -392,7 +406,8 @@ impl World {
     fn may_be_made_by_the_user(&self, rules: Rules) -> bool {
         let doubt = self.replica.as_ref().is_some_and(|replica| replica.doubt == Doubt::Submit);
         let looked = matches!(&self.call, Some(Call::Look(_, Some(_))));
-        !rules.exclusive && self.status_of(THEIRS).is_none() && (rules.echo || !(doubt || looked))
+        let apart = !rules.collapse || self.pins.is_empty();
+        !rules.exclusive && self.status_of(THEIRS).is_none() && apart && (rules.echo || !(doubt || looked))
     }
 
     /// All that can happen next.
@@ -412,7 +427,7 @@ impl World {
             moves.push(("the settle time passes", self.with(Self::expire)));
         }
         for ghost in &self.ghosts {
-            moves.push(("a lost call takes effect", self.with(|world| world.haunt(*ghost))));
+            moves.push(("a lost call takes effect", self.with(|world| world.haunt(*ghost, rules))));
         }
         self.call_moves(rules, &mut moves);
         self.provider_moves(rules, &mut moves);
@@ -425,7 +440,7 @@ impl World {
         moves.push(("answered with an error", self.with(Self::answer_with_an_error)));
         moves.push(("failed, maybe done", self.with(|world| world.fail(ErrorClass::Transient, true))));
         if self.is_under_way() {
-            moves.push(("arrives", self.with(Self::arrive)));
+            moves.push(("arrives", self.with(|world| world.arrive(rules))));
             moves.push(("throttled", self.with(|world| world.fail(ErrorClass::Throttled, false))));
             moves.push(("rejected", self.with(|world| world.fail(ErrorClass::Rejected, false))));
             moves.push(("never sent", self.with(|world| world.fail(ErrorClass::Transient, false))));
