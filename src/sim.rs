@@ -1,7 +1,7 @@
 //! Simulated providers: real HTTP servers that play a preset's quirks, and faults on demand.
 //!
 //! A [`Sim`] speaks the whole pinning API over memory, correctly unless it is told otherwise: its [`Behaviour`] is
-//! what it does all the time, its [`FaultRule`]s strike calls, and it tells what it saw. Programs in other languages
+//! what it does all the time (a preset's, where it plays one), its [`FaultRule`]s strike calls, and it tells what it saw. Programs in other languages
 //! steer it over HTTP: [`control`].
 
 use std::{
@@ -13,29 +13,48 @@ use std::{
 
 use secrecy::SecretString;
 
-use crate::model::{Clock, Content, Status, SystemClock};
+use crate::{
+    model::{Clock, Content, Status, SystemClock},
+    presets::{Preset, Protocol},
+};
 
+mod asked;
+mod backends;
 mod behaviour;
 mod builder;
 pub mod control;
+mod credentials;
+mod dialect;
+mod errors;
+mod fate;
 mod faults;
+mod ids;
+mod instant;
+mod login;
 mod observe;
 mod pins;
+mod playing;
 mod psa;
 mod query;
 mod reply;
 mod route;
 mod serve;
+mod shown;
 mod trouble;
 mod world;
 
-pub use behaviour::{Behaviour, CountMode, DefaultStatus, FailRule, PinAfter, Predicate, SuccessCodes};
+pub use asked::Asked;
+pub use behaviour::{Account, Behaviour};
 pub use builder::Builder;
+pub use dialect::{Dialect, Info, Matching, MetaFilter, Nulls, Posted, Removed, Rows};
+pub use errors::Errors;
+pub use fate::{FailRule, PinAfter, Predicate};
 pub use faults::{Fault, FaultKind, FaultRule, RateLimit, RetryAfter};
+pub use instant::Zone;
 pub use observe::{Counts, Deleted, LogEntry, Outcome, SimPin, SimPins};
-pub use pins::Asked;
 pub use route::{Route, Routes};
 
+use credentials::Credentials;
 use serve::Running;
 use trouble::Trouble;
 use world::World;
@@ -45,8 +64,11 @@ use world::World;
 pub struct Settings {
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
+    pub protocol: Protocol,
     /// The bearer token that it wants.
     pub token: SecretString,
+    /// The user name, or e-mail address, and password that it takes where it has log-ins or Basic authentication.
+    pub user: Option<(String, SecretString)>,
     pub behaviour: Behaviour,
     pub faults: Vec<FaultRule>,
     pub rate_limits: Vec<RateLimit>,
@@ -59,7 +81,9 @@ impl Settings {
     pub fn new(token: &str) -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            protocol: Protocol::Psa,
             token: SecretString::from(token),
+            user: None,
             behaviour: Behaviour::default(),
             faults: Vec::new(),
             rate_limits: Vec::new(),
@@ -84,7 +108,12 @@ impl fmt::Debug for Sim {
 impl Sim {
     /// A correct provider on a free port of the loopback, to be told what to do wrong.
     pub fn builder(token: &str) -> Builder {
-        Builder::new(token)
+        Builder::new(Settings::new(token))
+    }
+
+    /// The service of a preset, on a free port of the loopback, to be told what to do wrong.
+    pub fn playing(preset: &Preset, token: &str) -> Builder {
+        Builder::new(Settings::playing(preset, token))
     }
 
     /// Listens and serves on the machine's clock. Fails where the address cannot be listened on.
@@ -93,9 +122,14 @@ impl Sim {
     }
 
     pub async fn start_with(settings: Settings, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let Settings { listen, token, behaviour, faults, rate_limits, seed } = settings;
+        let Settings { listen, protocol, token, user, behaviour, faults, rate_limits, seed } = settings;
+        if protocol == Protocol::Kubo {
+            let what = "the simulator plays servers of the Pinning Services API only";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+        }
         let trouble = Trouble::new(faults, &rate_limits, seed);
-        let world = Arc::new(World::new(clock, token, behaviour, trouble));
+        let credentials = Credentials::new(token, user);
+        let world = Arc::new(World::new(clock, credentials, behaviour, trouble));
         let (address, running) = Running::start(world.clone(), listen).await?;
         Ok(Self { world, address, running: Mutex::new(Some(running)) })
     }
@@ -108,6 +142,21 @@ impl Sim {
     /// The endpoint, without a slash at its end.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The endpoint of the service that is played, with the path of its own.
+    pub fn endpoint(&self) -> String {
+        format!("{}{}", self.url(), self.world.inside().behaviour.base)
+    }
+
+    /// The old token is 401 from now on, as at services whose tokens are reset.
+    pub fn reset_token(&self, token: &str) {
+        self.world.inside().credentials.reset_token(SecretString::from(token));
+    }
+
+    /// The code for a log-in that was last sent by mail and not used.
+    pub fn mailed_code(&self) -> Option<String> {
+        self.world.inside().credentials.mailed().map(str::to_owned)
     }
 
     /// Gives the port back, resets every connection, keeps the pins. Connections are refused from now on.
@@ -156,7 +205,7 @@ impl Sim {
     /// Puts a pin there without a call, as if its owner had made it elsewhere. Its id.
     pub fn plant(&self, asked: Asked) -> String {
         let now = self.world.now();
-        self.world.inside().pins.insert(asked, false, now).id.clone()
+        self.world.inside().put(asked, false, now)
     }
 
     pub fn counts(&self) -> Counts {

@@ -4,23 +4,32 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     process::ExitCode,
+    sync::Arc,
 };
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use secrecy::SecretString;
+use serde_json::{Map, Value};
 use tokio::signal;
 
-use crate::model::Span;
-use crate::sim::{
-    Behaviour, CountMode, DefaultStatus, FailRule, FaultRule, PinAfter, RateLimit, Settings, Sim,
-    SuccessCodes,
+use super::{complain, exit::Exit};
+use crate::{
+    model::Span,
+    presets::{self, Codes, DefaultStatus, Delegates, Duplicates, GENERIC, MetaRule, Presets},
+    sim::{Behaviour, Errors, FailRule, FaultRule, Nulls, PinAfter, RateLimit, Settings, Sim},
 };
 
 /// Run a simulated pinning service, with what goes wrong at real ones.
 ///
+/// With --preset it speaks as that service does: codes, ids, times, counts, limits, errors, log-ins, under the path of
+/// the service's own endpoint and at the root. Other flags change what the preset says.
+///
 /// It keeps its pins in memory and is gone when it is stopped. Whoever reaches its address can steer it without a
-/// token at /_sim/ (GET stats, pins, deletes, log, faults, behaviour; POST faults, behaviour, reset_stats): keep it on
-/// the loopback.
+/// token at /_sim/ (GET stats, pins, deletes, log, faults, behaviour, mail; POST faults, behaviour, token,
+/// reset_stats): keep it on the loopback.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct SimArgs {
@@ -32,9 +41,21 @@ pub struct SimArgs {
     #[arg(long, value_name = "TOKEN")]
     token: SecretString,
 
-    /// Kind of provider to play
-    #[arg(long, value_enum, default_value_t = Preset::Generic)]
-    preset: Preset,
+    /// User that may log in, where the service has log-ins or Basic authentication
+    #[arg(long, value_name = "NAME:PASSWORD", value_parser = user)]
+    user: Option<(String, SecretString)>,
+
+    /// Service to play, one that has closed too
+    #[arg(long, value_name = "NAME", value_parser = preset(), default_value = GENERIC)]
+    preset: Arc<presets::Preset>,
+
+    /// Answer as after the end of the service: pages of 404 to a GET, an empty 405 to all else
+    #[arg(long)]
+    retired: bool,
+
+    /// Anything of /_sim/behaviour, as JSON: {"account": "no-funds"}; stronger than all other flags
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    behaviour: Option<Map<String, Value>>,
 
     /// Time until a pin is pinned: queued for half of it, then pinning; `never` leaves it queued
     #[arg(long, value_name = "TIME", default_value = "200ms")]
@@ -54,13 +75,14 @@ pub struct SimArgs {
 
     /// Trouble to make: [ROUTES:]FAULT[@CHANCE][*TIMES]; repeat for more
     ///
-    /// ROUTES: any, reads, writes, list, add, get, replace or remove. FAULT: a code (503), 429=5s (Retry-After),
+    /// ROUTES: any, reads, writes, list, add, get, replace, remove, login, refresh or mail. FAULT: a code (503), 429=5s (Retry-After),
     /// 429=date+5s (as a date), 429=reset+5s (x-ratelimit-reset), reset, hang, garbage (200 with nonsense), each with
     /// `stored-` before it where the call takes effect all the same (stored-500); slow=3s.
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<FaultRule>,
 
-    /// Calls that are let through in any window, [ROUTES:]CALLS/WINDOW, such as list:30/1m; repeat for more
+    /// Calls that are let through in any window, [ROUTES:]CALLS/WINDOW, such as list:30/1m; repeat for more; in place of the
+    /// preset's
     #[arg(long = "rate-limit", value_name = "LIMIT")]
     rate_limits: Vec<RateLimit>,
 
@@ -69,8 +91,8 @@ pub struct SimArgs {
     collapse_duplicates: bool,
 
     /// What lists call `count`
-    #[arg(long, value_enum, default_value_t = Count::Exact)]
-    count: Count,
+    #[arg(long, value_enum)]
+    count: Option<Count>,
 
     /// Send errors as HTML pages
     #[arg(long)]
@@ -93,12 +115,12 @@ pub struct SimArgs {
     camel_case_ids: bool,
 
     /// Code of successful POST, replace and DELETE
-    #[arg(long, value_name = "CODE", default_value_t = 202, value_parser = clap::value_parser!(u16).range(200..=299))]
-    success_code: u16,
+    #[arg(long, value_name = "CODE", value_parser = clap::value_parser!(u16).range(200..=299))]
+    success_code: Option<u16>,
 
     /// What a list shows that asks for no status
-    #[arg(long, value_enum, default_value_t = Unasked::Pinned)]
-    default_status: Unasked,
+    #[arg(long, value_enum)]
+    default_status: Option<Unasked>,
 
     /// Refuse another POST while this many pins are queued
     #[arg(long, value_name = "PINS")]
@@ -114,14 +136,11 @@ Examples:
   pinfold sim --listen 127.0.0.1:3101 --token secret
   pinfold sim --token secret --pin-after 5s --fault 'any:reset@0.05' --fault 'add:stored-500@0.1'
   pinfold sim --token secret --rate-limit list:30/1m
+  pinfold sim --token secret --preset pinata
+  pinfold sim --token secret --preset w3ipfs --user me@example.com:hush
+  pinfold sim --token secret --preset fula --behaviour '{\"account\": \"no-funds\"}'
   curl -s localhost:3101/_sim/stats
   curl -s localhost:3101/_sim/faults -d '{\"add\": [\"add:503*3\"]}'";
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Preset {
-    /// Does all as the specification has it
-    Generic,
-}
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Count {
@@ -139,49 +158,82 @@ enum Count {
 enum Unasked {
     Pinned,
     All,
+    /// Nothing: it has to ask, else 400
+    Required,
 }
 
-impl From<SimArgs> for Settings {
-    fn from(args: SimArgs) -> Self {
-        let Preset::Generic = args.preset;
-        let behaviour = args.behaviour();
-        Self {
-            listen: args.listen,
-            token: args.token,
-            behaviour,
-            faults: args.faults,
-            rate_limits: args.rate_limits,
-            seed: args.seed,
-        }
-    }
+fn preset() -> impl TypedValueParser<Value = Arc<presets::Preset>> {
+    PossibleValuesParser::new(Presets::built_in().names()).map(|name| Presets::known(&name))
+}
+
+fn user(text: &str) -> Result<(String, SecretString), String> {
+    let (name, password) = text.split_once(':').ok_or("write a name, a colon and a password")?;
+    Ok((name.to_owned(), SecretString::from(password)))
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("this is no JSON object: {error}"))
 }
 
 impl SimArgs {
-    fn behaviour(&self) -> Behaviour {
-        let mut behaviour = Behaviour {
-            pin_after: self.pin_after,
-            latency: self.latency,
-            fail: self.fail.clone(),
-            collapse_duplicates: self.collapse_duplicates,
-            count: self.count.into(),
-            html_errors: self.html_errors,
-            drop_meta: self.drop_meta,
-            ignore_cid_filter: self.ignore_cid_filter,
-            null_arrays: self.null_arrays,
-            camel_case_ids: self.camel_case_ids,
-            codes: SuccessCodes::all(self.success_code),
-            default_status: self.default_status.into(),
-            max_queued: self.max_queued,
-            ..Behaviour::default()
-        };
-        if !self.delegates.is_empty() {
-            behaviour.delegates.clone_from(&self.delegates);
+    /// What the preset says, and over it what the flags do.
+    fn settings(self) -> Result<Settings, String> {
+        let played = Settings::playing(&self.preset, "");
+        let mut behaviour = played.behaviour;
+        self.change(&mut behaviour);
+        if let Some(patch) = self.behaviour {
+            behaviour = behaviour.patched(patch)?;
         }
-        behaviour
+        let own_limits = !self.rate_limits.is_empty();
+        Ok(Settings {
+            listen: self.listen,
+            protocol: played.protocol,
+            token: self.token,
+            user: self.user,
+            behaviour,
+            faults: self.faults,
+            rate_limits: if own_limits { self.rate_limits } else { played.rate_limits },
+            seed: self.seed,
+        })
+    }
+
+    fn change(&self, is: &mut Behaviour) {
+        is.pin_after = self.pin_after;
+        is.latency = self.latency;
+        is.fail.clone_from(&self.fail);
+        is.retired = self.retired;
+        is.count = self.count.map_or(is.count, Into::into);
+        is.codes = self.success_code.map_or(is.codes, Codes::all);
+        is.default_status = self.default_status.map_or(is.default_status, Into::into);
+        is.max_queued = self.max_queued.or(is.max_queued);
+        if !self.delegates.is_empty() {
+            is.delegates.clone_from(&self.delegates);
+        }
+        if self.collapse_duplicates {
+            is.duplicates = Duplicates::Same;
+        }
+        if self.drop_meta {
+            is.meta = MetaRule::Dropped;
+        }
+        if self.ignore_cid_filter {
+            is.filters.cid = Some(false);
+        }
+        self.change_dialect(is);
+    }
+
+    fn change_dialect(&self, is: &mut Behaviour) {
+        if self.html_errors {
+            is.dialect.errors = Errors::Html;
+        }
+        if self.null_arrays {
+            is.dialect.nulls = Nulls::All;
+            is.delegates_rule = Delegates::PostOnly;
+        }
+        is.dialect.camel_case_ids |= self.camel_case_ids;
     }
 }
 
-impl From<Count> for CountMode {
+impl From<Count> for presets::Count {
     fn from(count: Count) -> Self {
         match count {
             Count::Exact => Self::Exact,
@@ -197,17 +249,24 @@ impl From<Unasked> for DefaultStatus {
         match default {
             Unasked::Pinned => Self::Pinned,
             Unasked::All => Self::All,
+            Unasked::Required => Self::Required,
         }
     }
 }
 
 /// Serves until SIGINT or SIGTERM. The first line on stdout is `listening on URL`.
 pub async fn run(args: SimArgs) -> ExitCode {
-    match serve(args.into()).await {
+    let settings = match args.settings() {
+        Ok(settings) => settings,
+        Err(wrong) => {
+            complain(&format!("pinfold sim: --behaviour: {wrong}"));
+            return Exit::Usage.into();
+        }
+    };
+    match serve(settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing is left to tell it to where stderr is gone too.
-            drop(writeln!(io::stderr(), "pinfold sim: {error}"));
+            complain(&format!("pinfold sim: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -245,7 +304,8 @@ mod tests {
     }
 
     fn parse(flags: &str) -> Result<Settings, clap::Error> {
-        Cli::try_parse_from(flags.split(' ')).map(|cli| cli.args.into())
+        let cli = Cli::try_parse_from(flags.split(' '))?;
+        Ok(cli.args.settings().expect("the behaviour is one"))
     }
 
     #[test]
@@ -254,23 +314,38 @@ mod tests {
     }
 
     #[test]
-    fn flags_become_settings_and_the_token_stays_hidden() {
+    fn flags_become_settings_and_secrets_stay_hidden() {
         let settings = parse(
             "sim --token hush --listen 127.0.0.1:0 --pin-after 2s --fault add:503*3 --rate-limit list:30/1m \
-             --fail name:bad- --count page-length",
+             --fail name:bad- --count page-length --user me:hush",
         )
         .unwrap();
         assert_eq!(settings.behaviour.pin_after, "2s".parse().unwrap());
-        assert_eq!(settings.behaviour.count, CountMode::PageLength);
+        assert_eq!(settings.behaviour.count, presets::Count::PageLength);
         assert_eq!(settings.faults[0].to_string(), "add:503*3");
         assert_eq!(settings.rate_limits[0].calls, 30);
         assert!(!format!("{settings:?}").contains("hush"));
     }
 
     #[test]
+    fn every_preset_of_the_pinning_api_is_played_and_flags_change_what_they_name() {
+        for name in Presets::built_in().names() {
+            assert!(parse(&format!("sim --token hush --preset {name}")).is_ok(), "{name}");
+        }
+        let pinata = parse("sim --token hush --preset pinata --count exact").unwrap();
+        assert_eq!((pinata.behaviour.codes.add, pinata.rate_limits.len()), (200, 2));
+        assert_eq!(pinata.behaviour.count, presets::Count::Exact);
+        let slower = parse("sim --token hush --preset pinata --rate-limit list:5/1m").unwrap();
+        assert_eq!(slower.rate_limits.len(), 1);
+        let poor = parse(r#"sim --token hush --preset fula --behaviour {"account":"no-funds"}"#).unwrap();
+        assert_eq!(poor.behaviour.account, crate::sim::Account::NoFunds);
+    }
+
+    #[test]
     fn an_unknown_preset_is_a_usage_error_that_names_what_exists() {
-        let error = parse("sim --token hush --preset pinata").unwrap_err();
+        let error = parse("sim --token hush --preset pinatta").unwrap_err();
         assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains("generic"), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("web3.storage") && text.contains("a similar value exists: 'pinata'"), "{text}");
     }
 }

@@ -1,17 +1,25 @@
 //! What a simulated provider does when nothing is wrong with it: its pace, its limits, its quirks.
 
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use crate::model::{
-    PinCid, Span, StatusSet,
-    span::{parse_span, print_span, serde_as_text},
+use crate::{
+    model::{ListQuery, Span},
+    presets::{
+        Auth, Codes, Count, Created, DefaultStatus, Delegates, Duplicates, Filters, IdKind, Login, MetaRule,
+        NameRule, Page, RefreshOrigins, Replace, TimeBound,
+    },
 };
 
-use super::pins::Asked;
+use super::{
+    dialect::Dialect,
+    fate::{FailRule, PinAfter, Predicate},
+};
 
-/// How a simulated provider behaves. The default is a correct one that pins at once.
+/// How a simulated provider behaves: in the words of presets, and what these leave open in its [`Dialect`]. The default
+/// is a correct one that pins at once.
 ///
 /// As JSON (`/_sim/behaviour`) the fields have these names; durations are texts such as `"200ms"`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,30 +29,72 @@ pub struct Behaviour {
     pub pin_after: PinAfter,
     /// Added to every answer, half of it before the work is done and half after.
     pub latency: Span,
-    /// The delegates of every pin.
-    pub delegates: Vec<String>,
     /// Which new pins go to `failed`.
     pub fail: Vec<FailRule>,
     /// As `fail`, by code; not part of the JSON.
     #[serde(skip)]
     pub fail_if: Vec<Predicate>,
-    /// A second POST of a content answers the pin that is there, whatever else was sent.
-    pub collapse_duplicates: bool,
-    pub count: CountMode,
-    /// Errors are HTML pages.
-    pub html_errors: bool,
-    /// `meta` is taken and forgotten.
-    pub drop_meta: bool,
-    pub ignore_cid_filter: bool,
-    /// `null` in place of what is empty or absent; delegates in the answer to a POST only.
-    pub null_arrays: bool,
-    /// `requestId` in place of `requestid`.
-    pub camel_case_ids: bool,
-    pub codes: SuccessCodes,
+    pub account: Account,
+    /// Its service has ended: HTML pages of 404 to a GET, an empty 405 to all else.
+    pub retired: bool,
+
+    /// The path that the API is under, without a slash at its end. It is also at the root.
+    pub base: String,
+    /// The kinds of credentials that it takes.
+    pub auth: Vec<Auth>,
+    /// It wants no credential at all.
+    pub open: bool,
+    pub login: Option<Login>,
+    /// How long an access token lives that comes with one to renew it. Others live for ever.
+    pub access_life: Span,
+    /// A password no longer logs in where codes are sent by mail.
+    pub codes_only: bool,
+
+    pub codes: Codes,
     /// What a list shows that asks for no status.
     pub default_status: DefaultStatus,
+    /// Filters that do not work are ignored; what is unknown works.
+    pub filters: Filters,
+    /// The most CIDs that a list may ask for.
+    pub max_cids: usize,
+    pub bounds: TimeBound,
+    pub created: Created,
+    pub count: Count,
+    pub page: Page,
+    pub ordered: bool,
+    /// Pages with more rows show every pin as queued; 0: all do.
+    pub true_rows: Option<usize>,
+    pub requestid: IdKind,
+    pub duplicates: Duplicates,
+    /// The code of a POST that makes nothing; `None`: that of one that does.
+    pub existing_code: Option<u16>,
+    pub replace: Replace,
+    /// With `post`, a POST that makes no pin takes up what it says of the one that is there.
+    pub refresh_origins: Option<RefreshOrigins>,
+    pub meta: MetaRule,
+    pub names: NameRule,
+    /// Where delegates are shown.
+    pub delegates_rule: Delegates,
+    /// The delegates of every pin.
+    pub delegates: Vec<String>,
     /// With this many pins queued, another POST is refused with 429 `QUEUE_FULL`.
     pub max_queued: Option<usize>,
+
+    pub dialect: Dialect,
+}
+
+/// What its account there is good for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Account {
+    #[default]
+    Good,
+    /// What would make a pin is refused for want of money (402 in most dialects).
+    NoFunds,
+    /// What would make a pin is refused by its plan (403).
+    NoPlan,
+    /// Every call is refused by its plan (403).
+    Locked,
 }
 
 impl Default for Behaviour {
@@ -52,19 +102,37 @@ impl Default for Behaviour {
         Self {
             pin_after: PinAfter::default(),
             latency: Span::default(),
-            delegates: vec![Self::DELEGATE.to_owned()],
             fail: Vec::new(),
             fail_if: Vec::new(),
-            collapse_duplicates: false,
-            count: CountMode::Exact,
-            html_errors: false,
-            drop_meta: false,
-            ignore_cid_filter: false,
-            null_arrays: false,
-            camel_case_ids: false,
-            codes: SuccessCodes::default(),
-            default_status: DefaultStatus::Pinned,
+            account: Account::Good,
+            retired: false,
+            base: String::new(),
+            auth: vec![Auth::Bearer],
+            open: false,
+            login: None,
+            access_life: Span(Self::ACCESS_LIFE),
+            codes_only: false,
+            codes: Codes::default(),
+            default_status: DefaultStatus::default(),
+            filters: Filters::default(),
+            max_cids: ListQuery::MAX_CIDS,
+            bounds: TimeBound::default(),
+            created: Created::default(),
+            count: Count::default(),
+            page: Self::SPEC_PAGE,
+            ordered: true,
+            true_rows: None,
+            requestid: IdKind::default(),
+            duplicates: Duplicates::New,
+            existing_code: None,
+            replace: Replace::NewId,
+            refresh_origins: None,
+            meta: MetaRule::Kept,
+            names: NameRule::Kept,
+            delegates_rule: Delegates::Always,
+            delegates: vec![Self::DELEGATE.to_owned()],
             max_queued: None,
+            dialect: Dialect::default(),
         }
     }
 }
@@ -74,158 +142,31 @@ impl Behaviour {
     pub const DELEGATE: &str =
         "/dnsaddr/sim.example/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
 
-    /// Takes over what a JSON object names and leaves the rest.
-    pub(super) fn patched(&self, patch: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
+    const ACCESS_LIFE: Duration = Duration::from_secs(15 * 60);
+
+    pub(super) const SPEC_PAGE: Page = Page {
+        default: Some(ListQuery::DEFAULT_LIMIT as usize),
+        max: Some(ListQuery::MAX_LIMIT as usize),
+    };
+
+    /// Takes over what a JSON object names, maps key by key, and leaves the rest.
+    ///
+    /// # Errors
+    /// What it names that is not known, in words.
+    pub fn patched(&self, patch: Map<String, Value>) -> Result<Self, String> {
         let mut value = serde_json::to_value(self).map_err(|error| error.to_string())?;
-        if let Some(fields) = value.as_object_mut() {
-            fields.extend(patch);
-        }
+        lay(&mut value, Value::Object(patch));
         let patched: Self = serde_json::from_value(value).map_err(|error| error.to_string())?;
         Ok(Self { fail_if: self.fail_if.clone(), ..patched })
     }
 }
 
-/// When a pin is pinned: it is queued for the first half of the time, then pinning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PinAfter {
-    Time(Duration),
-    /// Queued for ever.
-    Never,
-}
-
-impl Default for PinAfter {
-    fn default() -> Self {
-        Self::Time(Duration::ZERO)
-    }
-}
-
-impl FromStr for PinAfter {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "never" => Ok(Self::Never),
-            _ => parse_span(text).map(Self::Time),
+fn lay(below: &mut Value, over: Value) {
+    match (below, over) {
+        (Value::Object(below), Value::Object(over)) => {
+            over.into_iter().for_each(|(key, value)| lay(below.entry(key).or_insert(Value::Null), value));
         }
-    }
-}
-
-impl fmt::Display for PinAfter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Time(span) => f.write_str(&print_span(*span)),
-            Self::Never => f.write_str("never"),
-        }
-    }
-}
-
-serde_as_text!(PinAfter);
-
-/// Which new pins fail: `cid:CID`, `name:PREFIX` or `rate:P`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FailRule {
-    /// Of this content, whatever way its CID is written.
-    Cid(PinCid),
-    NamePrefix(String),
-    /// This share of all, 0 to 1.
-    Rate(f64),
-}
-
-impl FromStr for FailRule {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            Some(("cid", cid)) => PinCid::parse(cid).map(Self::Cid).map_err(|error| error.to_string()),
-            Some(("name", prefix)) => Ok(Self::NamePrefix(prefix.to_owned())),
-            Some(("rate", rate)) => parse_chance(rate).map(Self::Rate),
-            _ => Err(format!("{text:?} says not what fails: write cid:CID, name:PREFIX or rate:0.1")),
-        }
-    }
-}
-
-impl fmt::Display for FailRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cid(cid) => write!(f, "cid:{}", cid.as_str()),
-            Self::NamePrefix(prefix) => write!(f, "name:{prefix}"),
-            Self::Rate(rate) => write!(f, "rate:{rate}"),
-        }
-    }
-}
-
-serde_as_text!(FailRule);
-
-/// Reads a probability, 0 to 1.
-pub(super) fn parse_chance(text: &str) -> Result<f64, String> {
-    text.parse()
-        .ok()
-        .filter(|chance| (0.0..=1.0).contains(chance))
-        .ok_or_else(|| format!("{text:?} is no chance: write a number from 0 to 1"))
-}
-
-/// Which new pins fail, as code.
-#[derive(Clone)]
-pub struct Predicate(pub Arc<dyn Fn(&Asked) -> bool + Send + Sync>);
-
-impl fmt::Debug for Predicate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Predicate")
-    }
-}
-
-/// What a list calls `count`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CountMode {
-    /// All that match, as the specification has it.
-    #[default]
-    Exact,
-    /// The results in this answer.
-    PageLength,
-    /// The results in this answer, and one if there are more.
-    ResultsPlusOne,
-    /// All that match whatever `before` says.
-    IgnoringBefore,
-}
-
-/// The codes of successful writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SuccessCodes {
-    pub add: u16,
-    pub replace: u16,
-    pub remove: u16,
-}
-
-impl SuccessCodes {
-    pub const fn all(code: u16) -> Self {
-        Self { add: code, replace: code, remove: code }
-    }
-}
-
-impl Default for SuccessCodes {
-    fn default() -> Self {
-        Self::all(202)
-    }
-}
-
-/// What a list shows that asks for no status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DefaultStatus {
-    /// As the specification has it.
-    #[default]
-    Pinned,
-    All,
-}
-
-impl DefaultStatus {
-    pub(super) fn statuses(self) -> StatusSet {
-        match self {
-            Self::Pinned => StatusSet::EMPTY.with(crate::model::Status::Pinned),
-            Self::All => StatusSet::ALL,
-        }
+        (below, over) => *below = over,
     }
 }
 
@@ -234,21 +175,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fail_rules_print_and_parse_back() {
-        for text in ["cid:bafkqaaa", "name:failed-", "rate:0.25"] {
-            assert_eq!(text.parse::<FailRule>().unwrap().to_string(), text);
-        }
-        assert!("rate:2".parse::<FailRule>().is_err());
-        assert!("cid:nope".parse::<FailRule>().is_err());
-    }
-
-    #[test]
     fn a_patch_changes_what_it_names_and_refuses_what_it_does_not_know() {
         let patch = |json: &str| Behaviour::default().patched(serde_json::from_str(json).unwrap());
-        let patched = patch(r#"{"pin_after": "never", "count": "page-length"}"#).unwrap();
+        let patched =
+            patch(r#"{"pin_after": "never", "count": "page-length", "filters": {"cid": false}}"#).unwrap();
         assert_eq!(patched.pin_after, PinAfter::Never);
-        assert_eq!(patched.count, CountMode::PageLength);
-        assert_eq!(patched.codes, SuccessCodes::all(202));
+        assert_eq!(patched.count, Count::PageLength);
+        assert_eq!(patched.codes, Codes::all(202));
+        assert_eq!(patched.filters, Filters { cid: Some(false), ..Filters::default() });
         assert!(patch(r#"{"pin_afterr": "never"}"#).is_err());
+        assert!(patch(r#"{"dialect": {"error": "html"}}"#).is_err());
     }
 }

@@ -2,13 +2,21 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use crate::model::{Clock, PinCid, Span, SystemClock};
+use secrecy::SecretString;
+
+use crate::{
+    model::{Clock, PinCid, Span, SystemClock},
+    presets::{Codes, Count, DefaultStatus, Delegates, Duplicates, MetaRule},
+};
 
 use super::{
     Settings, Sim,
-    behaviour::{Behaviour, CountMode, DefaultStatus, FailRule, PinAfter, Predicate, SuccessCodes},
+    asked::Asked,
+    behaviour::Behaviour,
+    dialect::Nulls,
+    errors::Errors,
+    fate::{FailRule, PinAfter, Predicate},
     faults::{FaultRule, RateLimit},
-    pins::Asked,
 };
 
 /// Builds a [`Sim`]: a correct provider on a free port of the loopback, but for what is said here.
@@ -19,8 +27,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(token: &str) -> Self {
-        let settings = Settings::new(token);
+    pub(super) fn new(settings: Settings) -> Self {
         Self { settings, clock: Arc::new(SystemClock) }
     }
 
@@ -41,6 +48,21 @@ impl Builder {
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// Who may log in, or send Basic authentication, where the service that is played has such a thing.
+    pub fn user(mut self, name: &str, password: &str) -> Self {
+        self.settings.user = Some((name.to_owned(), SecretString::from(password)));
+        self
+    }
+
+    /// Renews tokens at this path, which no documentation tells of.
+    pub fn refreshes_at(self, path: &str) -> Self {
+        self.behaviour(|is| {
+            if let Some(login) = &mut is.login {
+                login.refresh_url = Some(path.to_owned());
+            }
+        })
     }
 
     /// What the dice of chances are seeded with.
@@ -90,34 +112,38 @@ impl Builder {
     }
 
     pub fn collapse_duplicates(self) -> Self {
-        self.behaviour(|is| is.collapse_duplicates = true)
+        self.behaviour(|is| is.duplicates = Duplicates::Same)
     }
 
-    pub fn lie_about_count(self, mode: CountMode) -> Self {
+    pub fn lie_about_count(self, mode: Count) -> Self {
         self.behaviour(|is| is.count = mode)
     }
 
     pub fn html_errors(self) -> Self {
-        self.behaviour(|is| is.html_errors = true)
+        self.behaviour(|is| is.dialect.errors = Errors::Html)
     }
 
     pub fn drop_meta(self) -> Self {
-        self.behaviour(|is| is.drop_meta = true)
+        self.behaviour(|is| is.meta = MetaRule::Dropped)
     }
 
     pub fn ignore_cid_filter(self) -> Self {
-        self.behaviour(|is| is.ignore_cid_filter = true)
+        self.behaviour(|is| is.filters.cid = Some(false))
     }
 
+    /// `null` in place of what is empty or absent; delegates in the answer to a POST only.
     pub fn null_arrays(self) -> Self {
-        self.behaviour(|is| is.null_arrays = true)
+        self.behaviour(|is| {
+            is.dialect.nulls = Nulls::All;
+            is.delegates_rule = Delegates::PostOnly;
+        })
     }
 
     pub fn camel_case_ids(self) -> Self {
-        self.behaviour(|is| is.camel_case_ids = true)
+        self.behaviour(|is| is.dialect.camel_case_ids = true)
     }
 
-    pub fn success_codes(self, codes: SuccessCodes) -> Self {
+    pub fn success_codes(self, codes: Codes) -> Self {
         self.behaviour(|is| is.codes = codes)
     }
 

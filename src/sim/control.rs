@@ -15,7 +15,9 @@
 //! | | `"forget": ["bafy..."]` makes all pins of these CIDs vanish |
 //! | | `"status": {"bafy...": "failed"}` holds their pins in that state; `null` lets them go |
 //! | `GET /_sim/behaviour` | the [`Behaviour`](super::Behaviour) |
-//! | `POST /_sim/behaviour` | changes the fields that are named, such as `{"pin_after": "never"}` |
+//! | `POST /_sim/behaviour` | changes the fields that are named, such as `{"pin_after": "never"}` or `{"filters": {"cid": false}}` |
+//! | `POST /_sim/token` | `{"token": "..."}`: the old token is 401 from now on |
+//! | `GET /_sim/mail` | the code for a log-in that was last sent: `{"code": "123456"}`, or `null` |
 //! | `POST /_sim/reset_stats` | counts, log and deletes start anew |
 //!
 //! Errors are 400 or 404 with `{"error": {"reason", "details"}}`.
@@ -25,12 +27,14 @@ use std::collections::BTreeMap;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::model::{PinCid, Status};
 
 use super::{
+    errors::{Errors, Problem},
     faults::{FaultRule, RateLimit},
     observe::{SimPin, SimPins},
     reply::{self, Answer},
@@ -46,7 +50,7 @@ pub(super) async fn answer(world: &World, request: Request<Incoming>) -> Answer 
     let what = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
     let body = match Limited::new(request.into_body(), MAX_BODY).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(error) => return reply::failure(false, 400, &error.to_string()),
+        Err(error) => return wrong(error.to_string()),
     };
     let result = match (&method, what.as_str()) {
         (&Method::GET, "stats") => Ok(stats(world)),
@@ -57,13 +61,19 @@ pub(super) async fn answer(world: &World, request: Request<Incoming>) -> Answer 
         (&Method::POST, "faults") => change_faults(world, &body).map(|()| faults(world)),
         (&Method::GET, "behaviour") => Ok(json!(world.inside().behaviour)),
         (&Method::POST, "behaviour") => change_behaviour(world, &body),
+        (&Method::POST, "token") => change_token(world, &body),
+        (&Method::GET, "mail") => Ok(json!({ "code": world.inside().credentials.mailed() })),
         (&Method::POST, "reset_stats") => {
             world.inside().seen.forget();
             Ok(json!({}))
         }
-        _ => return reply::failure(false, 404, "there is no such control"),
+        _ => return Errors::Spec.answer(&Problem::NoSuchPath),
     };
-    result.map_or_else(|wrong| reply::failure(false, 400, &wrong), |value| reply::json(200, &value))
+    result.map_or_else(wrong, |value| reply::json(200, &value))
+}
+
+fn wrong(what: String) -> Answer {
+    Errors::Spec.answer(&Problem::BadBody(what))
 }
 
 fn stats(world: &World) -> Value {
@@ -195,4 +205,16 @@ fn change_behaviour(world: &World, body: &[u8]) -> Result<Value, String> {
     let mut inside = world.inside();
     inside.behaviour = inside.behaviour.patched(patch)?;
     Ok(json!(inside.behaviour))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewToken {
+    token: String,
+}
+
+fn change_token(world: &World, body: &[u8]) -> Result<Value, String> {
+    let NewToken { token } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    world.inside().credentials.reset_token(SecretString::from(token));
+    Ok(json!({}))
 }

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use crate::model::span::{parse_span, print_span, serde_as_text};
 
-use super::{behaviour::parse_chance, route::Routes};
+use super::{fate::parse_chance, route::Routes};
 
 /// One kind of trouble: whether the call is done all the same, and what the caller sees.
 ///

@@ -7,7 +7,7 @@ use std::{
 
 use crate::model::{Content, Status, Timestamp};
 
-use super::{pins::Asked, route::Route};
+use super::{asked::Asked, route::Route};
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,69 +2,34 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::{Deserialize, Deserializer};
+use crate::model::{Content, Status, Timestamp};
 
-use crate::model::{
-    Content, ListQuery, Meta, NameFilter, NameMatch, PinCid, Status, StatusSet, Timestamp, name,
+use super::{
+    asked::Asked,
+    fate::PinAfter,
+    instant::Instant,
+    query::{Filter, Query},
 };
-
-use super::behaviour::PinAfter;
-
-/// A pin as a client asked for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    pub cid: PinCid,
-    pub name: Option<String>,
-    pub meta: Option<Meta>,
-    pub origins: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct RawAsked {
-    cid: String,
-    name: Option<String>,
-    meta: Option<BTreeMap<String, String>>,
-    #[serde(default, deserialize_with = "null_is_empty")]
-    origins: Vec<String>,
-}
-
-fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
-}
-
-impl Asked {
-    /// Reads the body of a POST; the error says what is wrong with it.
-    pub(super) fn parse(body: &[u8]) -> Result<Self, String> {
-        let raw: RawAsked = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-        if !raw.name.as_deref().is_none_or(name::fits) {
-            return Err("the name is longer than 255 characters".to_owned());
-        }
-        Ok(Self {
-            cid: PinCid::parse(&raw.cid).map_err(|error| error.to_string())?,
-            name: raw.name,
-            meta: raw.meta.map(Meta::try_new).transpose().map_err(|error| error.to_string())?,
-            origins: raw.origins,
-        })
-    }
-
-    /// The value of `meta.pinfold`.
-    pub fn tag(&self) -> Option<&str> {
-        self.meta.as_ref()?.iter().find_map(|(key, value)| (key == "pinfold").then_some(value))
-    }
-}
 
 /// A pin that is held.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     pub(super) id: String,
     pub(super) asked: Asked,
-    /// Strictly rising, so it may run ahead of the clock in a burst.
-    pub(super) created: Timestamp,
+    /// Strictly rising but for providers of whole seconds, so it may run ahead of the clock in a burst.
+    pub(super) created: Instant,
+    /// Tells pins of one instant apart.
+    serial: u64,
     /// By the clock; what the pace is counted from.
     accepted: Timestamp,
+    /// It goes to `failed`.
     doomed: bool,
+    /// It stays queued.
+    stuck: bool,
     /// Set by hand; stronger than the pace.
     forced: Option<Status>,
+    /// What the last GET by id saw.
+    pub(super) recorded: Status,
 }
 
 impl Held {
@@ -73,21 +38,34 @@ impl Held {
             return forced;
         }
         let PinAfter::Time(whole) = pace else { return Status::Queued };
+        if self.stuck {
+            return Status::Queued;
+        }
         let passed = now.since(self.accepted);
         if passed >= whole {
             return if self.doomed { Status::Failed } else { Status::Pinned };
         }
         if passed * 2 >= whole { Status::Pinning } else { Status::Queued }
     }
+
+    /// Whether it will stay queued.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stuck
+    }
+
+    fn place(&self) -> Place {
+        (self.created, self.serial)
+    }
 }
 
-/// What a list depends on beside the pins.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    pub(super) now: Timestamp,
-    pub(super) pace: PinAfter,
-    /// No pin has meta, as far as clients can see.
-    pub(super) metaless: bool,
+/// A pin that is about to be held.
+pub(super) struct New {
+    pub(super) id: String,
+    pub(super) asked: Asked,
+    pub(super) created: Instant,
+    pub(super) accepted: Timestamp,
+    pub(super) doomed: bool,
+    pub(super) stuck: bool,
 }
 
 /// One list's outcome.
@@ -97,27 +75,56 @@ pub(super) struct Listed<'a> {
     pub(super) total: usize,
 }
 
-/// All pins, keyed by `created`, which is unique here.
+/// Where a pin stands among all, oldest first.
+type Place = (Instant, u64);
+
+/// All pins, in the order of `created`.
 #[derive(Debug, Default)]
 pub(super) struct Pins {
-    held: BTreeMap<Timestamp, Held>,
-    ids: HashMap<String, Timestamp>,
-    contents: HashMap<Content, BTreeSet<Timestamp>>,
+    held: BTreeMap<Place, Held>,
+    ids: HashMap<String, Place>,
+    contents: HashMap<Content, BTreeSet<Place>>,
     last_created: Timestamp,
+    serial: u64,
     /// The most pins that one content had at any moment.
     most_of_one: usize,
 }
 
 impl Pins {
-    pub(super) fn insert(&mut self, asked: Asked, doomed: bool, now: Timestamp) -> &Held {
-        let created = now.max(Timestamp::from_millis(self.last_created.as_millis() + 1));
-        self.last_created = created;
-        let id = uuid::Uuid::new_v4().to_string();
-        self.ids.insert(id.clone(), created);
+    /// The number of the next pin.
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// A time for the next pin that none had before.
+    pub(super) fn next_created(&mut self, now: Timestamp) -> Timestamp {
+        self.last_created = now.max(Timestamp::from_millis(self.last_created.as_millis() + 1));
+        self.last_created
+    }
+
+    /// In place of one that has the same id.
+    pub(super) fn insert(&mut self, new: New) -> &Held {
+        let New { id, asked, created, accepted, doomed, stuck } = new;
+        self.remove(&id);
+        let serial = self.serial;
+        self.serial += 1;
+        let place = (created, serial);
+        self.ids.insert(id.clone(), place);
         let of_content = self.contents.entry(asked.cid.content().clone()).or_default();
-        of_content.insert(created);
+        of_content.insert(place);
         self.most_of_one = self.most_of_one.max(of_content.len());
-        self.held.entry(created).or_insert(Held { id, asked, created, accepted: now, doomed, forced: None })
+        let recorded = Status::Queued;
+        self.held.entry(place).or_insert(Held {
+            id,
+            asked,
+            created,
+            serial,
+            accepted,
+            doomed,
+            stuck,
+            forced: None,
+            recorded,
+        })
     }
 
     pub(super) fn most_of_one(&self) -> usize {
@@ -128,11 +135,15 @@ impl Pins {
         self.held.get(self.ids.get(id)?)
     }
 
+    pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut Held> {
+        self.held.get_mut(self.ids.get(id)?)
+    }
+
     pub(super) fn remove(&mut self, id: &str) -> Option<Held> {
         let held = self.held.remove(&self.ids.remove(id)?)?;
         let content = held.asked.cid.content();
         if let Some(all) = self.contents.get_mut(content) {
-            all.remove(&held.created);
+            all.remove(&held.place());
             if all.is_empty() {
                 self.contents.remove(content);
             }
@@ -140,20 +151,14 @@ impl Pins {
         Some(held)
     }
 
-    /// The oldest pin of a content.
-    pub(super) fn first_of(&self, content: &Content) -> Option<&Held> {
-        self.held.get(self.contents.get(content)?.first()?)
-    }
-
-    /// The ids of all pins of a content.
-    pub(super) fn ids_of(&self, content: &Content) -> Vec<String> {
-        let created = self.contents.get(content).into_iter().flatten();
-        created.filter_map(|at| self.held.get(at)).map(|held| held.id.clone()).collect()
+    /// All pins of a content, oldest first.
+    pub(super) fn of(&self, content: &Content) -> impl Iterator<Item = &Held> {
+        self.contents.get(content).into_iter().flatten().filter_map(|place| self.held.get(place))
     }
 
     pub(super) fn force(&mut self, content: &Content, status: Option<Status>) {
-        for at in self.contents.get(content).into_iter().flatten() {
-            if let Some(held) = self.held.get_mut(at) {
+        for place in self.contents.get(content).into_iter().flatten() {
+            if let Some(held) = self.held.get_mut(place) {
                 held.forced = status;
             }
         }
@@ -163,18 +168,16 @@ impl Pins {
         self.held.values()
     }
 
-    pub(super) fn queued(&self, moment: Moment) -> usize {
-        let queued = |held: &&Held| held.status(moment.pace, moment.now) == Status::Queued;
-        self.held.values().filter(queued).count()
+    pub(super) fn queued(&self, pace: PinAfter, now: Timestamp) -> usize {
+        self.held.values().filter(|held| held.status(pace, now) == Status::Queued).count()
     }
 
-    /// Newest first; `before` and `after` strict.
-    pub(super) fn list(&self, query: &ListQuery, moment: Moment) -> Listed<'_> {
-        let matcher = Matcher::new(query, moment);
+    /// Newest first.
+    pub(super) fn list(&self, query: &Query, filter: &Filter<'_>) -> Listed<'_> {
         let mut listed = Listed { page: Vec::new(), total: 0 };
-        for held in self.candidates(query).filter(|held| matcher.takes(held)) {
+        for held in self.candidates(query).filter(|held| filter.takes(held)) {
             listed.total += 1;
-            if listed.page.len() < usize::from(query.limit) {
+            if listed.page.len() < query.limit {
                 listed.page.push(held);
             }
         }
@@ -182,58 +185,13 @@ impl Pins {
     }
 
     /// The pins that the indexes leave to look at, newest first.
-    fn candidates(&self, query: &ListQuery) -> Box<dyn Iterator<Item = &Held> + '_> {
-        let from = query.after.map_or(i64::MIN, |after| after.as_millis().saturating_add(1));
-        let to = query.before.map_or(i64::MAX, Timestamp::as_millis).max(from);
-        let times = Timestamp::from_millis(from)..Timestamp::from_millis(to);
+    fn candidates(&self, query: &Query) -> Box<dyn Iterator<Item = &Held> + '_> {
+        let places = (query.from, 0)..(query.to.max(query.from), 0);
         if query.cids.is_empty() {
-            return Box::new(self.held.range(times).rev().map(|(_, held)| held));
+            return Box::new(self.held.range(places).rev().map(|(_, held)| held));
         }
-        let of_cids = query.cids.iter().filter_map(|content| self.contents.get(content)).flatten();
-        let found: BTreeSet<Timestamp> = of_cids.filter(|at| times.contains(at)).copied().collect();
-        Box::new(found.into_iter().rev().filter_map(|at| self.held.get(&at)))
-    }
-}
-
-/// The filters that no index serves.
-struct Matcher<'a> {
-    query: &'a ListQuery,
-    folded: Option<String>,
-    moment: Moment,
-}
-
-impl<'a> Matcher<'a> {
-    fn new(query: &'a ListQuery, moment: Moment) -> Self {
-        let folded = query.name.as_ref().map(|filter| name::fold(&filter.text));
-        Self { query, folded, moment }
-    }
-
-    fn takes(&self, held: &Held) -> bool {
-        self.takes_status(held) && self.takes_name(held) && self.takes_meta(held)
-    }
-
-    fn takes_status(&self, held: &Held) -> bool {
-        let wanted = self.query.statuses;
-        wanted == StatusSet::ALL || wanted.contains(held.status(self.moment.pace, self.moment.now))
-    }
-
-    fn takes_name(&self, held: &Held) -> bool {
-        let Some(NameFilter { text, matching }) = &self.query.name else { return true };
-        let Some(name) = held.asked.name.as_deref() else { return false };
-        let folded = self.folded.as_deref().unwrap_or_default();
-        match matching {
-            NameMatch::Exact => name == text,
-            NameMatch::Partial => name.contains(text.as_str()),
-            NameMatch::IExact => name::fold(name) == folded,
-            NameMatch::IPartial => name::fold(name).contains(folded),
-        }
-    }
-
-    fn takes_meta(&self, held: &Held) -> bool {
-        let has = |wanted: &(String, String)| {
-            let mut entries = held.asked.meta.iter().flat_map(Meta::iter);
-            entries.any(|(key, value)| key == wanted.0 && value == wanted.1)
-        };
-        self.query.meta.is_empty() || (!self.moment.metaless && self.query.meta.iter().all(has))
+        let of_cids = query.cids.iter().filter_map(|cid| self.contents.get(cid.content())).flatten();
+        let found: BTreeSet<Place> = of_cids.filter(|place| places.contains(place)).copied().collect();
+        Box::new(found.into_iter().rev().filter_map(|place| self.held.get(&place)))
     }
 }

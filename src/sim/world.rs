@@ -3,22 +3,29 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand::Rng;
-use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 
-use crate::model::{Clock, Status, Timestamp};
+use crate::{
+    model::{Clock, Content, Status, Timestamp},
+    presets::Precision,
+};
 
 use super::{
-    behaviour::{Behaviour, FailRule},
+    asked::Asked,
+    backends::Backends,
+    behaviour::Behaviour,
+    credentials::Credentials,
+    fate::FailRule,
+    ids,
+    instant::Instant,
     observe::{Outcome, Seen, SimPin, SimPins},
-    pins::{Asked, Moment, Pins},
+    pins::{Held, New, Pins},
     route::Route,
     trouble::Trouble,
 };
 
 pub(super) struct World {
     clock: Arc<dyn Clock>,
-    token: SecretString,
     down: watch::Sender<bool>,
     inside: Mutex<Inside>,
 }
@@ -28,26 +35,31 @@ pub(super) struct Inside {
     pub(super) behaviour: Behaviour,
     pub(super) pins: Pins,
     pub(super) trouble: Trouble,
+    pub(super) backends: Backends,
+    pub(super) credentials: Credentials,
     pub(super) seen: Seen,
 }
 
 impl World {
     pub(super) fn new(
         clock: Arc<dyn Clock>,
-        token: SecretString,
+        credentials: Credentials,
         behaviour: Behaviour,
         trouble: Trouble,
     ) -> Self {
-        let inside = Inside { behaviour, pins: Pins::default(), trouble, seen: Seen::default() };
-        Self { clock, token, down: watch::Sender::new(false), inside: Mutex::new(inside) }
+        let inside = Inside {
+            behaviour,
+            pins: Pins::default(),
+            trouble,
+            backends: Backends::default(),
+            credentials,
+            seen: Seen::default(),
+        };
+        Self { clock, down: watch::Sender::new(false), inside: Mutex::new(inside) }
     }
 
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    pub(super) fn is_token(&self, token: &str) -> bool {
-        self.token.expose_secret() == token
     }
 
     pub(super) fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -77,21 +89,38 @@ impl World {
     }
 
     pub(super) fn pins(&self) -> SimPins {
-        let inside = self.inside();
-        let moment = inside.moment(self.now());
-        let show = |held: &super::pins::Held| SimPin {
+        let (inside, now) = (self.inside(), self.now());
+        let show = |held: &Held| SimPin {
             id: held.id.clone(),
             asked: held.asked.clone(),
-            status: held.status(moment.pace, moment.now),
-            created: held.created,
+            status: held.status(inside.behaviour.pin_after, now),
+            created: held.created.timestamp(),
         };
         SimPins(inside.pins.oldest_first().map(show).collect())
     }
 }
 
 impl Inside {
-    pub(super) fn moment(&self, now: Timestamp) -> Moment {
-        Moment { now, pace: self.behaviour.pin_after, metaless: self.behaviour.drop_meta }
+    /// Puts a new pin there; its id.
+    pub(super) fn insert(&mut self, asked: Asked, now: Timestamp) -> String {
+        let doomed = self.dooms(&asked);
+        self.put(asked, doomed, now)
+    }
+
+    /// As [`insert`](Self::insert), with its fate decided.
+    pub(super) fn put(&mut self, asked: Asked, doomed: bool, now: Timestamp) -> String {
+        let (kind, serial) = (self.behaviour.requestid, self.pins.serial());
+        let id = ids::mint(kind, &asked.cid, serial, now, &mut self.trouble.dice);
+        let precision = self.behaviour.created.precision;
+        let created = match precision {
+            Precision::Seconds => now,
+            _ => self.pins.next_created(now),
+        };
+        // Digits that the clock does not have, never the same twice running.
+        let below = (i64::try_from(serial).unwrap_or(0) + 1) * 618_033 % 1_000_000;
+        let created = Instant::new(created, below).cut(precision);
+        let stuck = self.sticks(&asked, now);
+        self.pins.insert(New { id, asked, created, accepted: now, doomed, stuck }).id.clone()
     }
 
     /// Whether a new pin is to fail.
@@ -108,12 +137,12 @@ impl Inside {
     }
 
     /// Makes all pins of a content vanish, as a provider does that lost them. How many there were.
-    pub(super) fn forget(&mut self, content: &crate::model::Content) -> usize {
-        let ids = self.pins.ids_of(content);
+    pub(super) fn forget(&mut self, content: &Content) -> usize {
+        let ids: Vec<String> = self.pins.of(content).map(|held| held.id.clone()).collect();
         ids.iter().filter_map(|id| self.pins.remove(id)).count()
     }
 
-    pub(super) fn force(&mut self, content: &crate::model::Content, status: Option<Status>) {
+    pub(super) fn force(&mut self, content: &Content, status: Option<Status>) {
         self.pins.force(content, status);
     }
 }

@@ -1,6 +1,7 @@
 //! What a provider does differently all the time.
 
 use super::*;
+use crate::presets::{Codes, Count, DefaultStatus};
 
 async fn with(quirk: impl FnOnce(Builder) -> Builder) -> (Sim, Caller) {
     let sim = quirk(Sim::builder(TOKEN).clock(standing_clock())).start().await;
@@ -79,16 +80,16 @@ async fn count_lies_in_each_of_three_ways() {
     }
     let edge = caller.list("").await.json()["results"][1]["created"].as_str().unwrap().to_owned();
     for (mode, expected) in [
-        (CountMode::Exact, 3),
-        (CountMode::PageLength, 2),
-        (CountMode::ResultsPlusOne, 3),
-        (CountMode::IgnoringBefore, 5),
+        (Count::Exact, 3),
+        (Count::PageLength, 2),
+        (Count::ResultsPlusOne, 3),
+        (Count::IgnoringBefore, 5),
     ] {
         sim.set(|is| is.count = mode);
         let listed = caller.list(&format!("limit=2&before={edge}")).await;
         assert_eq!(listed.json()["count"], expected, "{mode:?}");
     }
-    sim.set(|is| is.count = CountMode::ResultsPlusOne);
+    sim.set(|is| is.count = Count::ResultsPlusOne);
     assert_eq!(caller.list("").await.json()["count"], 5);
 }
 
@@ -139,7 +140,7 @@ async fn ids_are_in_camel_case() {
 
 #[tokio::test]
 async fn success_has_other_codes() {
-    let codes = SuccessCodes { add: 200, replace: 201, remove: 204 };
+    let codes = Codes { add: 200, replace: 201, remove: 204 };
     let (_sim, caller) = with(|builder| builder.success_codes(codes)).await;
     let posted = caller.add(1).await;
     let replaced = caller.post(&format!("/pins/{}", posted.id()), json!({ "cid": cid(2).as_str() })).await;

@@ -30,7 +30,7 @@ const sims = [alpha, beta, gamma]
 await alpha.change('behaviour', { latency: '10ms' })
 await beta.change('behaviour', { latency: '30ms' })
 await beta.change('faults', { add: ['add:stored-500@0.05', 'add:stored-reset@0.05', 'remove:stored-reset@0.05', 'any:reset@0.05', 'any:503@0.05'] })
-await gamma.change('behaviour', { latency: '20ms', drop_meta: true })
+await gamma.change('behaviour', { latency: '20ms', meta: 'dropped' })
 const gateway = await new Gateway({
   providers: [alpha.entry({ exclusive: true }), beta.entry(), gamma.entry()],
   policy: { copies: 3 },
