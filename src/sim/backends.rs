@@ -24,7 +24,13 @@ impl Backends {
     const TURNS: [usize; 6] = [0, 1, 0, 2, 0, 3];
 
     /// Counts a call at the machine whose turn it is, and tells of its share of the limit.
-    pub(super) fn tell(&mut self, headers: &mut HeaderMap, limit: RateLimit, machines: usize, now: Timestamp) {
+    pub(super) fn tell(
+        &mut self,
+        headers: &mut HeaderMap,
+        limit: RateLimit,
+        machines: usize,
+        now: Timestamp,
+    ) {
         let turn = Self::TURNS[self.calls % Self::TURNS.len()] + self.calls / Self::TURNS.len();
         self.calls += 1;
         self.windows.resize(machines, None);

@@ -144,10 +144,8 @@ impl Behaviour {
 
     const ACCESS_LIFE: Duration = Duration::from_secs(15 * 60);
 
-    pub(super) const SPEC_PAGE: Page = Page {
-        default: Some(ListQuery::DEFAULT_LIMIT as usize),
-        max: Some(ListQuery::MAX_LIMIT as usize),
-    };
+    pub(super) const SPEC_PAGE: Page =
+        Page { default: Some(ListQuery::DEFAULT_LIMIT as usize), max: Some(ListQuery::MAX_LIMIT as usize) };
 
     /// Takes over what a JSON object names, maps key by key, and leaves the rest.
     ///

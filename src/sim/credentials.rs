@@ -24,9 +24,15 @@ struct Issued {
 
 /// What proves that a caller is its user.
 pub(super) enum Proof<'a> {
-    Password { name: &'a str, password: &'a str },
+    Password {
+        name: &'a str,
+        password: &'a str,
+    },
     /// One that was sent by mail.
-    Code { name: &'a str, code: &'a str },
+    Code {
+        name: &'a str,
+        code: &'a str,
+    },
 }
 
 pub(super) struct Credentials {
@@ -52,7 +58,8 @@ impl Credentials {
     pub(super) fn check(&self, header: Option<&str>, auth: &[Auth], now: Timestamp) -> Result<(), Problem> {
         let header = header.ok_or(Problem::NoToken)?;
         let good = if let Some(token) = header.strip_prefix("Bearer ") {
-            (auth.contains(&Auth::Bearer) && self.token.expose_secret() == token) || self.is_issued(token, now)
+            (auth.contains(&Auth::Bearer) && self.token.expose_secret() == token)
+                || self.is_issued(token, now)
         } else if let Some(pair) = basic(header) {
             auth.contains(&Auth::Basic) && self.is_user(&pair)
         } else {

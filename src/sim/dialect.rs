@@ -159,16 +159,10 @@ impl Dialect {
             "web3.storage" => {
                 Self { errors: Errors::Web3Storage, removed: Removed::Object, zone: Zone::Number, ..spec }
             }
-            "estuary" => {
-                Self { errors: Errors::Estuary, nulls: Nulls::All, posted: Posted::Nanos, ..spec }
+            "estuary" => Self { errors: Errors::Estuary, nulls: Nulls::All, posted: Posted::Nanos, ..spec },
+            "pinata" => {
+                Self { errors: Errors::Pinata, removed: Removed::Ok, info: Info::Pinata, backends: 6, ..spec }
             }
-            "pinata" => Self {
-                errors: Errors::Pinata,
-                removed: Removed::Ok,
-                info: Info::Pinata,
-                backends: 6,
-                ..spec
-            },
             "filebase" => Self { errors: Errors::Filebase, info: Info::Filebase, ..spec },
             "crust" => Self {
                 errors: Errors::Crust,

@@ -130,10 +130,9 @@ impl Errors {
             (Self::Fula, P::NoFunds) => {
                 Said::new(402, "INSUFFICIENT_CREDITS", "Not enough credits: top up to pin more")
             }
-            (
-                Self::NftStorage,
-                P::BadBody(_) | P::BadCid(_) | P::BadQuery(_) | P::BadId(_) | P::SameCid,
-            ) => Said { reason: "VALIDATION_ERROR".to_owned(), ..spec }.formed(Form::Listed),
+            (Self::NftStorage, P::BadBody(_) | P::BadCid(_) | P::BadQuery(_) | P::SameCid) => {
+                Said { reason: "VALIDATION_ERROR".to_owned(), ..spec }.formed(Form::Listed)
+            }
             (Self::Web3Storage, P::Broken(_)) => spec.formed(Form::Unreasoned),
             (Self::Pinata, P::NoToken) => Said::new(
                 400,
@@ -154,7 +153,9 @@ impl Errors {
             }
             (Self::Crust, P::NoToken) => Said::new(401, "UNAUTHORIZED", "Empty Signature"),
             (Self::Crust, P::BadToken(_)) => Said::new(401, "UNAUTHORIZED", "Invalid Signature"),
-            (Self::Cluster, P::BadId(details)) => Said::new(400, &format!("error decoding Cid: {details}"), ""),
+            (Self::Cluster, P::BadId(details)) => {
+                Said::new(400, &format!("error decoding Cid: {details}"), "")
+            }
             (Self::Cluster, P::BadQuery(details)) => Said::new(500, details, ""),
             (Self::Cluster, _) => Said { reason: spec.details, details: String::new(), ..spec },
             (Self::Helia, P::BadCid(_)) => spec.formed(Form::Page),

@@ -54,7 +54,11 @@ impl Inside {
     }
 
     fn mail(&mut self, address: &str) -> Result<Value, Problem> {
-        if self.credentials.mail(address) { Ok(json!({ "status": "success" })) } else { Err(Problem::BadLogin) }
+        if self.credentials.mail(address) {
+            Ok(json!({ "status": "success" }))
+        } else {
+            Err(Problem::BadLogin)
+        }
     }
 
     fn log_in(&mut self, login: &Login, called: &Called, now: Timestamp) -> Result<Value, Problem> {

@@ -5,12 +5,7 @@ use secrecy::SecretString;
 
 use crate::presets::{Duplicates, Limits, MetaRule, NameRule, Preset, Replace};
 
-use super::{
-    Route, Routes, Settings,
-    behaviour::Behaviour,
-    dialect::Dialect,
-    faults::RateLimit,
-};
+use super::{Route, Routes, Settings, behaviour::Behaviour, dialect::Dialect, faults::RateLimit};
 
 impl Settings {
     /// The service of a preset, as its data and its dialect say, on a free port of the loopback, pinning at once.

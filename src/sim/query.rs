@@ -120,7 +120,7 @@ impl Reader<'_> {
 
     fn cids(&self, value: &str) -> Result<Vec<PinCid>, Problem> {
         let parsed = value.split(',').map(PinCid::parse).collect::<Result<Vec<_>, _>>();
-        let parsed = parsed.map_err(|error| Problem::BadCid(error.to_string()))?;
+        let parsed = parsed.map_err(|error| wrong(&error.to_string()))?;
         let max = self.behaviour.max_cids;
         if parsed.len() > max { Err(wrong(&format!("more than {max} CIDs"))) } else { Ok(parsed) }
     }

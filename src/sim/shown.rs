@@ -29,7 +29,13 @@ pub(super) enum Place {
 const LATER: i64 = 40_517_902;
 
 /// A pin in this state, as a service shows it in this place.
-pub(super) fn pin_status(held: &Held, status: Status, behaviour: &Behaviour, now: Timestamp, place: Place) -> Value {
+pub(super) fn pin_status(
+    held: &Held,
+    status: Status,
+    behaviour: &Behaviour,
+    now: Timestamp,
+    place: Place,
+) -> Value {
     let dialect = &behaviour.dialect;
     let id = if dialect.camel_case_ids { "requestId" } else { "requestid" };
     let mut fields = Map::new();
@@ -55,7 +61,12 @@ fn created(held: &Held, behaviour: &Behaviour, now: Timestamp, place: Place) -> 
 }
 
 fn delegates(behaviour: &Behaviour, place: Place) -> Value {
-    let bare = || behaviour.delegates.iter().filter_map(|address| Some(format!("/p2p/{}", address.rsplit_once("/p2p/")?.1)));
+    let bare = || {
+        behaviour
+            .delegates
+            .iter()
+            .filter_map(|address| Some(format!("/p2p/{}", address.rsplit_once("/p2p/")?.1)))
+    };
     let shown: Vec<String> = match (behaviour.delegates_rule, place) {
         (Delegates::Always, _) | (Delegates::PostOnly, Place::Posted | Place::Existing) => {
             behaviour.delegates.clone()

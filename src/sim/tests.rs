@@ -11,6 +11,7 @@ use super::*;
 
 mod client;
 mod faulty;
+mod presets;
 mod quirks;
 
 use client::{Caller, TOKEN, cid, content, numbered_cid, until};

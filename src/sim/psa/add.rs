@@ -6,12 +6,7 @@ use crate::{
 };
 
 use crate::sim::{
-    asked::Asked,
-    behaviour::Account,
-    errors::Problem,
-    reply::Answer,
-    shown::Place,
-    world::Inside,
+    asked::Asked, behaviour::Account, errors::Problem, reply::Answer, shown::Place, world::Inside,
 };
 
 impl Inside {

@@ -52,6 +52,15 @@ impl Seen {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
+    pub(super) fn status(&self) -> String {
+        self.json()["status"].as_str().unwrap().to_owned()
+    }
+
+    /// The error's reason.
+    pub(super) fn reason(&self) -> String {
+        self.json()["error"]["reason"].as_str().unwrap().to_owned()
+    }
+
     /// The CIDs of a list's results.
     pub(super) fn cids(&self) -> Vec<String> {
         let results = self.json()["results"].as_array().unwrap().clone();
@@ -64,28 +73,38 @@ impl Seen {
 pub(super) struct Caller {
     client: Client<HttpConnector, Full<Bytes>>,
     url: String,
-    token: &'static str,
+    authorization: Option<String>,
 }
 
 impl Caller {
     pub(super) fn of(sim: &Sim) -> Self {
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
-        Self { client, url: sim.url(), token: TOKEN }
+        Self { client, url: sim.url(), authorization: None }.with_token(TOKEN)
     }
 
-    pub(super) fn with_token(self, token: &'static str) -> Self {
-        Self { token, ..self }
+    pub(super) fn with_token(self, token: &str) -> Self {
+        self.with_authorization(Some(format!("Bearer {token}")))
+    }
+
+    pub(super) fn with_basic(self, name: &str, password: &str) -> Self {
+        let pair = multibase::Base::Base64Pad.encode(format!("{name}:{password}"));
+        self.with_authorization(Some(format!("Basic {pair}")))
+    }
+
+    pub(super) fn with_authorization(self, authorization: Option<String>) -> Self {
+        Self { authorization, ..self }
     }
 
     /// `None` where no answer came.
     pub(super) async fn send(&self, method: Method, path: &str, body: String) -> Option<Seen> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
-            .header("authorization", format!("Bearer {}", self.token))
-            .header("content-type", "application/json")
-            .body(Full::from(body))
-            .unwrap();
+            .header("content-type", "application/json");
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let request = request.body(Full::from(body)).unwrap();
         let response = self.client.request(request).await.ok()?;
         let (head, body) = response.into_parts();
         let text = String::from_utf8(body.collect().await.ok()?.to_bytes().into()).unwrap();

@@ -79,12 +79,9 @@ async fn count_lies_in_each_of_three_ways() {
         caller.add(n).await;
     }
     let edge = caller.list("").await.json()["results"][1]["created"].as_str().unwrap().to_owned();
-    for (mode, expected) in [
-        (Count::Exact, 3),
-        (Count::PageLength, 2),
-        (Count::ResultsPlusOne, 3),
-        (Count::IgnoringBefore, 5),
-    ] {
+    for (mode, expected) in
+        [(Count::Exact, 3), (Count::PageLength, 2), (Count::ResultsPlusOne, 3), (Count::IgnoringBefore, 5)]
+    {
         sim.set(|is| is.count = mode);
         let listed = caller.list(&format!("limit=2&before={edge}")).await;
         assert_eq!(listed.json()["count"], expected, "{mode:?}");
