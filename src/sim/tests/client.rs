@@ -44,8 +44,11 @@ impl Seen {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
     }
 
+    /// In either spelling of its key.
     pub(super) fn id(&self) -> String {
-        self.json()["requestid"].as_str().unwrap().to_owned()
+        let json = self.json();
+        let id = json.get("requestid").or_else(|| json.get("requestId"));
+        id.and_then(Value::as_str).unwrap_or_else(|| panic!("no id in {}", self.text)).to_owned()
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {

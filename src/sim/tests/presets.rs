@@ -127,7 +127,7 @@ async fn every_service_is_under_its_own_path_and_at_the_root() {
         for path in [format!("{base}/pins"), "/pins".to_owned(), format!("{base}/pins/")] {
             assert_eq!(caller.get(&path).await.code, 200, "{preset} {path}");
         }
-        assert_eq!(caller.get(&format!("{base}x/pins")).await.code, 404);
+        assert_eq!(caller.get(&format!("{base}/x/pins")).await.code, 404);
     }
 }
 

@@ -2,20 +2,20 @@
 
 use super::*;
 
-/// Its ids are in camel case: [`Played::see`] takes them, `Seen::id` reads neither way but both.
-async fn add(played: &Played, n: u8) -> String {
-    let posted = played.caller.add(n).await.json();
-    assert!(posted.get("requestid").is_none());
-    posted["requestId"].as_str().unwrap().to_owned()
+#[tokio::test]
+async fn an_id_is_in_camel_case() {
+    let played = Played::new("crust").await;
+    let posted = played.caller.add(1).await.json();
+    assert!(posted["requestId"].is_string() && posted.get("requestid").is_none());
 }
 
 #[tokio::test]
 async fn a_second_post_gives_a_new_id_queues_anew_and_ends_the_old_one() {
     let played = Played::new("crust").await;
-    let old = add(&played, 1).await;
+    let old = played.caller.add(1).await.id();
     played.pass(10);
     assert_eq!(played.see(&old).await.status(), "pinned");
-    let new = add(&played, 1).await;
+    let new = played.caller.add(1).await.id();
     assert_eq!((played.see(&old).await.code, played.see(&new).await.status().as_str()), (404, "queued"));
     assert_eq!(played.sim.pins().len(), 1);
 }
@@ -69,7 +69,7 @@ async fn a_token_is_a_signature() {
 #[tokio::test]
 async fn what_is_pinned_can_be_queued_again() {
     let played = Played::new("crust").await;
-    let id = add(&played, 1).await;
+    let id = played.caller.add(1).await.id();
     played.pass(10);
     played.sim.force(&content(1), Some(Status::Queued));
     assert_eq!(played.see(&id).await.status(), "queued");

@@ -1,6 +1,7 @@
 //! W3IPFS.
 
 use super::*;
+use crate::model::Span;
 
 const LOGIN: &str = "/api/auth/login";
 const REFRESH: &str = "/api/auth/refresh";
