@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{errors::Errors, instant::Zone};
 
+mod services;
+
 /// A service's own way of speaking. The default is the specification's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Dialect {
     pub errors: Errors,
@@ -34,6 +36,12 @@ pub struct Dialect {
     /// Lists tell of their limit in `x-ratelimit-` headers, and so many machines take turns, each with its own counter; 0:
     /// no headers.
     pub backends: usize,
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        services::SPEC
+    }
 }
 
 /// The body of a successful DELETE.
@@ -130,53 +138,4 @@ pub enum MetaFilter {
     AfterLimit,
     /// Each further parameter of the query is a key and value of it.
     Parameters,
-}
-
-impl Dialect {
-    /// That of the service of this preset, and the specification's for all others.
-    pub(super) fn of(preset: &str) -> Self {
-        let spec = Self::default();
-        match preset {
-            "4everland" => Self {
-                errors: Errors::Everland,
-                removed: Removed::Object,
-                info: Info::Everland,
-                matching: Matching::PartialFindsNothing,
-                ..spec
-            },
-            "fula" => Self {
-                errors: Errors::Fula,
-                removed: Removed::EmptyJson,
-                info: Info::Fula,
-                nulls: Nulls::Lists,
-                posted: Posted::Later,
-                rows: Rows::Recorded,
-                matching: Matching::AlwaysIgnored,
-                meta_filter: MetaFilter::AfterLimit,
-                ..spec
-            },
-            "nft.storage" => Self { errors: Errors::NftStorage, loose_meta: true, ..spec },
-            "web3.storage" => {
-                Self { errors: Errors::Web3Storage, removed: Removed::Object, zone: Zone::Number, ..spec }
-            }
-            "estuary" => Self { errors: Errors::Estuary, nulls: Nulls::All, posted: Posted::Nanos, ..spec },
-            "pinata" => {
-                Self { errors: Errors::Pinata, removed: Removed::Ok, info: Info::Pinata, backends: 6, ..spec }
-            }
-            "filebase" => Self { errors: Errors::Filebase, info: Info::Filebase, ..spec },
-            "crust" => Self {
-                errors: Errors::Crust,
-                camel_case_ids: true,
-                removes_unknown: true,
-                matching: Matching::Exact,
-                meta_filter: MetaFilter::Parameters,
-                ..spec
-            },
-            "ipfs-cluster" => {
-                Self { errors: Errors::Cluster, cid_filter_alone: true, any_status: true, ..spec }
-            }
-            "helia" => Self { errors: Errors::Helia, repins_stick: true, ..spec },
-            _ => spec,
-        }
-    }
 }

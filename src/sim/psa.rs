@@ -155,9 +155,10 @@ impl Inside {
 
     /// The limit that is told of in headers: that of lists, to who asks for one.
     fn told_limit(&self, route: Route) -> Option<RateLimit> {
-        let told = self.behaviour.dialect.backends > 0 && route == Route::List;
-        let mut limits = self.trouble.limits().into_iter();
-        limits.find(|limit| told && limit.routes == Routes::Only(Route::List))
+        if self.behaviour.dialect.backends == 0 || route != Route::List {
+            return None;
+        }
+        self.trouble.limits().into_iter().find(|limit| limit.routes == Routes::Only(Route::List))
     }
 
     fn content_of(&self, called: &Called) -> Option<Content> {
