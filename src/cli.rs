@@ -36,7 +36,6 @@ enum Command {
     Healthcheck(healthcheck::Args),
     /// Run a gateway with three simulated providers, to try things out
     Demo(run::DemoArgs),
-    /// Run a simulated provider, to try things against
     Sim(Box<sim::SimArgs>),
     /// Providers of the configuration
     #[command(subcommand)]

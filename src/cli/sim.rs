@@ -275,8 +275,10 @@ pub async fn run(args: SimArgs) -> ExitCode {
 async fn serve(settings: Settings) -> io::Result<()> {
     let listen = settings.listen;
     let started = Sim::start(settings).await;
-    let sim = started
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}")))?;
+    let sim = started.map_err(|error| match error.kind() {
+        io::ErrorKind::Unsupported => error,
+        kind => io::Error::new(kind, format!("cannot listen on {listen}: {error}")),
+    })?;
     writeln!(io::stdout(), "listening on {}", sim.url())?;
     interrupted().await?;
     sim.stop().await;

@@ -61,7 +61,7 @@ impl Credentials {
             (auth.contains(&Auth::Bearer) && self.token.expose_secret() == token)
                 || self.is_issued(token, now)
         } else if let Some(pair) = basic(header) {
-            auth.contains(&Auth::Basic) && self.is_user(&pair)
+            auth.contains(&Auth::Basic) && self.is_user(&pair.0, &pair.1)
         } else {
             return Err(Problem::NoToken);
         };
@@ -74,15 +74,14 @@ impl Credentials {
         issued.is_some_and(|issued| issued.ends.is_none_or(|ends| now < ends))
     }
 
-    fn is_user(&self, (name, password): &(String, String)) -> bool {
-        let is = |user: &(String, SecretString)| user.0 == *name && user.1.expose_secret() == password;
-        self.user.as_ref().is_some_and(is)
+    fn is_user(&self, name: &str, password: &str) -> bool {
+        self.user.as_ref().is_some_and(|user| user.0 == name && user.1.expose_secret() == password)
     }
 
     /// Whether this is the user; a code proves it once.
     pub(super) fn proves(&mut self, proof: &Proof<'_>) -> bool {
         match proof {
-            Proof::Password { name, password } => self.is_user(&((*name).to_owned(), (*password).to_owned())),
+            Proof::Password { name, password } => self.is_user(name, password),
             Proof::Code { name, code } => {
                 let proves = self.is_name(name) && self.code.as_deref() == Some(code);
                 if proves {
@@ -94,7 +93,7 @@ impl Credentials {
     }
 
     pub(super) fn is_basic(&self, header: Option<&str>) -> bool {
-        header.and_then(basic).is_some_and(|pair| self.is_user(&pair))
+        header.and_then(basic).is_some_and(|(name, password)| self.is_user(&name, &password))
     }
 
     fn is_name(&self, name: &str) -> bool {

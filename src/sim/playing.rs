@@ -80,17 +80,14 @@ fn rate_limits(limits: &Limits) -> Vec<RateLimit> {
 /// The addresses that a service sends, in kind and number; none: one that is fit for use.
 fn delegates(preset: &str) -> Vec<String> {
     const ID: &str = "/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
-    let addresses: &[&str] = match preset {
-        "web3.storage" | "filebase" => {
-            &["/dns4/one.example/tcp/4001", "/dns4/two.example/tcp/4001", "/dns4/three.example/tcp/4001"]
-        }
-        "estuary" => &[
-            "/ip4/127.0.0.1/tcp/6744",
-            "/ip4/10.0.0.227/tcp/6744",
-            "/ip6/::1/tcp/6744",
-            "/dns4/one.example/tcp/6744",
-        ],
-        _ => &[],
+    let addresses: Vec<String> = match preset {
+        "web3.storage" | "filebase" => (1..=3).map(|n| format!("/dns4/peer-{n}.example/tcp/4001")).collect(),
+        // All its peers, and it may have many.
+        "ipfs-cluster" => (1..=24).map(|n| format!("/dns4/peer-{n}.example/tcp/4001")).collect(),
+        "estuary" => ["/ip4/127.0.0.1", "/ip4/10.0.0.227", "/ip6/::1", "/dns4/peer.example"]
+            .map(|host| format!("{host}/tcp/6744"))
+            .into(),
+        _ => Vec::new(),
     };
     addresses.iter().map(|address| format!("{address}{ID}")).collect()
 }

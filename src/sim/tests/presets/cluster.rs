@@ -21,6 +21,13 @@ async fn a_replace_by_the_same_cid_unpins_it() {
 }
 
 #[tokio::test]
+async fn a_pin_names_all_peers_be_they_more_than_twenty() {
+    let played = Played::new("ipfs-cluster").await;
+    let delegates = played.caller.add(1).await.json()["delegates"].clone();
+    assert_eq!(delegates.as_array().unwrap().len(), 24);
+}
+
+#[tokio::test]
 async fn a_list_has_no_order() {
     let played = Played::new("ipfs-cluster").await;
     let contents = [1, 3, 2];
