@@ -1,7 +1,7 @@
 //! What a provider does differently all the time.
 
 use super::*;
-use crate::presets::{Codes, Count, DefaultStatus};
+use crate::presets::{Codes, Count, DefaultStatus, NameRule};
 
 async fn with(quirk: impl FnOnce(Builder) -> Builder) -> (Sim, Caller) {
     let sim = quirk(Sim::builder(TOKEN).clock(standing_clock())).start().await;
@@ -178,4 +178,23 @@ async fn a_caller_that_leaves_during_the_latency_has_asked_for_nothing() {
     call.abort();
     until(|| sim.counts().ended(Route::Add, Outcome::Abandoned) == 1).await;
     assert!(sim.pins().is_empty());
+}
+
+#[tokio::test]
+async fn pages_of_more_rows_than_tell_show_all_as_queued() {
+    let (sim, caller) = with(|builder| builder.behaviour(|is| is.true_rows = Some(1))).await;
+    caller.add(1).await;
+    caller.add(2).await;
+    let first =
+        async |limit: u8| caller.list(&format!("limit={limit}")).await.json()["results"][0]["status"].clone();
+    assert_eq!((first(1).await, first(2).await), (json!("pinned"), json!("queued")));
+    sim.set(|is| is.true_rows = Some(0));
+    assert_eq!(first(1).await, "queued");
+}
+
+#[tokio::test]
+async fn a_pin_without_a_name_is_refused_where_one_is_required() {
+    let (_sim, caller) = with(|builder| builder.behaviour(|is| is.names = NameRule::Required)).await;
+    assert_eq!(caller.add(1).await.code, 400);
+    assert_eq!(caller.post("/pins", json!({ "cid": cid(1).as_str(), "name": "mine" })).await.code, 202);
 }
