@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use secrecy::ExposeSecret;
-use sha2::{Digest, Sha256};
 
 use super::Tuning;
 use crate::{
@@ -13,7 +11,7 @@ use crate::{
     engine::Driven,
     http,
     model::{AccountId, Clock, ProviderRecord},
-    providers::{self, Endpoint, Token},
+    providers::{self, Endpoint},
     server,
     store::{Registered, Registration, sqlite::SqliteSettings},
     telemetry::{Metrics, logging},
@@ -96,11 +94,7 @@ pub(super) fn driven(
         let record = record_of(registered, &entry.name)?;
         let settings = provider(entry, tuning).with_context(|| format!("provider {:?}", entry.name))?;
         let handle = metrics.provider(&entry.name);
-        Ok(Driven {
-            provider: providers::connect(settings, client.clone(), clock.clone(), handle),
-            record,
-            credential: Sha256::digest(entry.token.expose_secret().trim()).into(),
-        })
+        Ok(Driven { provider: providers::connect(settings, client.clone(), clock.clone(), handle), record })
     };
     settings.providers.iter().map(driven).collect()
 }
@@ -113,7 +107,7 @@ fn record_of(registered: &Registered, provider: &str) -> anyhow::Result<Provider
 fn provider(entry: &ProviderSettings, tuning: &Tuning) -> anyhow::Result<providers::Settings> {
     let endpoint = Endpoint::parse(&entry.endpoint)?;
     let mut settings =
-        providers::Settings::of(entry.preset.clone(), &entry.name, endpoint, Token::new(&entry.token)?);
+        providers::Settings::of(entry.preset.clone(), &entry.name, endpoint, entry.credential.clone());
     settings.exclusive = entry.exclusive;
     settings.concurrency = entry.concurrency;
     settings.deadline = entry.deadline;

@@ -1,6 +1,7 @@
 //! The layers under every call to a provider, as one list read from the top down. Generics stay in here.
 
 mod admit;
+mod auth;
 mod deadline;
 mod edge;
 mod exchange;
@@ -13,16 +14,17 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use ::http::{Request, header::AUTHORIZATION};
+use ::http::{Request, Response};
 use bytes::Bytes;
 use tokio::time::Instant;
 use tower::{BoxError, ServiceBuilder, retry::RetryLayer, util::BoxCloneSyncService};
 
 use super::{
     ProviderError, Settings,
-    breaker::Breaker,
+    breaker::{self, Breaker},
     budget::Budget,
     classify::{Expect, Failure},
+    credential::Keeper,
 };
 use crate::{
     http,
@@ -83,26 +85,56 @@ pub(super) struct Parts {
     pub(super) metrics: ProviderMetrics,
     pub(super) breaker: Arc<Breaker>,
     pub(super) budget: Arc<Budget>,
+    /// For calls that do not pass the stack, such as streams: they ask it for their header.
+    pub(super) keeper: Arc<Keeper>,
 }
 
+impl Parts {
+    pub(super) fn new(
+        settings: Settings,
+        client: http::Client,
+        clock: Arc<dyn Clock>,
+        metrics: ProviderMetrics,
+    ) -> Self {
+        let limits = breaker::Limits {
+            threshold: settings.breaker_threshold,
+            base: settings.breaker_base,
+            max: settings.breaker_max,
+        };
+        let breaker = Arc::new(Breaker::new(limits, metrics.clone()));
+        let budget = Arc::new(Budget::new(settings.concurrency.max(1), metrics.clone()));
+        let settings = Arc::new(settings);
+        let keeper = Arc::new(Keeper::new(settings.clone(), clock.clone()));
+        Self { settings, client, clock, metrics, breaker, budget, keeper }
+    }
+}
+
+/// From a call to words and classes that the engine understands.
 pub(super) type Stack = BoxCloneSyncService<Call, Answer, ProviderError>;
 
 pub(super) fn build(parts: &Parts) -> Stack {
-    let Parts { settings, client, clock, metrics, breaker, budget } = parts.clone();
-    let bearer = settings.token.bearer();
-    let (total, each) = (settings.deadline, settings.try_timeout);
+    let Parts { settings, clock, budget, keeper, .. } = parts.clone();
+    let (total, secrets) = (settings.deadline, keeper.secrets().clone());
     let stack = ServiceBuilder::new()
         // Errors get their class, their words and their context once, here at the edge.
-        .layer(edge::EdgeLayer { settings: settings.clone(), clock: clock.clone(), budget: budget.clone() })
+        .layer(edge::EdgeLayer { settings: settings.clone(), clock, budget, secrets })
         // Whatever happens below, a call ends: the engine's leases count on it.
         .layer(deadline::DeadlineLayer { total })
         // Only what may be done twice is tried again; a submit never is.
         .layer(RetryLayer::new(retry::Policy::new(settings.retries, settings.retry_base)))
         // Below the retry, so that each try carries the credential of its moment.
-        .map_request(move |mut call: Call| {
-            call.request.headers_mut().insert(AUTHORIZATION, bearer.clone());
-            call
-        })
+        .layer(auth::AuthLayer { keeper })
+        .service(lower(parts));
+    BoxCloneSyncService::new(stack)
+}
+
+/// What every request passes that leaves, log-ins too: one try, as it is.
+pub(super) type Lower = BoxCloneSyncService<Call, Response<Bytes>, Failure>;
+
+fn lower(parts: &Parts) -> Lower {
+    let Parts { settings, client, clock, metrics, breaker, budget, .. } = parts.clone();
+    let each = settings.try_timeout;
+    let stack = ServiceBuilder::new()
         // Sees each try, so that a provider that is down is left alone in the midst of a call too.
         .layer(admit::AdmitLayer { breaker, clock: clock.clone() })
         // Below retry and auth: every request that leaves spends a permit.
