@@ -6,6 +6,7 @@ mod breaker;
 mod budget;
 mod classify;
 mod credential;
+mod desk;
 mod retry_after;
 mod secrets;
 mod settings;
@@ -28,6 +29,7 @@ pub use budget::Permit;
 pub use credential::{
     Credential, Login, NoVault, Pair, SecretFile, SecretKind, Source, Stamp, UnfitSecret, Vault,
 };
+pub use desk::{Desk, DeskError};
 pub use settings::{Endpoint, Settings, SettingsError};
 
 /// One upstream pinning service with one credential.

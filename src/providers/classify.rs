@@ -46,6 +46,8 @@ pub(super) enum Expect {
     Page,
     /// That a pin is gone; one that never was is gone too.
     Gone,
+    /// The answer to a login; there is no excuse.
+    Reply,
 }
 
 pub(super) type Outcome = Result<Response<Bytes>, Failure>;
@@ -101,7 +103,7 @@ pub(super) fn is_good(expect: Expect, answer: &Response<Bytes>) -> bool {
 pub(super) fn is_missing(expect: Expect, answer: &Response<Bytes>) -> bool {
     answer.status() == StatusCode::NOT_FOUND
         && match expect {
-            Expect::NewPin => false,
+            Expect::NewPin | Expect::Reply => false,
             Expect::Pin | Expect::Gone => true,
             Expect::Page => serde_json::from_slice::<serde_json::Value>(answer.body()).is_ok(),
         }

@@ -2,8 +2,11 @@
 
 mod jwt;
 mod keeper;
+mod session;
 mod source;
 mod vault;
+mod watch;
+mod wire;
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -11,6 +14,7 @@ use sha2::{Digest, Sha256};
 pub(super) use keeper::{Keeper, Unusable};
 pub use source::{SecretFile, SecretKind, Source, Stamp, UnfitSecret};
 pub use vault::{NoVault, Pair, Vault};
+pub(super) use wire::Proof;
 
 use super::{Endpoint, SettingsError};
 use crate::presets;

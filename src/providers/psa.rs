@@ -215,7 +215,7 @@ impl Provider for Psa {
     }
 
     async fn credential(&self) -> Held {
-        self.parts.keeper.held()
+        self.parts.keeper.held().await
     }
 
     fn take_up_credential(&self) {

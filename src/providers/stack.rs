@@ -85,6 +85,8 @@ pub(super) struct Parts {
     pub(super) metrics: ProviderMetrics,
     pub(super) breaker: Arc<Breaker>,
     pub(super) budget: Arc<Budget>,
+    /// What every request passes that leaves.
+    lower: Lower,
     /// For calls that do not pass the stack, such as streams: they ask it for their header.
     pub(super) keeper: Arc<Keeper>,
 }
@@ -104,8 +106,9 @@ impl Parts {
         let breaker = Arc::new(Breaker::new(limits, metrics.clone()));
         let budget = Arc::new(Budget::new(settings.concurrency.max(1), metrics.clone()));
         let settings = Arc::new(settings);
-        let keeper = Arc::new(Keeper::new(settings.clone(), clock.clone()));
-        Self { settings, client, clock, metrics, breaker, budget, keeper }
+        let lower = lower(&settings, &client, &clock, &metrics, &breaker, &budget);
+        let keeper = Keeper::new(settings.clone(), lower.clone(), clock.clone(), metrics.clone()).into();
+        Self { settings, client, clock, metrics, breaker, budget, lower, keeper }
     }
 }
 
@@ -124,23 +127,29 @@ pub(super) fn build(parts: &Parts) -> Stack {
         .layer(RetryLayer::new(retry::Policy::new(settings.retries, settings.retry_base)))
         // Below the retry, so that each try carries the credential of its moment.
         .layer(auth::AuthLayer { keeper })
-        .service(lower(parts));
+        .service(parts.lower.clone());
     BoxCloneSyncService::new(stack)
 }
 
 /// What every request passes that leaves, log-ins too: one try, as it is.
 pub(super) type Lower = BoxCloneSyncService<Call, Response<Bytes>, Failure>;
 
-fn lower(parts: &Parts) -> Lower {
-    let Parts { settings, client, clock, metrics, breaker, budget, .. } = parts.clone();
+fn lower(
+    settings: &Settings,
+    client: &http::Client,
+    clock: &Arc<dyn Clock>,
+    metrics: &ProviderMetrics,
+    breaker: &Arc<Breaker>,
+    budget: &Arc<Budget>,
+) -> Lower {
     let each = settings.try_timeout;
     let stack = ServiceBuilder::new()
         // Sees each try, so that a provider that is down is left alone in the midst of a call too.
-        .layer(admit::AdmitLayer { breaker, clock: clock.clone() })
+        .layer(admit::AdmitLayer { breaker: breaker.clone(), clock: clock.clone() })
         // Below retry and auth: every request that leaves spends a permit.
-        .layer(spend::SpendLayer { budget, clock: clock.clone() })
+        .layer(spend::SpendLayer { budget: budget.clone(), clock: clock.clone() })
         // Counts what leaves, not what was asked for; and how each try ended, timeouts too.
-        .layer(measure::MeasureLayer { metrics, clock })
+        .layer(measure::MeasureLayer { metrics: metrics.clone(), clock: clock.clone() })
         .map_err(move |error: BoxError| match error.downcast::<Failure>() {
             Ok(failure) => *failure,
             // The timeout below adds no error but its own.
@@ -148,6 +157,6 @@ fn lower(parts: &Parts) -> Lower {
         })
         // One hanging try must not use up the time of those after it.
         .timeout(each)
-        .service(exchange::Exchange { client });
+        .service(exchange::Exchange { client: client.clone() });
     BoxCloneSyncService::new(stack)
 }

@@ -133,7 +133,7 @@ impl From<io::Error> for UnfitSecret {
 
 /// Tells one state of a file from another without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp([i128; 4]);
+pub struct Stamp(pub(super) [i128; 4]);
 
 impl Stamp {
     pub fn of(metadata: &fs::Metadata) -> Self {
