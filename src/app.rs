@@ -2,8 +2,10 @@
 
 mod demo;
 mod gateway;
+mod login;
 mod parts;
 mod signals;
+mod vault;
 
 use std::io::{IsTerminal, stdout};
 
@@ -11,6 +13,7 @@ use anyhow::Context;
 
 pub use demo::{Demo, demo};
 pub use gateway::{Gateway, Tuning};
+pub use login::{Login, LoginError};
 
 use crate::{
     config::{Settings, StoreUrl},

@@ -3,6 +3,8 @@
 mod check_config;
 mod exit;
 mod healthcheck;
+mod login;
+mod provider;
 mod rebind;
 mod run;
 pub mod sim;
@@ -39,7 +41,7 @@ enum Command {
     Sim(Box<sim::SimArgs>),
     /// Providers of the configuration
     #[command(subcommand)]
-    Provider(rebind::Command),
+    Provider(provider::Command),
     /// Tokens of clients
     #[command(subcommand)]
     Token(token::Command),
@@ -84,7 +86,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Healthcheck(args) => on_runtime(healthcheck::run(&args))??,
         Command::Demo(args) => run::demo(args)?,
         Command::Sim(args) => return on_runtime(sim::run(*args)),
-        Command::Provider(command) => rebind::run(command)?,
+        Command::Provider(command) => provider::run(&command)?,
         Command::Token(command) => token::run(&command)?,
         Command::Version => say(&format!("pinfold {}\n", env!("CARGO_PKG_VERSION")))?,
     };

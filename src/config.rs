@@ -2,6 +2,7 @@
 //! what to write instead.
 
 mod accounts;
+mod credential;
 mod effective;
 mod environment;
 mod general;

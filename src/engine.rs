@@ -73,8 +73,6 @@ pub struct Shared {
 pub struct Driven {
     pub provider: Arc<dyn Provider>,
     pub record: ProviderRecord,
-    /// SHA-256 of the credential that it is called with.
-    pub credential: [u8; 32],
 }
 
 /// One driver for each provider, so that a slow one delays nobody else, and one for what belongs to none.

@@ -5,7 +5,10 @@ mod psa;
 mod breaker;
 mod budget;
 mod classify;
+mod credential;
+mod desk;
 mod retry_after;
+mod secrets;
 mod settings;
 mod stack;
 mod words;
@@ -23,7 +26,11 @@ use crate::{
 };
 
 pub use budget::Permit;
-pub use settings::{Endpoint, Settings, SettingsError, Token};
+pub use credential::{
+    Credential, Login, NoVault, Pair, SecretFile, SecretKind, Source, Stamp, UnfitSecret, Vault,
+};
+pub use desk::{Desk, DeskError};
+pub use settings::{Endpoint, Settings, SettingsError};
 
 /// One upstream pinning service with one credential.
 ///
@@ -38,6 +45,13 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Whether calls can leave now, without making one.
     fn readiness(&self, now: Timestamp) -> Readiness;
+
+    /// Which credential is given now. Looks for another one where it comes from; call it often, it is cheap.
+    async fn credential(&self) -> Held;
+
+    /// Uses the credential that was given last. Until then calls carry the one before, so that whoever has to prove a
+    /// new one can do so before anything else is sent with it.
+    fn take_up_credential(&self);
 
     /// Asks for a pin. Never retried below this call: a second submit might make a second pin (I7).
     async fn submit(&self, submit: Submit) -> Result<Accepted, ProviderError>;
@@ -70,6 +84,16 @@ pub fn connect(
         // Until its adapter is there no config gets here.
         Protocol::Kubo => Arc::new(psa::Psa::new(settings, client, clock, metrics)),
     }
+}
+
+/// A credential, without its secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// SHA-256 of what the provider knows us by: a token, or a user and where they log in; tokens that are renewed do
+    /// not change it.
+    pub identity: [u8; 32],
+    /// Another one whenever what was refused before may work now, such as a corrected password.
+    pub revision: u64,
 }
 
 /// What the engine must know of a provider to call it well.

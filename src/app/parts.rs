@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use secrecy::ExposeSecret;
-use sha2::{Digest, Sha256};
 
-use super::Tuning;
+use super::{Tuning, vault::FileVault};
 use crate::{
     api, auth,
-    config::{LogFormat, LogSettings, ProviderSettings, Settings},
+    config::{LogFormat, LogSettings, ProviderSettings, Settings, StoreUrl},
     engine::Driven,
     http,
     model::{AccountId, Clock, ProviderRecord},
-    providers::{self, Endpoint, Token},
+    providers::{self, Endpoint},
     server,
     store::{Registered, Registration, sqlite::SqliteSettings},
     telemetry::{Metrics, logging},
@@ -94,13 +92,10 @@ pub(super) fn driven(
     let client = http::Client::new(&http::Settings::default());
     let driven = |entry: &ProviderSettings| {
         let record = record_of(registered, &entry.name)?;
-        let settings = provider(entry, tuning).with_context(|| format!("provider {:?}", entry.name))?;
+        let settings =
+            provider(entry, &settings.store, tuning).with_context(|| format!("provider {:?}", entry.name))?;
         let handle = metrics.provider(&entry.name);
-        Ok(Driven {
-            provider: providers::connect(settings, client.clone(), clock.clone(), handle),
-            record,
-            credential: Sha256::digest(entry.token.expose_secret().trim()).into(),
-        })
+        Ok(Driven { provider: providers::connect(settings, client.clone(), clock.clone(), handle), record })
     };
     settings.providers.iter().map(driven).collect()
 }
@@ -110,10 +105,20 @@ fn record_of(registered: &Registered, provider: &str) -> anyhow::Result<Provider
     known.cloned().with_context(|| format!("provider {provider:?} was not registered"))
 }
 
-fn provider(entry: &ProviderSettings, tuning: &Tuning) -> anyhow::Result<providers::Settings> {
+pub(super) fn provider(
+    entry: &ProviderSettings,
+    store: &StoreUrl,
+    tuning: &Tuning,
+) -> anyhow::Result<providers::Settings> {
     let endpoint = Endpoint::parse(&entry.endpoint)?;
-    let mut settings =
-        providers::Settings::of(entry.preset.clone(), &entry.name, endpoint, Token::new(&entry.token)?);
+    let mut settings = providers::Settings::of(
+        entry.preset.clone(),
+        &entry.name,
+        endpoint.clone(),
+        entry.credential.clone(),
+    );
+    let StoreUrl::Sqlite(path) = store;
+    settings.vault = FileVault::beside(path, &entry.name, &endpoint, &entry.credential);
     settings.exclusive = entry.exclusive;
     settings.concurrency = entry.concurrency;
     settings.deadline = entry.deadline;

@@ -5,12 +5,6 @@ use std::path::PathBuf;
 use super::{Exit, Failure, load, on_runtime, say};
 use crate::app;
 
-#[derive(Debug, clap::Subcommand)]
-pub(super) enum Command {
-    /// Accept that a provider's endpoint or account was changed; the gateway must be stopped
-    Rebind(Args),
-}
-
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The provider's name in the configuration
@@ -33,14 +27,14 @@ struct To {
     new_account: bool,
 }
 
-pub(super) fn run(command: Command) -> Result<Exit, Failure> {
-    let Command::Rebind(Args { name, to, config }) = command;
-    let settings = load(&config)?.settings;
-    if !settings.providers.iter().any(|provider| provider.name == name) {
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let Args { name, to, config } = args;
+    let settings = load(config)?.settings;
+    if !settings.providers.iter().any(|provider| provider.name == *name) {
         let text = format!("error: {} has no provider `{name}`", config.display());
         return Err(Failure::new(Exit::Usage, text));
     }
     let to = if to.same_account { app::Rebind::SameAccount } else { app::Rebind::NewAccount };
-    let done = on_runtime(app::rebind(settings, &name, to))??;
+    let done = on_runtime(app::rebind(settings, name, to))??;
     say(&format!("{done}\n"))
 }

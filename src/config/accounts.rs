@@ -11,14 +11,20 @@ use super::settings::TokenDecl;
 use super::value::name;
 use crate::auth::TokenHash;
 use crate::model::AccountDecl;
+use crate::providers::SecretKind;
 
 const ACCOUNT: Keys = Keys { known: &["name", "policy", "tokens"], later: &["limits", "quota"] };
 const TOKEN: Keys = Keys {
     known: &["name", "secret", "secret_file", "secret_env", "sha256"],
     later: &["limits", "quota", "scopes", "expires"],
 };
-const SOURCES: Sources =
-    Sources { value: "secret", file: "secret_file", env: "secret_env", hash: Some("sha256") };
+const SOURCES: Sources = Sources {
+    value: "secret",
+    file: "secret_file",
+    env: "secret_env",
+    hash: Some("sha256"),
+    kind: SecretKind::Token,
+};
 
 const ACCOUNTS_HELP: &str =
     "write accounts: [ { name: default, tokens: [ { name: laptop, secret_env: PINFOLD_TOKEN } ] } ]";
@@ -93,7 +99,7 @@ fn read_token(
     let section = reader.open(field, TOKEN);
     let name = names.take(reader, &section);
     let hash = match secret::read(reader, &section, SOURCES) {
-        Some(Given::Secret(secret)) => Some(TokenHash::of(secret.expose_secret())),
+        Some(Given::Secret(source)) => Some(TokenHash::of(source.current().expose_secret())),
         Some(Given::Hash(text)) => reader.parse(&text, sha256),
         None => None,
     };

@@ -6,6 +6,7 @@ use super::settings::{ProviderSettings, Settings, TokenDecl};
 use super::value::show_span;
 use crate::model::{AccountDecl, Status, StatusSet};
 use crate::policy::Policy;
+use crate::providers::Credential;
 
 impl Settings {
     /// A configuration file that says the same, secrets aside.
@@ -66,12 +67,32 @@ fn write_provider(out: &mut String, provider: &ProviderSettings) -> fmt::Result 
     let ProviderSettings { name, preset, endpoint, account, exclusive, concurrency, .. } = provider;
     let (deadline, settle) = (show_span(provider.deadline), show_span(provider.settle));
     writeln!(out, "  - name: {}\n    preset: {}", quoted(name), preset.name)?;
-    writeln!(out, "    endpoint: {}\n    token: \"***\"", quoted(endpoint))?;
+    writeln!(out, "    endpoint: {}", quoted(endpoint))?;
+    write_credential(out, &provider.credential)?;
     if let Some(account) = account {
         writeln!(out, "    account: {}", quoted(account))?;
     }
     writeln!(out, "    exclusive: {exclusive}\n    budget: {{ concurrency: {concurrency} }}")?;
     writeln!(out, "    timeouts: {{ deadline: {deadline}, settle: {settle} }}")
+}
+
+fn write_credential(out: &mut String, credential: &Credential) -> fmt::Result {
+    let login = |out: &mut String, user: &str, password: &str| {
+        writeln!(out, "    login: {{ user: {}{password} }}", quoted(user))
+    };
+    let password = ", password: \"***\"";
+    match credential {
+        Credential::None => writeln!(out, "    auth: none"),
+        Credential::Token(_) => writeln!(out, "    token: \"***\""),
+        Credential::Basic { user, .. } => {
+            writeln!(out, "    auth: basic")?;
+            login(out, user, password)
+        }
+        Credential::Login(entry) => {
+            writeln!(out, "    auth: login")?;
+            login(out, &entry.user, entry.password.as_ref().map_or("", |_| password))
+        }
+    }
 }
 
 fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
-
 use super::accounts::Names;
+use super::credential::{self, Credentials};
 use super::problem::Problem;
 use super::reader::{Field, Keys, Reader, Section, Text, Wrong};
-use super::secret::{self, Given, Sources};
 use super::settings::ProviderSettings;
 use super::value::{boolean, endpoint, name, number, preset, span};
 use crate::presets::{GENERIC, Preset, Presets};
@@ -20,6 +18,8 @@ const PROVIDER: Keys = Keys {
         "token",
         "token_file",
         "token_env",
+        "login",
+        "auth",
         "account",
         "exclusive",
         "budget",
@@ -29,7 +29,6 @@ const PROVIDER: Keys = Keys {
 };
 const BUDGET: Keys = Keys { known: &["concurrency"], later: &["list", "read", "write"] };
 const TIMEOUTS: Keys = Keys { known: &["deadline", "settle"], later: &[] };
-const SOURCES: Sources = Sources { value: "token", file: "token_file", env: "token_env", hash: None };
 
 const PROVIDERS_HELP: &str =
     "write providers: [ { name: alpha, endpoint: \"https://psa.example.com\", token_env: ALPHA_TOKEN } ]";
@@ -59,7 +58,7 @@ fn provider(
     let kind = reader.optional(&section, "preset");
     let preset = reader.parse_or(kind.clone(), Presets::known(GENERIC), preset(presets));
     let endpoint = address(reader, &section, kind.as_ref(), &preset);
-    let token = token(reader, &section);
+    let credential = credential::read(reader, &section, &preset);
     let account = reader.optional(&section, "account");
     let account = account.and_then(|text| reader.parse(&text, name));
     let exclusive = reader.optional(&section, "exclusive");
@@ -69,15 +68,15 @@ fn provider(
     }
     let concurrency = concurrency(reader, &section).unwrap_or_else(|| preset.concurrency());
     let (deadline, settle) = timeouts(reader, &section, &preset);
-    if let (Some(endpoint), Some(token)) = (&endpoint, &token) {
-        credentials.check(reader, &section, endpoint, token);
+    if let (Some(endpoint), Some(credential)) = (&endpoint, &credential) {
+        credentials.check(reader, &section, endpoint, credential);
     }
-    let (name, endpoint, token) = (taken?, endpoint?, token?);
+    let (name, endpoint, credential) = (taken?, endpoint?, credential?);
     Some(ProviderSettings {
         name,
         preset,
         endpoint,
-        token,
+        credential,
         account,
         exclusive,
         concurrency,
@@ -123,13 +122,6 @@ fn warn_of_shared_pins(reader: &mut Reader<'_>, section: &Section<'_>, preset: &
     reader.warnings.push(problem.help("remove it: a look-up goes before each new pin there"));
 }
 
-fn token(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SecretString> {
-    match secret::read(reader, section, SOURCES)? {
-        Given::Secret(secret) => Some(secret),
-        Given::Hash(_) => None,
-    }
-}
-
 fn concurrency(reader: &mut Reader<'_>, provider: &Section<'_>) -> Option<usize> {
     let budget = reader.section(provider, "budget", BUDGET);
     let text: Text = reader.optional(&budget, "concurrency")?;
@@ -152,31 +144,5 @@ fn at_least_1s(max: Duration) -> impl Fn(&str) -> Result<Duration, Wrong> {
         let value = span(max)(text)?;
         let short = value < Duration::from_secs(1);
         if short { Err(Wrong::new("too short a span", "write at least 1s")) } else { Ok(value) }
-    }
-}
-
-/// Endpoints with their credentials, and the paths of the entries that they stand in.
-#[derive(Default)]
-struct Credentials(Vec<(String, SecretString, String)>);
-
-impl Credentials {
-    /// One upstream account under two names would break the count of copies.
-    fn check(
-        &mut self,
-        reader: &mut Reader<'_>,
-        section: &Section<'_>,
-        endpoint: &str,
-        token: &SecretString,
-    ) {
-        let same = |(other, secret, _): &&(String, SecretString, String)| {
-            other == endpoint && secret.expose_secret() == token.expose_secret()
-        };
-        if let Some((_, _, first)) = self.0.iter().find(same) {
-            let what = format!("has the endpoint and credential of {first}");
-            let help = "remove one of the two: copies at one service with one credential count once";
-            reader.wrong(&section.path, section.spot.clone(), what, help);
-            return;
-        }
-        self.0.push((endpoint.to_owned(), token.clone(), section.path.clone()));
     }
 }

@@ -1,14 +1,12 @@
 //! Secrets by value, file or environment: exactly one of them, and never quoted.
 
-use std::fs;
-use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
 use super::environment::Environment;
 use super::reader::{Reader, Section, Text, Wrong};
+use crate::providers::{SecretFile, SecretKind, Source, UnfitSecret};
 
 /// The keys that a secret may stand under.
 #[derive(Clone, Copy)]
@@ -18,30 +16,37 @@ pub(super) struct Sources {
     pub env: &'static str,
     /// For what needs no secret but its hash.
     pub hash: Option<&'static str>,
+    pub kind: SecretKind,
 }
 
 /// What a configuration gives for a secret.
 pub(super) enum Given {
-    Secret(SecretString),
+    Secret(Source),
     Hash(Text),
 }
-
-/// No secret is longer: a longer file is some other file.
-const MAX_BYTES: usize = 8 * 1024;
 
 impl Sources {
     fn all(self) -> impl Iterator<Item = &'static str> {
         [self.value, self.file, self.env].into_iter().chain(self.hash)
+    }
+
+    /// Whether a section has any of them.
+    pub fn are_in(self, section: &Section<'_>) -> bool {
+        self.all().any(|key| section.get(key).is_some())
+    }
+
+    /// The keys as words.
+    pub fn keys(self) -> String {
+        self.all().collect::<Vec<_>>().join(", ")
     }
 }
 
 /// Reads the one secret of a section, or reports why there is none.
 pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sources) -> Option<Given> {
     let given: Vec<_> = sources.all().filter_map(|key| Some((key, section.get(key)?))).collect();
-    let keys = || sources.all().collect::<Vec<_>>().join(", ");
     let (key, field) = match given.len() {
         0 => {
-            let help = format!("write one of {}", keys());
+            let help = format!("write one of {}", sources.keys());
             reader.wrong(&section.path, section.spot.clone(), "has no secret", help);
             return None;
         }
@@ -50,7 +55,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sour
             let found: Vec<_> = given.iter().map(|(key, _)| *key).collect();
             let what = format!("has {}", found.join(" and "));
             let spot = given.into_iter().next_back().and_then(|(_, field)| field.spot);
-            reader.wrong(&section.path, spot, what, format!("keep exactly one of {}", keys()));
+            reader.wrong(&section.path, spot, what, format!("keep exactly one of {}", sources.keys()));
             return None;
         }
     };
@@ -59,24 +64,39 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sour
         return Some(Given::Hash(text));
     }
     let secret = if key == sources.value {
-        reader.parse(&text, usable)
+        reader.parse(&text, |secret| fixed(secret, sources.kind))
     } else if key == sources.env {
         reader.named.insert(text.text.clone());
         let environment = reader.environment;
-        reader.parse(&text, |name| from_environment(environment, name))
+        reader.parse(&text, |name| from_environment(environment, name, sources.kind))
     } else {
         let (environment, folder) = (reader.environment, reader.folder);
-        reader.parse(&text, |path| from_file(&locate(environment, folder, path)))
+        reader.parse(&text, |path| from_file(locate(environment, folder, path), sources.kind))
     };
     secret.map(Given::Secret)
 }
 
+/// [`read`] for what has no hash.
+pub(super) fn source(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sources) -> Option<Source> {
+    match read(reader, section, sources)? {
+        Given::Secret(source) => Some(source),
+        Given::Hash(_) => None,
+    }
+}
+
 /// The variable's name is not quoted: who mixes the keys up writes the secret there.
-fn from_environment(environment: &Environment, name: &str) -> Result<SecretString, Wrong> {
+fn from_environment(environment: &Environment, name: &str, kind: SecretKind) -> Result<Source, Wrong> {
     let value = environment.get(name).ok_or_else(|| {
         Wrong::new("the environment variable that it names is not set", "set it, or correct its name")
     })?;
-    usable(value)
+    fixed(value, kind)
+}
+
+fn fixed(secret: &str, kind: SecretKind) -> Result<Source, Wrong> {
+    match kind.check(secret) {
+        Ok(()) => Ok(Source::Fixed(SecretString::from(secret))),
+        Err(why) => Err(wrong(&why, None)),
+    }
 }
 
 /// Relative paths name a credential of the service manager if there is such a file, else one beside the config.
@@ -86,45 +106,23 @@ fn locate(environment: &Environment, folder: &Path, path: &str) -> PathBuf {
 }
 
 /// Like a variable's name, the path is quoted only where there is such a file.
-fn from_file(path: &Path) -> Result<SecretString, Wrong> {
-    let mut file = fs::File::open(path).map_err(|error| unreadable(&error))?;
-    let metadata = file.metadata().map_err(|error| unreadable(&error))?;
-    if !metadata.is_file() {
-        return Err(Wrong::new("it names no ordinary file", "name the file that holds the secret"));
-    }
-    if metadata.permissions().mode() & 0o077 != 0 {
-        let help = format!("run: chmod 600 {}", path.display());
-        return Err(Wrong::new("others may read the secret's file", help));
-    }
-    let mut content = String::new();
-    let limit = MAX_BYTES as u64 + 1;
-    file.by_ref().take(limit).read_to_string(&mut content).map_err(|error| unreadable(&error))?;
-    usable(content.trim_end_matches(['\r', '\n']))
+fn from_file(path: PathBuf, kind: SecretKind) -> Result<Source, Wrong> {
+    SecretFile::open(path.clone(), kind).map(Source::File).map_err(|why| wrong(&why, Some(&path)))
 }
 
-fn unreadable(error: &io::Error) -> Wrong {
-    let what = match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::InvalidData => "the file holds something else than text".to_owned(),
-        kind => format!("the file cannot be read ({kind})"),
+/// What to write instead.
+fn wrong(why: &UnfitSecret, path: Option<&Path>) -> Wrong {
+    use UnfitSecret::*;
+    let help = match (why, path) {
+        (Open, Some(path)) => format!("run: chmod 600 {}", path.display()),
+        (Missing | Open | NoText | Unreadable(_), _) => {
+            "name a file with the secret in it, relative to this file's folder or from the root".to_owned()
+        }
+        (NoFile, _) => "name the file that holds the secret".to_owned(),
+        (Empty, _) => "give it a value: nobody is let in by nothing".to_owned(),
+        (TooLong, _) => "check that this is the right file or variable".to_owned(),
+        (Characters, _) => "write the bare token".to_owned(),
+        (Lines, _) => "write it on one line".to_owned(),
     };
-    Wrong::new(what, "name a file with the secret in it, relative to this file's folder or from the root")
-}
-
-/// A secret must fit into an HTTP header.
-fn usable(secret: &str) -> Result<SecretString, Wrong> {
-    let wrong = |what, help| Err(Wrong::new(what, help));
-    if secret.is_empty() {
-        return wrong("the secret is empty", "give it a value: nobody is let in by nothing");
-    }
-    if secret.len() > MAX_BYTES {
-        return wrong("the secret is longer than 8 KiB", "check that this is the right file or variable");
-    }
-    if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return wrong(
-            "the secret has spaces, line breaks or characters beyond ASCII in it, which a bearer token cannot have",
-            "write the bare token",
-        );
-    }
-    Ok(SecretString::from(secret))
+    Wrong::new(why.to_string(), help)
 }

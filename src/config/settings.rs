@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use crate::auth::TokenHash;
 use crate::model::{AccountDecl, Fingerprint, ProviderDecl, StatusSet};
 use crate::policy::{Policy, Timing};
 use crate::presets::Preset;
+use crate::providers::Credential;
 
 /// What `config.yaml` and the environment say, with defaults filled in.
 #[derive(Clone, Debug)]
@@ -114,7 +113,7 @@ pub struct ProviderSettings {
     pub preset: Arc<Preset>,
     /// Normalised: `http` or `https`, no user, query or trailing slash, without `/pins`.
     pub endpoint: String,
-    pub token: SecretString,
+    pub credential: Credential,
     /// Tells two accounts at one endpoint apart, and outlives a change of the token.
     pub account: Option<String>,
     /// The credential is used by this gateway alone.

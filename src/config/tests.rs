@@ -11,6 +11,7 @@ use super::*;
 use crate::auth::TokenHash;
 use crate::model::{Status, StatusSet};
 use crate::policy::{Copies, Timing};
+use crate::providers::Credential;
 
 const SAMPLE: &str = include_str!("../../config.yaml");
 
@@ -38,6 +39,11 @@ fn with(provider: &str, token: &str, rest: &str) -> String {
     )
 }
 
+fn token(entry: &ProviderSettings) -> String {
+    let Credential::Token(source) = &entry.credential else { panic!("{entry:?}") };
+    source.current().expose_secret().to_owned()
+}
+
 const ENDPOINT: &str = "endpoint: \"http://127.0.0.1:3101\"";
 
 fn alpha(rest: &str) -> String {
@@ -49,7 +55,7 @@ fn the_sample_is_read_without_a_warning() {
     let Loaded { settings, warnings } = good(SAMPLE);
     assert_eq!(warnings, []);
     assert_eq!(settings.tokens[0].sha256, TokenHash::of("t-laptop"));
-    assert_eq!(settings.providers[1].token.expose_secret(), "t-beta");
+    assert_eq!(token(&settings.providers[1]), "t-beta");
     assert_eq!(settings.policies[0].copies, Copies { min: 2, max: 2 });
     assert_eq!(settings.policies[0].providers, ["alpha", "beta"]);
 }
@@ -129,7 +135,10 @@ fn each_mistake_is_told_with_what_to_write() {
         assert_eq!(text.lines().count(), 1, "{text}");
     };
     let provider = |words: &str| with(words, "secret: t-laptop", "");
-    told(provider(ENDPOINT), "6:5: providers[0]: has no secret; write one of token, token_file, token_env");
+    told(
+        provider("preset: pinata"),
+        "6:5: providers[0]: has no secret; write one of token, token_file, token_env",
+    );
     told(
         provider(&format!("{ENDPOINT}, token: a, token_env: B")),
         "has token and token_env; keep exactly one",
@@ -298,7 +307,7 @@ fn a_secret_file_is_read_beside_the_config_or_from_the_credentials_directory() {
     let environment = environment([("CREDENTIALS_DIRECTORY", credentials.path().to_str().expect("UTF-8"))]);
     let read = || {
         let loaded = parse("config.yaml", &source, folder.path(), &environment);
-        loaded.map(|loaded| loaded.settings.providers[0].token.expose_secret().to_owned())
+        loaded.map(|loaded| token(&loaded.settings.providers[0]))
     };
     let told = || read().expect_err("a wrong file").to_string();
     assert!(told().contains("there is no such file"));

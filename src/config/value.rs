@@ -101,7 +101,7 @@ pub(super) fn status(text: &str) -> Result<Status, Wrong> {
     Status::parse(text).ok_or_else(|| one_of("no such status", text, words))
 }
 
-fn one_of<'w>(what: &str, text: &str, words: impl Iterator<Item = &'w str>) -> Wrong {
+pub(super) fn one_of<'w>(what: &str, text: &str, words: impl Iterator<Item = &'w str>) -> Wrong {
     let words: Vec<_> = words.collect();
     let help = match nearest(text, &words) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -21,7 +21,7 @@ use crate::{
     lifecycle::Activator,
     model::{Op, Operation, Timestamp},
     policy::replica::Work,
-    providers::{Readiness, Wait},
+    providers::{Held, Readiness, Wait},
     store::{Claim, ClaimRequest, StoreError},
 };
 
@@ -49,7 +49,10 @@ struct Load {
 
 pub(super) struct Driver {
     caller: Arc<Caller>,
-    credential: [u8; 32],
+    /// What calls are made with; of none before the first tick.
+    held: Option<Held>,
+    /// The credential that last reached the copies on record.
+    last_proven: Option<[u8; 32]>,
     proven: bool,
     /// Until when the provider asked to be left alone before this start (I9).
     blocked_until: Option<Timestamp>,
@@ -67,7 +70,7 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(shared: Shared, driven: Driven, spills: Spills) -> Self {
-        let Driven { provider, record, credential } = driven;
+        let Driven { provider, record } = driven;
         let tags = Tags::new(shared.store.instance(), provider.traits().exclusive);
         shared.metrics.provider(&record.name).up(record.health.is_usable());
         let now = shared.clock.now();
@@ -83,8 +86,9 @@ impl Driver {
         };
         Self {
             caller: Arc::new(caller),
-            credential,
-            proven: record.proven == Some(credential),
+            held: None,
+            last_proven: record.proven,
+            proven: false,
             blocked_until,
             prove_at: Timestamp::ZERO,
             surplus_at: Timestamp::ZERO,
@@ -133,12 +137,13 @@ impl Driver {
             (self.blocked_until, self.prove_at, self.surplus_at, self.look_at) = Default::default();
             self.caller.observed().probe_now();
         }
+        let Some(held) = self.hold().await else { return Ok(report) };
         if let Some(until) = self.waits_until(now) {
             report.next = Some(until);
             return Ok(report);
         }
         if !self.proven {
-            self.prove(now).await?;
+            self.prove(held, now).await?;
             if !self.proven {
                 report.next = Some(self.prove_at);
                 return Ok(report);
@@ -160,6 +165,29 @@ impl Driver {
         self.start(claimed.claims, now);
         report.outstanding = self.outstanding();
         Ok(report)
+    }
+
+    /// The credential to work with. Another one is taken up once nothing is under way with the one before, so that
+    /// nothing is sent with it before it is proven; until then `None`.
+    async fn hold(&mut self) -> Option<Held> {
+        let provider = &self.caller.provider;
+        let given = provider.credential().await;
+        if self.held == Some(given) {
+            return self.held;
+        }
+        if self.held.is_none_or(|held| held.identity != given.identity) {
+            if self.outstanding() > 0 {
+                return None;
+            }
+            provider.take_up_credential();
+            self.proven = self.last_proven == Some(given.identity);
+            self.prove_at = Timestamp::ZERO;
+        }
+        if self.held.replace(given).is_some() {
+            tracing::info!(provider = provider.name(), "there is another credential: it is tried now");
+            self.caller.observed().probe_now();
+        }
+        self.held
     }
 
     fn outstanding(&self) -> u64 {
@@ -184,12 +212,12 @@ impl Driver {
         }
     }
 
-    async fn prove(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    async fn prove(&mut self, held: Held, now: Timestamp) -> Result<(), StoreError> {
         if now < self.prove_at {
             return Ok(());
         }
-        match prove::prove(&self.caller, self.credential, now).await? {
-            Proof::Proven => self.proven = true,
+        match prove::prove(&self.caller, held.identity, now).await? {
+            Proof::Proven => (self.proven, self.last_proven) = (true, Some(held.identity)),
             Proof::Unknown => self.prove_at = now.plus(PROVE_AGAIN),
             Proof::Wrong => self.prove_at = now.plus(self.caller.shared.settings.probe_max),
         }

@@ -34,9 +34,10 @@ impl Act {
     }
 }
 
-#[derive(Default)]
+type Script = Box<dyn Fn(&str) -> Act + Send + Sync>;
+
 struct Shared {
-    script: Mutex<VecDeque<Act>>,
+    script: Script,
     seen: Mutex<Vec<String>>,
 }
 
@@ -55,9 +56,18 @@ impl Drop for Server {
 impl Server {
     /// Acts in this order; what comes after is answered with an empty list.
     pub(crate) async fn start(script: impl IntoIterator<Item = Act>) -> Self {
+        let script = Mutex::new(script.into_iter().collect::<VecDeque<_>>());
+        let next = move |_: &str| script.lock().unwrap().pop_front();
+        Self::answering(move |request| {
+            next(request).unwrap_or_else(|| Act::json(200, r#"{"count":0,"results":[]}"#))
+        })
+        .await
+    }
+
+    /// Acts by what it is asked: head and body.
+    pub(crate) async fn answering(script: impl Fn(&str) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let shared =
-            Arc::new(Shared { script: Mutex::new(script.into_iter().collect()), ..Shared::default() });
+        let shared = Arc::new(Shared { script: Box::new(script), seen: Mutex::default() });
         let address = listener.local_addr().unwrap();
         let accepting = tokio::spawn({
             let shared = shared.clone();
@@ -83,9 +93,9 @@ impl Server {
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream).await {
+        let act = (shared.script)(&request);
         shared.seen.lock().unwrap().push(request);
-        let act = shared.script.lock().unwrap().pop_front();
-        match act.unwrap_or_else(|| Act::json(200, r#"{"count":0,"results":[]}"#)) {
+        match act {
             Act::Answer(answer) => stream.write_all(answer.as_bytes()).await.unwrap(),
             Act::CutOff(part) => {
                 stream.write_all(part.as_bytes()).await.unwrap();

@@ -74,6 +74,8 @@ codes! {
         Look = 1 "look",
         List = 2 "list",
         Remove = 3 "remove",
+        /// Logging in, or renewing what a login gave.
+        Login = 4 "login",
     }
 }
 

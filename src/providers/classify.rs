@@ -7,7 +7,10 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::{
-    ProviderError, retry_after,
+    ProviderError,
+    credential::Unusable,
+    retry_after,
+    secrets::Secrets,
     words::{self, Words},
 };
 use crate::{
@@ -28,6 +31,8 @@ pub(super) enum Failure {
     Shut(Timestamp),
     #[error("not called: it asked to be left alone until {0}")]
     Throttled(Timestamp),
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
 }
 
 /// What a call is answered with when all is well, and so how a 404 is to be read.
@@ -41,6 +46,8 @@ pub(super) enum Expect {
     Page,
     /// That a pin is gone; one that never was is gone too.
     Gone,
+    /// The answer to a login; there is no excuse.
+    Reply,
 }
 
 pub(super) type Outcome = Result<Response<Bytes>, Failure>;
@@ -96,7 +103,7 @@ pub(super) fn is_good(expect: Expect, answer: &Response<Bytes>) -> bool {
 pub(super) fn is_missing(expect: Expect, answer: &Response<Bytes>) -> bool {
     answer.status() == StatusCode::NOT_FOUND
         && match expect {
-            Expect::NewPin => false,
+            Expect::NewPin | Expect::Reply => false,
             Expect::Pin | Expect::Gone => true,
             Expect::Page => serde_json::from_slice::<serde_json::Value>(answer.body()).is_ok(),
         }
@@ -107,7 +114,7 @@ pub(super) fn did_nothing(outcome: &Outcome) -> bool {
     match outcome {
         Ok(answer) => answer.status().is_client_error() || is_moved(answer.status()),
         Err(Failure::Transport(error)) => !error.was_sent(),
-        Err(Failure::Shut(_) | Failure::Throttled(_)) => true,
+        Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Unusable(_)) => true,
         Err(Failure::TryTimeout(_) | Failure::Deadline(_)) => false,
     }
 }
@@ -128,7 +135,7 @@ pub(super) fn is_sick(outcome: &Outcome, now: Timestamp) -> bool {
         Ok(answer) => answer.status().is_server_error() && retry_after::asked_until(answer, now).is_none(),
         Err(Failure::Transport(http::Error::TooLarge { .. })) => false,
         Err(Failure::Transport(_) | Failure::TryTimeout(_)) => true,
-        Err(Failure::Deadline(_) | Failure::Shut(_) | Failure::Throttled(_)) => false,
+        Err(Failure::Deadline(_) | Failure::Shut(_) | Failure::Throttled(_) | Failure::Unusable(_)) => false,
     }
 }
 
@@ -144,6 +151,7 @@ pub(super) fn class(expect: Expect, outcome: &Outcome, now: Timestamp) -> Result
 fn of_failure(failure: &Failure) -> ErrorClass {
     match failure {
         Failure::Throttled(_) => ErrorClass::Throttled,
+        Failure::Unusable(why) => why.class,
         Failure::Transport(http::Error::TooLarge { .. }) => ErrorClass::Unknown,
         _ => ErrorClass::Transient,
     }
@@ -193,7 +201,7 @@ fn by_reason(words: &Words) -> ErrorClass {
 pub(super) struct Context<'a> {
     pub(super) provider: &'a str,
     pub(super) operation: Operation,
-    pub(super) token: &'a str,
+    pub(super) secrets: &'a Secrets,
     /// Whether any try may have taken effect.
     pub(super) maybe_done: bool,
     pub(super) now: Timestamp,
@@ -206,7 +214,7 @@ impl Context<'_> {
             _ => None,
         };
         let class = of_failure(failure);
-        self.error(class, words::plain(&failure.to_string(), self.token), retry_at, false)
+        self.error(class, words::plain(&failure.to_string(), self.secrets), retry_at, false)
     }
 
     /// `blocked`: until when the budget lets nothing leave.
@@ -222,12 +230,12 @@ impl Context<'_> {
         let throttled = class == ErrorClass::Throttled;
         let asked = retry_after::asked_until(answer, self.now);
         let retry_at = blocked.or(asked).filter(|_| throttled);
-        self.error(class, words.after(&ours, self.token), retry_at, !is_a_middlemans(status))
+        self.error(class, words.after(&ours, self.secrets), retry_at, !is_a_middlemans(status))
     }
 
     /// A 2xx that makes no sense: it may well have been done.
     pub(super) fn senseless(self, why: &str) -> ProviderError {
-        let text = words::plain(why, self.token);
+        let text = words::plain(why, self.secrets);
         Self { maybe_done: true, ..self }.error(ErrorClass::Unknown, text, None, true)
     }
 

@@ -13,10 +13,9 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use super::{
-    Accepted, Known, Provider, ProviderError, Readiness, Settings, Submit, Traits, UpstreamPage, UpstreamPin,
-    Wait,
-    breaker::{self, Breaker, Gate},
-    budget::Budget,
+    Accepted, Held, Known, Provider, ProviderError, Readiness, Settings, Submit, Traits, UpstreamPage,
+    UpstreamPin, Wait,
+    breaker::Gate,
     classify::{Context, Expect},
     stack::{self, Answer, Call, InDoubt, Parts, Stack},
 };
@@ -44,11 +43,6 @@ impl Psa {
         clock: Arc<dyn Clock>,
         metrics: ProviderMetrics,
     ) -> Self {
-        let limits = breaker::Limits {
-            threshold: settings.breaker_threshold,
-            base: settings.breaker_base,
-            max: settings.breaker_max,
-        };
         let traits = Traits {
             exclusive: settings.exclusive && !settings.preset.shares_pins(),
             batch: settings.preset.batch(),
@@ -61,9 +55,7 @@ impl Psa {
         };
         let requests = Requests::new(&settings.endpoint);
         let reader = Reader { allow_private: settings.allow_private_delegates };
-        let breaker = Arc::new(Breaker::new(limits, metrics.clone()));
-        let budget = Arc::new(Budget::new(traits.concurrency, metrics.clone()));
-        let parts = Parts { settings: Arc::new(settings), client, clock, metrics, breaker, budget };
+        let parts = Parts::new(settings, client, clock, metrics);
         Self { traits, requests, reader, stack: stack::build(&parts), parts }
     }
 
@@ -117,10 +109,9 @@ impl Psa {
 
     /// A 2xx whose body makes no sense.
     fn senseless(&self, operation: Operation, why: &str) -> ProviderError {
-        let settings = &self.parts.settings;
-        let (provider, token) = (settings.name.as_str(), settings.token.expose());
+        let (provider, secrets) = (self.name(), &**self.parts.keeper.secrets());
         let now = self.parts.clock.now();
-        Context { provider, operation, token, maybe_done: true, now }.senseless(why)
+        Context { provider, operation, secrets, maybe_done: true, now }.senseless(why)
     }
 
     async fn add(
@@ -221,6 +212,14 @@ impl Provider for Psa {
             Gate::Probing => Readiness::Ready { permits: 0 },
             Gate::ShutUntil(until) => Readiness::Wait { until, why: Wait::Breaker },
         }
+    }
+
+    async fn credential(&self) -> Held {
+        self.parts.keeper.held().await
+    }
+
+    fn take_up_credential(&self) {
+        self.parts.keeper.take_up();
     }
 
     async fn submit(&self, submit: Submit) -> Result<Accepted, ProviderError> {

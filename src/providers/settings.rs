@@ -2,10 +2,10 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use ::http::{HeaderValue, Uri};
-use secrecy::{ExposeSecret, SecretString};
+use ::http::Uri;
 use thiserror::Error;
 
+use super::{Credential, NoVault, Vault};
 use crate::presets::{GENERIC, Preset, Presets};
 
 /// One provider: where it is, the credential, and how gently it is to be called.
@@ -16,7 +16,9 @@ pub struct Settings {
     /// What is known of its kind.
     pub preset: Arc<Preset>,
     pub endpoint: Endpoint,
-    pub token: Token,
+    pub credential: Credential,
+    /// Where the tokens of a login are kept.
+    pub vault: Arc<dyn Vault>,
     /// The credential is used by Pinfold alone.
     pub exclusive: bool,
     /// The most requests at once.
@@ -42,16 +44,22 @@ pub struct Settings {
 
 impl Settings {
     /// Of a kind of which nothing is known, with defaults for everything that an entry need not say.
-    pub fn new(name: impl Into<String>, endpoint: Endpoint, token: Token) -> Self {
-        Self::of(Presets::known(GENERIC), name, endpoint, token)
+    pub fn new(name: impl Into<String>, endpoint: Endpoint, credential: Credential) -> Self {
+        Self::of(Presets::known(GENERIC), name, endpoint, credential)
     }
 
     /// As its preset has it, with defaults for everything that an entry need not say.
-    pub fn of(preset: Arc<Preset>, name: impl Into<String>, endpoint: Endpoint, token: Token) -> Self {
+    pub fn of(
+        preset: Arc<Preset>,
+        name: impl Into<String>,
+        endpoint: Endpoint,
+        credential: Credential,
+    ) -> Self {
         Self {
             name: name.into(),
             endpoint,
-            token,
+            credential,
+            vault: Arc::new(NoVault),
             exclusive: false,
             concurrency: preset.concurrency(),
             try_timeout: preset.try_timeout(),
@@ -105,46 +113,17 @@ impl Endpoint {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Scheme and authority, without any path.
+    pub fn host(&self) -> &str {
+        let path = self.0.find("://").and_then(|at| self.0[at + 3..].find('/').map(|path| at + 3 + path));
+        &self.0[..path.unwrap_or(self.0.len())]
+    }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// A bearer token that fits into a header. Never printed.
-#[derive(Clone)]
-pub struct Token(SecretString);
-
-impl Token {
-    /// Takes a token as it was written or read from a file: white space around it is no part of it.
-    pub fn new(secret: &SecretString) -> Result<Self, SettingsError> {
-        let trimmed = secret.expose_secret().trim();
-        if trimmed.is_empty() {
-            return Err(SettingsError::EmptyToken);
-        }
-        HeaderValue::from_str(trimmed).map_err(|_| SettingsError::UnfitToken)?;
-        Ok(Self(trimmed.into()))
-    }
-
-    /// The `Authorization` header, marked so that nothing prints it.
-    pub(super) fn bearer(&self) -> HeaderValue {
-        // Holds: `new` has tried the same characters.
-        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0.expose_secret()))
-            .expect("a token is made of header characters");
-        value.set_sensitive(true);
-        value
-    }
-
-    pub(super) fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token([redacted])")
     }
 }
 
@@ -171,11 +150,16 @@ mod tests {
     #[test]
     fn a_token_is_trimmed_checked_and_never_printed() {
         let endpoint = Endpoint::parse("https://api.example.com").unwrap();
-        let token = Token::new(&" s3cr3t-t0k3n\n".into()).unwrap();
-        assert_eq!(token.bearer(), "Bearer s3cr3t-t0k3n");
-        assert!(token.bearer().is_sensitive());
-        assert!(!format!("{:?}", Settings::new("alpha", endpoint, token)).contains("s3cr3t"));
-        assert_eq!(Token::new(&" \n".into()).unwrap_err(), SettingsError::EmptyToken);
-        assert_eq!(Token::new(&"two\nlines".into()).unwrap_err(), SettingsError::UnfitToken);
+        let credential = Credential::token(&" s3cr3t-t0k3n\n".into()).unwrap();
+        assert!(!format!("{:?}", Settings::new("alpha", endpoint, credential)).contains("s3cr3t"));
+        assert_eq!(Credential::token(&" \n".into()).unwrap_err(), SettingsError::EmptyToken);
+        assert_eq!(Credential::token(&"two\nlines".into()).unwrap_err(), SettingsError::UnfitToken);
+    }
+
+    #[test]
+    fn the_host_of_an_endpoint_has_no_path() {
+        let host = |text: &str| Endpoint::parse(text).unwrap().host().to_owned();
+        assert_eq!(host("https://api.example.com:8443/api/psa"), "https://api.example.com:8443");
+        assert_eq!(host("http://[::1]:80"), "http://[::1]:80");
     }
 }

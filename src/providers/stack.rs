@@ -1,6 +1,7 @@
 //! The layers under every call to a provider, as one list read from the top down. Generics stay in here.
 
 mod admit;
+mod auth;
 mod deadline;
 mod edge;
 mod exchange;
@@ -13,16 +14,17 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use ::http::{Request, header::AUTHORIZATION};
+use ::http::{Request, Response};
 use bytes::Bytes;
 use tokio::time::Instant;
 use tower::{BoxError, ServiceBuilder, retry::RetryLayer, util::BoxCloneSyncService};
 
 use super::{
     ProviderError, Settings,
-    breaker::Breaker,
+    breaker::{self, Breaker},
     budget::Budget,
     classify::{Expect, Failure},
+    credential::Keeper,
 };
 use crate::{
     http,
@@ -83,32 +85,71 @@ pub(super) struct Parts {
     pub(super) metrics: ProviderMetrics,
     pub(super) breaker: Arc<Breaker>,
     pub(super) budget: Arc<Budget>,
+    /// What every request passes that leaves.
+    lower: Lower,
+    /// For calls that do not pass the stack, such as streams: they ask it for their header.
+    pub(super) keeper: Arc<Keeper>,
 }
 
+impl Parts {
+    pub(super) fn new(
+        settings: Settings,
+        client: http::Client,
+        clock: Arc<dyn Clock>,
+        metrics: ProviderMetrics,
+    ) -> Self {
+        let limits = breaker::Limits {
+            threshold: settings.breaker_threshold,
+            base: settings.breaker_base,
+            max: settings.breaker_max,
+        };
+        let breaker = Arc::new(Breaker::new(limits, metrics.clone()));
+        let budget = Arc::new(Budget::new(settings.concurrency.max(1), metrics.clone()));
+        let settings = Arc::new(settings);
+        let lower = lower(&settings, &client, &clock, &metrics, &breaker, &budget);
+        let keeper = Keeper::new(settings.clone(), lower.clone(), clock.clone(), metrics.clone()).into();
+        Self { settings, client, clock, metrics, breaker, budget, lower, keeper }
+    }
+}
+
+/// From a call to words and classes that the engine understands.
 pub(super) type Stack = BoxCloneSyncService<Call, Answer, ProviderError>;
 
 pub(super) fn build(parts: &Parts) -> Stack {
-    let Parts { settings, client, clock, metrics, breaker, budget } = parts.clone();
-    let bearer = settings.token.bearer();
-    let (total, each) = (settings.deadline, settings.try_timeout);
+    let Parts { settings, clock, budget, keeper, .. } = parts.clone();
+    let (total, secrets) = (settings.deadline, keeper.secrets().clone());
     let stack = ServiceBuilder::new()
         // Errors get their class, their words and their context once, here at the edge.
-        .layer(edge::EdgeLayer { settings: settings.clone(), clock: clock.clone(), budget: budget.clone() })
+        .layer(edge::EdgeLayer { settings: settings.clone(), clock, budget, secrets })
         // Whatever happens below, a call ends: the engine's leases count on it.
         .layer(deadline::DeadlineLayer { total })
         // Only what may be done twice is tried again; a submit never is.
         .layer(RetryLayer::new(retry::Policy::new(settings.retries, settings.retry_base)))
         // Below the retry, so that each try carries the credential of its moment.
-        .map_request(move |mut call: Call| {
-            call.request.headers_mut().insert(AUTHORIZATION, bearer.clone());
-            call
-        })
+        .layer(auth::AuthLayer { keeper })
+        .service(parts.lower.clone());
+    BoxCloneSyncService::new(stack)
+}
+
+/// What every request passes that leaves, log-ins too: one try, as it is.
+pub(super) type Lower = BoxCloneSyncService<Call, Response<Bytes>, Failure>;
+
+fn lower(
+    settings: &Settings,
+    client: &http::Client,
+    clock: &Arc<dyn Clock>,
+    metrics: &ProviderMetrics,
+    breaker: &Arc<Breaker>,
+    budget: &Arc<Budget>,
+) -> Lower {
+    let each = settings.try_timeout;
+    let stack = ServiceBuilder::new()
         // Sees each try, so that a provider that is down is left alone in the midst of a call too.
-        .layer(admit::AdmitLayer { breaker, clock: clock.clone() })
+        .layer(admit::AdmitLayer { breaker: breaker.clone(), clock: clock.clone() })
         // Below retry and auth: every request that leaves spends a permit.
-        .layer(spend::SpendLayer { budget, clock: clock.clone() })
+        .layer(spend::SpendLayer { budget: budget.clone(), clock: clock.clone() })
         // Counts what leaves, not what was asked for; and how each try ended, timeouts too.
-        .layer(measure::MeasureLayer { metrics, clock })
+        .layer(measure::MeasureLayer { metrics: metrics.clone(), clock: clock.clone() })
         .map_err(move |error: BoxError| match error.downcast::<Failure>() {
             Ok(failure) => *failure,
             // The timeout below adds no error but its own.
@@ -116,6 +157,6 @@ pub(super) fn build(parts: &Parts) -> Stack {
         })
         // One hanging try must not use up the time of those after it.
         .timeout(each)
-        .service(exchange::Exchange { client });
+        .service(exchange::Exchange { client: client.clone() });
     BoxCloneSyncService::new(stack)
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::secrets::Secrets;
+
 /// The longest text that is passed on, in characters.
 const MAX_CHARS: usize = 300;
 
@@ -49,10 +51,10 @@ impl Words {
     }
 
     /// One line after what we say ourselves.
-    pub(super) fn after(&self, ours: &str, token: &str) -> String {
+    pub(super) fn after(&self, ours: &str, secrets: &Secrets) -> String {
         let parts = [ours, &self.reason, &self.details];
         let said: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        plain(&said.join(": "), token)
+        plain(&said.join(": "), secrets)
     }
 }
 
@@ -82,10 +84,10 @@ fn page(text: &str) -> String {
     }
 }
 
-/// Short, on one line, and without the token.
-pub(super) fn plain(text: &str, token: &str) -> String {
+/// Short, on one line, and without secrets.
+pub(super) fn plain(text: &str, secrets: &Secrets) -> String {
     let one_line: String = text.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect();
-    let redacted = redact(&one_line, token);
+    let redacted = secrets.redact(&one_line);
     let mut words = redacted.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((cut, _)) = words.char_indices().nth(MAX_CHARS) {
         words.truncate(cut);
@@ -99,29 +101,14 @@ fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// Replaces the token, and any run of its characters that is a longer part of it: some echo it cut short.
-fn redact(text: &str, token: &str) -> String {
-    if token.is_empty() {
-        return text.to_owned();
-    }
-    let whole = text.replace(token, "[token]");
-    let of_token = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
-    let mut runs: Vec<&str> = whole
-        .split(|c| !of_token(c))
-        .map(|run| run.trim_matches(['.', '=']))
-        .filter(|run| run.len() >= 8 && token.contains(run))
-        .collect();
-    // Longest first: a shorter one may be a part of it.
-    runs.sort_by_key(|run| std::cmp::Reverse(run.len()));
-    runs.into_iter().fold(whole.clone(), |text, run| text.replace(run, "[token]"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn said(body: &str) -> String {
-        Words::of(body.as_bytes()).after("400", "t0k3n-of-alpha")
+        let secrets = Secrets::default();
+        secrets.add("t0k3n-of-alpha".into());
+        Words::of(body.as_bytes()).after("400", &secrets)
     }
 
     #[test]

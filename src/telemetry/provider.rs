@@ -21,6 +21,7 @@ pub(super) struct Providers {
     in_flight: IntGaugeVec,
     throttle_wait: CounterVec,
     last_success: IntGaugeVec,
+    token_ends: IntGaugeVec,
     breaker: IntGaugeVec,
     breaker_transitions: IntCounterVec,
     known: DashMap<String, ProviderMetrics>,
@@ -60,6 +61,11 @@ impl Providers {
                 "When the provider last answered as it should; 0 = not yet.",
                 &["provider"],
             ),
+            token_ends: registrar.gauges(
+                "provider_token_expiry_timestamp_seconds",
+                "When the token that an operator has to replace ends; 0 = not known to end.",
+                &["provider"],
+            ),
             breaker: registrar.gauges(
                 "provider_breaker_state",
                 "1 for the state that the provider's breaker is in, 0 for the others.",
@@ -93,6 +99,7 @@ impl Providers {
             in_flight: self.in_flight.with_label_values(&[name]),
             throttle_wait: self.throttle_wait.with_label_values(&[name]),
             last_success: self.last_success.with_label_values(&[name]),
+            token_ends: self.token_ends.with_label_values(&[name]),
             breaker,
             breaker_transitions: Counters::of(&self.breaker_transitions, &[name]),
         }))
@@ -110,6 +117,7 @@ struct Inner {
     in_flight: IntGauge,
     throttle_wait: Counter,
     last_success: IntGauge,
+    token_ends: IntGauge,
     breaker: Gauges<BreakerState>,
     breaker_transitions: Counters<BreakerState>,
 }
@@ -144,6 +152,10 @@ impl ProviderMetrics {
 
     pub fn last_success(&self, at: Timestamp) {
         self.0.last_success.set(at.as_secs());
+    }
+
+    pub fn token_ends(&self, at: Option<Timestamp>) {
+        self.0.token_ends.set(at.map_or(0, Timestamp::as_secs));
     }
 
     /// Tells whether new copies may be sent there.

@@ -14,7 +14,7 @@ async fn the_token_of_another_account_sends_nothing_and_is_told() {
     world.settle().await;
     // Another account at the same address: whoever calls finds none of our pins.
     world.sims[0].forget(&content(1));
-    world.tokens[0] = " alpha".into();
+    world.proven_by_another(0).await;
     world.sims[0].reset_stats();
     world.restart().await;
     let other = world.add(2).await;

@@ -3,8 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sha2::{Digest, Sha256};
-
 use crate::{
     engine::{Driven, Engine, Settings, Shared, TickReport},
     http,
@@ -12,7 +10,7 @@ use crate::{
     model::*,
     policy::{Copies, Policy},
     presets::{GENERIC, Presets},
-    providers::{self, Endpoint, Token},
+    providers::{self, Credential, Endpoint},
     sim::{self, Fault, Route, Sim},
     store::{
         AcceptPin, PinRecord, Registered, Registration, SharedStore,
@@ -181,12 +179,23 @@ impl World {
         registered
     }
 
+    /// Makes the store believe that another credential than the provider's was proven last.
+    pub(super) async fn proven_by_another(&self, n: usize) {
+        let store = &self.inside().store;
+        let known = store.providers().await.unwrap();
+        let id = known.into_iter().find(|record| record.name == NAMES[n]).unwrap().id;
+        store.prove_credential(id, [7; 32]).await.unwrap();
+    }
+
+    fn credential(&self, n: usize) -> Credential {
+        Credential::token(&self.tokens[n].as_str().into()).unwrap()
+    }
+
     fn driven(&self, record: &ProviderRecord, metrics: &Metrics) -> Driven {
         let n = NAMES.iter().position(|name| *name == record.name).unwrap();
         let endpoint = Endpoint::parse(&self.sims[n].url()).unwrap();
-        let token = self.tokens[n].as_str();
-        let (preset, token) = (Presets::known(self.setup.preset), Token::new(&token.into()).unwrap());
-        let mut settings = providers::Settings::of(preset, NAMES[n], endpoint, token);
+        let (preset, credential) = (Presets::known(self.setup.preset), self.credential(n));
+        let mut settings = providers::Settings::of(preset, NAMES[n], endpoint, credential);
         settings.exclusive = self.setup.exclusive;
         settings.try_timeout = self.setup.try_timeout;
         // Further tries wait in real time.
@@ -195,7 +204,6 @@ impl World {
         Driven {
             provider: providers::connect(settings, client, self.clock.clone(), metrics.provider(NAMES[n])),
             record: record.clone(),
-            credential: Sha256::digest(&self.tokens[n]).into(),
         }
     }
 

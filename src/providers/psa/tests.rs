@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     http::scripted::{Act, Server},
     model::{ManualClock, PinCid, Status},
-    providers::{Endpoint, Token},
+    providers::{Credential, Endpoint},
     telemetry::Metrics,
 };
 
@@ -29,7 +29,7 @@ impl Lab {
     async fn with(script: impl IntoIterator<Item = Act>, tune: impl FnOnce(&mut Settings)) -> Self {
         let server = Server::start(script).await;
         let endpoint = Endpoint::parse(&format!("{}/psa/", server.url())).unwrap();
-        let mut settings = Settings::new("alpha", endpoint, Token::new(&TOKEN.into()).unwrap());
+        let mut settings = Settings::new("alpha", endpoint, Credential::token(&TOKEN.into()).unwrap());
         settings.retry_base = Duration::ZERO;
         tune(&mut settings);
         let clock = Arc::new(ManualClock::at(NOW));

@@ -14,6 +14,7 @@ use super::{
         ProviderError, Settings,
         budget::Budget,
         classify::{self, Failure},
+        secrets::Secrets,
     },
     Answer, Call,
 };
@@ -24,6 +25,7 @@ pub(super) struct EdgeLayer {
     pub(super) settings: Arc<Settings>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) budget: Arc<Budget>,
+    pub(super) secrets: Arc<Secrets>,
 }
 
 #[derive(Clone)]
@@ -54,14 +56,15 @@ where
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
-        let (inner, EdgeLayer { settings, clock, budget }) = (self.inner.clone(), self.layer.clone());
+        let (inner, EdgeLayer { settings, clock, budget, secrets }) =
+            (self.inner.clone(), self.layer.clone());
         Box::pin(async move {
             let (operation, expect, doubt) = (call.operation, call.expect, call.doubt.clone());
             let outcome = inner.oneshot(call).await;
             let context = || classify::Context {
                 provider: &settings.name,
                 operation,
-                token: settings.token.expose(),
+                secrets: &secrets,
                 maybe_done: doubt.get(),
                 now: clock.now(),
             };

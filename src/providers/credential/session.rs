@@ -1,0 +1,395 @@
+//! A login: one token at a time, renewed ahead of its end and where it is refused, by one call however many wait.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use ::http::{HeaderValue, Request};
+use bytes::Bytes;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
+use tower::ServiceExt;
+
+use super::{
+    Login, Stamp, jwt,
+    keeper::{Unusable, bearer},
+    vault::{Pair, Vault},
+    wire::{Proof, Wire},
+};
+use crate::{
+    model::{Clock, ErrorClass, Operation, Timestamp},
+    providers::{
+        Settings,
+        classify::{self, Expect},
+        secrets::Secrets,
+        stack::{Call, InDoubt, Lower},
+        words::{self, Words},
+    },
+};
+
+/// How long before its end a token is renewed, at most.
+const AHEAD: Duration = Duration::from_secs(60);
+/// A token that is refused so soon after it was given is not the reason for the refusal.
+const FRESH: Duration = Duration::from_secs(10);
+/// The first wait after a login that failed; doubles.
+const WAIT_BASE: Duration = Duration::from_secs(5);
+const WAIT_MAX: Duration = Duration::from_secs(300);
+/// The answer to a login is small.
+const BODY_LIMIT: usize = 256 << 10;
+
+pub(in crate::providers) struct Session {
+    provider: String,
+    login: Login,
+    wire: Wire,
+    lower: Lower,
+    vault: Arc<dyn Vault>,
+    clock: Arc<dyn Clock>,
+    secrets: Arc<Secrets>,
+    deadline: Duration,
+    state: Mutex<State>,
+    /// Held while the vault is written and what was written becomes the pair in use.
+    saving: tokio::sync::Mutex<()>,
+}
+
+type Renewing = Shared<BoxFuture<'static, Result<HeaderValue, Unusable>>>;
+
+#[derive(Default)]
+struct State {
+    live: Option<Live>,
+    /// Of what the vault held when it was last read.
+    stamp: Option<Stamp>,
+    is_saved: bool,
+    renewing: Option<Renewing>,
+    failed: Option<Failed>,
+    failures: u32,
+    revision: u64,
+}
+
+/// A pair in use.
+#[derive(Clone)]
+struct Live {
+    pair: Pair,
+    header: HeaderValue,
+    /// By our own clock.
+    ends: Option<Timestamp>,
+    renew_at: Option<Timestamp>,
+}
+
+/// The last login failed: nobody tries again before this.
+#[derive(Clone)]
+struct Failed {
+    at: Timestamp,
+    until: Timestamp,
+    why: Unusable,
+}
+
+impl Live {
+    fn of(pair: Pair) -> Self {
+        let claims = jwt::claims(pair.access.expose_secret()).unwrap_or_default();
+        let ends = match (claims.expires, pair.obtained) {
+            // Its span counts, so that the issuer's clock need not agree with ours.
+            (Some(ends), Some(obtained)) => match claims.issued.filter(|issued| *issued < ends) {
+                Some(issued) => Some(obtained.plus(ends.since(issued))),
+                None => Some(ends).filter(|ends| *ends > obtained),
+            },
+            (ends, _) => ends,
+        };
+        let ahead = |ends: Timestamp| {
+            let span = pair.obtained.map_or(Duration::MAX, |obtained| ends.since(obtained));
+            ends.minus(AHEAD.min(span / 4))
+        };
+        Self { header: bearer(&pair.access), ends, renew_at: ends.map(ahead), pair }
+    }
+
+    fn has_ended(&self, now: Timestamp) -> bool {
+        self.ends.is_some_and(|ends| ends <= now)
+    }
+
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        self.pair.obtained.is_some_and(|at| now.since(at).max(at.since(now)) < FRESH)
+    }
+}
+
+impl Session {
+    pub(in crate::providers) fn new(
+        login: Login,
+        settings: &Settings,
+        lower: Lower,
+        clock: Arc<dyn Clock>,
+        secrets: Arc<Secrets>,
+    ) -> Arc<Self> {
+        let session = Self {
+            provider: settings.name.clone(),
+            wire: Wire::new(login.how.clone(), settings.endpoint.clone()),
+            login,
+            lower,
+            vault: settings.vault.clone(),
+            clock,
+            secrets,
+            deadline: settings.deadline,
+            state: Mutex::default(),
+            saving: tokio::sync::Mutex::default(),
+        };
+        session.reload(&mut session.state());
+        session.login.password.iter().for_each(|password| session.secrets.add(password.current()));
+        Arc::new(session)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The header of a call that leaves now. While a token is renewed ahead of its end, calls go on with it.
+    pub(super) async fn header(self: &Arc<Self>) -> Result<HeaderValue, Unusable> {
+        let renewing = {
+            let (mut state, now) = (self.state(), self.clock.now());
+            match state.live.clone().filter(|live| !live.has_ended(now)) {
+                Some(live) => {
+                    if live.renew_at.is_some_and(|at| at <= now) {
+                        // A failure is told by the renewal itself, and matters once the token has ended.
+                        drop(self.renew(&mut state, now));
+                    }
+                    return Ok(live.header);
+                }
+                None => self.renew(&mut state, now)?,
+            }
+        };
+        renewing.await
+    }
+
+    /// Another header after `refused` was answered with 401; `None` where another would not do either.
+    pub(super) async fn instead_of(
+        self: &Arc<Self>,
+        refused: Option<&HeaderValue>,
+    ) -> Result<Option<HeaderValue>, Unusable> {
+        let renewing = {
+            let (mut state, now) = (self.state(), self.clock.now());
+            self.reload(&mut state);
+            match &state.live {
+                // Renewed since that call left.
+                Some(live) if Some(&live.header) != refused => return Ok(Some(live.header.clone())),
+                Some(live) if live.is_fresh(now) => return Ok(None),
+                _ => self.renew(&mut state, now)?,
+            }
+        };
+        renewing.await.map(Some)
+    }
+
+    /// Looks for another password, or another pair in the vault; a number that changes with them.
+    pub(super) async fn revision(&self) -> u64 {
+        self.look_for_a_password();
+        // While a pair is being saved there is nothing to look for.
+        if let Ok(_saving) = self.saving.try_lock() {
+            let unsaved = {
+                let mut state = self.state();
+                if state.is_saved {
+                    self.reload(&mut state);
+                }
+                state.live.as_ref().filter(|_| !state.is_saved).map(|live| live.pair.clone())
+            };
+            if let Some(pair) = unsaved {
+                self.save(pair).await;
+            }
+        }
+        self.state().revision
+    }
+
+    fn look_for_a_password(&self) {
+        let Some(password) = &self.login.password else { return };
+        if password.look(self.clock.now()) {
+            password.take_up();
+            self.secrets.add(password.current());
+            let mut state = self.state();
+            (state.failed, state.failures) = (None, 0);
+            state.revision += 1;
+        }
+    }
+
+    /// When an operator has to log in again, where that is known: without a password nobody else can.
+    pub(super) fn ends(&self) -> Option<Timestamp> {
+        let state = self.state();
+        let refresh = state.live.as_ref().filter(|_| self.login.password.is_none())?.pair.refresh.clone()?;
+        jwt::claims(refresh.expose_secret())?.expires
+    }
+
+    /// Takes what the vault holds, where that has changed.
+    fn reload(&self, state: &mut State) {
+        let stamp = self.vault.stamp();
+        if stamp == state.stamp {
+            state.is_saved |= state.live.is_none();
+            return;
+        }
+        (state.stamp, state.is_saved) = (stamp, true);
+        let provider = &self.provider;
+        match self.vault.load() {
+            Ok(Some(pair)) => {
+                let known = state.live.as_ref().map(|live| live.pair.access.expose_secret());
+                if known != Some(pair.access.expose_secret()) {
+                    self.remember(&pair);
+                    (state.live, state.failed, state.failures) = (Some(Live::of(pair)), None, 0);
+                    state.revision += 1;
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(provider, %error, "the kept tokens of a login cannot be read"),
+        }
+    }
+
+    fn remember(&self, pair: &Pair) {
+        self.secrets.add(pair.access.clone());
+        pair.refresh.iter().for_each(|refresh| self.secrets.add(refresh.clone()));
+    }
+
+    /// The one renewal that is under way, or a new one; the last failure while it is too soon for another.
+    fn renew(self: &Arc<Self>, state: &mut State, now: Timestamp) -> Result<Renewing, Unusable> {
+        // One that has ended and is still there has panicked.
+        if let Some(renewing) = state.renewing.as_ref().filter(|renewing| renewing.peek().is_none()) {
+            return Ok(renewing.clone());
+        }
+        if let Some(failed) = state.failed.as_ref().filter(|failed| failed.at <= now && now < failed.until) {
+            return Err(failed.why.clone());
+        }
+        // A task of its own: a caller that gives up must not lose a pair that is on its way.
+        let (session, before) = (self.clone(), state.live.as_ref().map(|live| live.pair.clone()));
+        let task = tokio::spawn(async move { session.run(before).await });
+        let cut_off = || Unusable { class: ErrorClass::Transient, text: "the login was cut off".into() };
+        let renewing = async move { task.await.unwrap_or_else(|_| Err(cut_off())) }.boxed().shared();
+        state.renewing = Some(renewing.clone());
+        Ok(renewing)
+    }
+
+    async fn run(&self, before: Option<Pair>) -> Result<HeaderValue, Unusable> {
+        let obtained = tokio::time::timeout(self.deadline, self.obtain(before)).await;
+        let late = || Err(Unusable { class: ErrorClass::Transient, text: "the login got no answer".into() });
+        match obtained.unwrap_or_else(|_| late()) {
+            Ok(pair) => {
+                let _saving = self.saving.lock().await;
+                // On disk before it is used: a refresh token that was handed out once may be the only one.
+                self.save(pair.clone()).await;
+                let live = Live::of(pair);
+                let mut state = self.state();
+                (state.renewing, state.failed, state.failures) = (None, None, 0);
+                Ok(state.live.insert(live).header.clone())
+            }
+            Err(why) => {
+                tracing::warn!(provider = self.provider, %why, "a login failed");
+                let (mut state, at) = (self.state(), self.clock.now());
+                let wait = WAIT_BASE.saturating_mul(1 << state.failures.min(16)).min(WAIT_MAX);
+                state.failed = Some(Failed { at, until: at.plus(wait), why: why.clone() });
+                (state.renewing, state.failures) = (None, state.failures + 1);
+                Err(why)
+            }
+        }
+    }
+
+    async fn save(&self, pair: Pair) {
+        let vault = self.vault.clone();
+        let saved = tokio::task::spawn_blocking(move || vault.save(&pair)).await;
+        let error = match saved {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("it was cut off".to_owned()),
+        };
+        let was_saved = std::mem::replace(&mut self.state().is_saved, error.is_none());
+        if let Some(error) = error.filter(|_| was_saved) {
+            let provider = &self.provider;
+            tracing::error!(
+                provider,
+                error,
+                "the tokens of a login cannot be kept: a restart may need another login"
+            );
+        }
+    }
+
+    /// By the refresh token, else by the password, else not at all.
+    async fn obtain(&self, before: Option<Pair>) -> Result<Pair, Unusable> {
+        let refresh = before.and_then(|pair| pair.refresh);
+        let renewal = refresh.as_ref().and_then(|refresh| self.wire.renew(refresh));
+        if let Some(request) = renewal {
+            match self.ask("the renewal of the token", request, refresh.as_ref()).await {
+                // As good as a token that has ended: there may be another way.
+                Err(Unusable { class: ErrorClass::Auth, .. }) => {}
+                other => return other,
+            }
+        }
+        let Some(password) = &self.login.password else { return Err(self.by_hand()) };
+        self.log_in(&Proof::Password(password.current())).await
+    }
+
+    /// Logs in now.
+    pub(in crate::providers) async fn log_in(&self, proof: &Proof) -> Result<Pair, Unusable> {
+        let request = self.wire.log_in(&self.login.user, proof);
+        self.ask("the login", request, None).await
+    }
+
+    /// Has a code sent by e-mail; `None` where there are none.
+    pub(in crate::providers) async fn ask_code(&self) -> Option<Result<(), Unusable>> {
+        let request = self.wire.ask_code(&self.login.user)?;
+        Some(self.send("the request for a code", request).await.map(drop))
+    }
+
+    fn by_hand(&self) -> Unusable {
+        let name = &self.provider;
+        let text =
+            format!("there is no token that is valid, and no password: run `pinfold provider login {name}`");
+        Unusable { class: ErrorClass::Auth, text }
+    }
+
+    async fn ask(
+        &self,
+        what: &str,
+        request: Result<Request<Bytes>, &'static str>,
+        before: Option<&SecretString>,
+    ) -> Result<Pair, Unusable> {
+        let body = self.send(what, request).await?;
+        let pair = self.wire.read(&body, before, self.clock.now()).map_err(|why| Unusable {
+            class: ErrorClass::Auth,
+            text: format!("{what} gave no token: {why}"),
+        })?;
+        self.remember(&pair);
+        Ok(pair)
+    }
+
+    /// Sends through the part of the stack that every request passes (I9).
+    async fn send(
+        &self,
+        what: &str,
+        request: Result<Request<Bytes>, &'static str>,
+    ) -> Result<Bytes, Unusable> {
+        let unusable = |class, text: &str| Unusable { class, text: words::plain(text, &self.secrets) };
+        let request = request.map_err(|why| unusable(ErrorClass::Auth, &format!("{what} failed: {why}")))?;
+        let (deadline, doubt) = (Instant::now() + self.deadline, InDoubt::default());
+        let (operation, expect) = (Operation::Login, Expect::Reply);
+        let call = Call { operation, expect, request, limit: BODY_LIMIT, deadline, doubt };
+        let outcome = self.lower.clone().oneshot(call).await;
+        let class = classify::class(expect, &outcome, self.clock.now());
+        match (outcome, class) {
+            (Ok(answer), Ok(())) => Ok(answer.into_body()),
+            (Ok(answer), Err(class)) => {
+                let class = refusal(class);
+                let ours = format!("{what} was refused: {}", answer.status().as_u16());
+                Err(Unusable { class, text: Words::of(answer.body()).after(&ours, &self.secrets) })
+            }
+            (Err(failure), class) => {
+                let class = class.err().unwrap_or(ErrorClass::Transient);
+                Err(unusable(class, &format!("{what} got no answer: {failure}")))
+            }
+        }
+    }
+}
+
+/// Whatever a login is refused for, it is the credential that has to be mended; but not where the service is sick.
+fn refusal(class: ErrorClass) -> ErrorClass {
+    match class {
+        ErrorClass::Rejected | ErrorClass::Unknown => ErrorClass::Auth,
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;
