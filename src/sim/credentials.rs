@@ -50,8 +50,10 @@ impl Credentials {
         Self { token, user, issued: VecDeque::new(), code: None }
     }
 
+    /// All tokens from before end, those that were issued too.
     pub(super) fn reset_token(&mut self, token: SecretString) {
         self.token = token;
+        self.issued.clear();
     }
 
     /// Judges an `Authorization` header.

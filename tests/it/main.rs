@@ -4,3 +4,4 @@ mod api;
 mod arrows;
 mod cli;
 mod demo;
+mod matrix;
