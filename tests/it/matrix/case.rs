@@ -127,13 +127,6 @@ impl Case {
         yaml
     }
 
-    /// Where the simulator plays this preset, at the path that the service has it at.
-    fn endpoint(&self) -> String {
-        let path =
-            self.preset.endpoint.as_deref().and_then(|known| known.splitn(4, '/').nth(3)).unwrap_or("");
-        format!("{}/{path}", self.sim.url())
-    }
-
     fn credential(&self) -> &'static str {
         match (self.preset.protocol, self.preset.has_login(), self.preset.name.as_str()) {
             (Protocol::Kubo, ..) => "",
