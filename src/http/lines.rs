@@ -69,8 +69,8 @@ impl Lines {
         self.trailers.get(name)?.to_str().ok()
     }
 
-    /// All that is left, at most `limit` bytes; for one of which nothing was read yet.
-    pub(super) async fn whole(self, limit: usize) -> Result<Bytes, Error> {
+    /// The whole body at once, at most `limit` bytes; of one that nothing was read of yet.
+    pub async fn whole(self, limit: usize) -> Result<Bytes, Error> {
         body::collect(self.body, limit).await
     }
 }
