@@ -8,6 +8,7 @@ mod delegates;
 mod fetch;
 mod fetches;
 mod rpc;
+mod slots;
 
 use std::{sync::Arc, time::Duration};
 

@@ -3,12 +3,12 @@
 //! Calls are counted by the routes that are most like them: pin/add as `add`, pin/ls as `get`, pin/rm as `remove`,
 //! swarm/connect as `replace`, id and version as `list`. A pin with `meta.hold = direct` is a direct one.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{io, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ use super::{
     behaviour::Behaviour,
     faults::{Fault, FaultKind},
     observe::{Deleted, LogEntry, Outcome},
-    reply::{self, Reply},
+    reply::{self, Answer, Reply},
     route::Route,
     world::{Inside, World},
 };
@@ -32,7 +32,7 @@ use super::{
 mod adding;
 
 /// The answer that every other provider gives is one whole; a node's may go on for as long as it fetches.
-pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
+pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// What becomes of a request.
 pub(super) enum Played {
@@ -44,11 +44,16 @@ pub(super) enum Played {
 impl From<Reply> for Played {
     fn from(reply: Reply) -> Self {
         match reply {
-            Reply::Answer(answer) => Self::Answer(answer.map(BodyExt::boxed_unsync)),
+            Reply::Answer(answer) => Self::Answer(whole(answer)),
             Reply::Reset => Self::Reset,
             Reply::Hang => Self::Hang,
         }
     }
+}
+
+/// An answer that is there at once.
+pub(super) fn whole(answer: Answer) -> Response<Body> {
+    answer.map(|body| body.map_err(|never| match never {}).boxed_unsync())
 }
 
 /// A node as it sees itself.
@@ -92,7 +97,8 @@ impl Called {
 
     fn cid(&self) -> Result<PinCid, String> {
         let text = self.get("arg").ok_or(r#"argument "ipfs-path" is required"#)?;
-        PinCid::parse(text).map_err(|_| format!("invalid path {text:?}: path does not have enough components"))
+        PinCid::parse(text)
+            .map_err(|_| format!("invalid path {text:?}: path does not have enough components"))
     }
 
     fn asked(&self) -> Result<Asked, String> {
@@ -246,9 +252,9 @@ impl Inside {
 }
 
 fn text(code: u16, body: &str) -> Response<Body> {
-    let mut answer = reply::empty(code).map(BodyExt::boxed_unsync);
-    *answer.body_mut() = http_body_util::Full::from(body.to_owned()).boxed_unsync();
-    answer
+    let mut answer = reply::empty(code);
+    *answer.body_mut() = Full::from(body.to_owned());
+    whole(answer)
 }
 
 /// An error as a node writes it.

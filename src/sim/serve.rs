@@ -3,7 +3,6 @@
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Request, Response};
-use http_body_util::BodyExt;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -93,7 +92,7 @@ async fn respond(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     if request.uri().path().starts_with(control::PREFIX) {
-        return Ok(control::answer(world, request).await.map(BodyExt::boxed_unsync));
+        return Ok(kubo::whole(control::answer(world, request).await));
     }
     let played = match world.protocol {
         Protocol::Psa => psa::answer(world, request).await.into(),

@@ -9,11 +9,14 @@ use std::{
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::watch,
     time::{Instant, timeout},
 };
 
-use super::rpc::{Hold, Rpc};
+use super::{
+    rpc::{Hold, Rpc},
+    slots::Slots,
+};
 use crate::{
     http::Lines,
     model::{Content, ErrorClass, Operation, Status},
@@ -106,11 +109,10 @@ impl Fetch {
 
     /// Runs until the node has it or will not have it. Dropping it closes the connection, by which the node learns to
     /// stop. `slots` bounds how many run at once, in the order in which they came.
-    pub(super) async fn run(&self, rpc: &Rpc, slots: &Semaphore, pace: Pace) {
+    pub(super) async fn run(&self, rpc: &Rpc, slots: &Slots, pace: Pace) {
         let mut wait = pace.again;
         for first in std::iter::once(true).chain(std::iter::repeat(false)) {
-            // Holds: nobody closes the semaphore.
-            let slot = slots.acquire().await.expect("the semaphore is never closed");
+            let slot = slots.take().await;
             self.enter(State::Running);
             let ended = self.attempt(rpc, slots, pace, first).await;
             drop(slot);
@@ -139,7 +141,7 @@ impl Fetch {
     }
 
     /// Has the node fetch it, and tells it meanwhile of peers who have it.
-    async fn attempt(&self, rpc: &Rpc, slots: &Semaphore, pace: Pace, first: bool) -> Ended {
+    async fn attempt(&self, rpc: &Rpc, slots: &Slots, pace: Pace, first: bool) -> Ended {
         let fetching = async {
             // What begins a fetch has just looked; by now the user may have made a pin that ours would replace.
             match if first { Ok(false) } else { rpc.holds(&self.content.canonical(), Hold::Direct).await } {
@@ -154,7 +156,7 @@ impl Fetch {
         }
     }
 
-    async fn fetch(&self, rpc: &Rpc, slots: &Semaphore, pace: Pace) -> Ended {
+    async fn fetch(&self, rpc: &Rpc, slots: &Slots, pace: Pace) -> Ended {
         match rpc.add(&self.content.canonical(), self.name.as_deref()).await {
             Ok(lines) => self.follow(rpc, lines, slots, pace).await,
             Err(error) if error.class == ErrorClass::Rejected => Ended::Refused(error),
@@ -163,7 +165,7 @@ impl Fetch {
     }
 
     /// Reads the answer to its end. Kubo says something twice a second, so silence is a connection that broke.
-    async fn follow(&self, rpc: &Rpc, mut lines: Lines, slots: &Semaphore, pace: Pace) -> Ended {
+    async fn follow(&self, rpc: &Rpc, mut lines: Lines, slots: &Slots, pace: Pace) -> Ended {
         let failure = |class, why: &str| rpc.connection.failure(Operation::Submit, class, why);
         let (mut last, mut moved_at) = (Bytes::new(), Instant::now());
         loop {
@@ -189,7 +191,7 @@ impl Fetch {
             if line != last {
                 (last, moved_at) = (line, Instant::now());
             }
-            if moved_at.elapsed() >= pace.turn && slots.available_permits() == 0 {
+            if moved_at.elapsed() >= pace.turn && slots.are_waited_for() {
                 return Ended::Stalled;
             }
         }

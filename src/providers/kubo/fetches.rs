@@ -5,11 +5,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 use super::{
     fetch::{Fetch, Pace, State},
     rpc::Rpc,
+    slots::Slots,
 };
 use crate::model::Content;
 
@@ -46,19 +47,19 @@ pub(super) struct Full;
 pub(super) struct Fetches {
     rpc: Arc<Rpc>,
     pace: Pace,
-    slots: Arc<Semaphore>,
+    slots: Arc<Slots>,
     line: usize,
     entries: Mutex<HashMap<Content, Entry>>,
 }
 
 impl Fetches {
     pub(super) fn new(rpc: Arc<Rpc>, pace: Pace) -> Self {
-        Self { rpc, pace, slots: Arc::new(Semaphore::new(SLOTS)), line: LINE, entries: Mutex::default() }
+        Self { rpc, pace, slots: Arc::new(Slots::new(SLOTS)), line: LINE, entries: Mutex::default() }
     }
 
     #[cfg(test)]
     pub(super) fn bounded(self, slots: usize, line: usize) -> Self {
-        Self { slots: Arc::new(Semaphore::new(slots)), line, ..self }
+        Self { slots: Arc::new(Slots::new(slots)), line, ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Content, Entry>> {
@@ -99,7 +100,7 @@ impl Fetches {
         let (running, rpc, slots, pace) = (fetch.clone(), self.rpc.clone(), self.slots.clone(), self.pace);
         let task = tokio::spawn(async move { running.run(&rpc, &slots, pace).await });
         // Its task has not run yet: whether it will have to wait is told by the slots.
-        let first = if self.slots.available_permits() > 0 { State::Running } else { State::Waiting };
+        let first = if self.slots.are_free() { State::Running } else { State::Waiting };
         entries.insert(content.clone(), Entry { fetch, task });
         Ok(first)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::http::{Method, Request};
+use ::http::{HeaderValue, Method, Request, header::TE};
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -73,7 +73,10 @@ impl Rpc {
     pub(super) async fn add(&self, cid: &str, name: Option<&str>) -> Result<Lines, ProviderError> {
         let mut arguments = vec![("arg", cid), ("recursive", "true"), ("progress", "true")];
         arguments.extend(name.map(|name| ("name", &name[..name.floor_char_boundary(NAME)])));
-        self.connection.open(Operation::Submit, self.request("pin/add", &arguments), LINE).await
+        let mut request = self.request("pin/add", &arguments);
+        // What goes wrong on the way is told in a trailer.
+        request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
+        self.connection.open(Operation::Submit, request, LINE).await
     }
 
     /// Takes a recursive pin away.

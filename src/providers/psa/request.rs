@@ -82,7 +82,6 @@ fn request(method: Method, uri: &str, body: Bytes) -> Request<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::PinCid;
 
     #[test]
     fn ids_are_escaped_and_paths_of_endpoints_kept() {

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     http::scripted::{Act, Server},
     model::{ManualClock, PinCid, Status},
-    providers::{Credential, Endpoint},
+    providers::{Credential, Endpoint, Wait},
     telemetry::Metrics,
 };
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::{Stream, stream};
 
-use super::*;
+use super::{super::fate::PinAfter, *};
 
 /// The time between lines; a node's is half a second.
 const BEAT: Duration = Duration::from_millis(20);
@@ -39,12 +39,12 @@ pub(super) fn start(world: &Arc<World>, asked: Result<Asked, String>) -> Respons
 }
 
 impl Adding {
-    fn lines(self) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> {
-        stream::unfold(self, |mut adding| async move { adding.next().await.map(|frame| (Ok(frame), adding)) })
+    fn lines(self) -> impl Stream<Item = Result<Frame<Bytes>, io::Error>> {
+        stream::unfold(self, |mut adding| async move { adding.next().await.map(|frame| (frame, adding)) })
     }
 
     /// The next line; the stream is dropped with its connection, and what is dropped pins nothing.
-    async fn next(&mut self) -> Option<Frame<Bytes>> {
+    async fn next(&mut self) -> Option<io::Result<Frame<Bytes>>> {
         match self.ends {
             Ends::Over => return None,
             Ends::Trailer => {
@@ -52,7 +52,7 @@ impl Adding {
                 let mut trailers = HeaderMap::new();
                 let why = HeaderValue::from_static("pin: unrecognized object type: failed on purpose");
                 trailers.insert("x-stream-error", why);
-                return Some(Frame::trailers(trailers));
+                return Some(Ok(Frame::trailers(trailers)));
             }
             Ends::NotYet => {}
         }
@@ -60,6 +60,10 @@ impl Adding {
             sleep(BEAT).await;
         }
         self.lines += 1;
+        if self.world.is_down() {
+            self.ends = Ends::Over;
+            return Some(Err(io::Error::other("the simulator is down")));
+        }
         let now = self.world.now();
         let mut inside = self.world.inside();
         let has_it = inside.kubo_pin(&self.asked.cid).is_some_and(|(_, direct)| !direct);
@@ -71,9 +75,12 @@ impl Adding {
         } else if is_there {
             self.ends = Ends::Trailer;
             json!({})
+        } else if inside.behaviour.pin_after == PinAfter::Never {
+            // Nobody has it.
+            json!({})
         } else {
             json!({ "Progress": self.lines })
         };
-        Some(Frame::data(Bytes::from(format!("{line}\n"))))
+        Some(Ok(Frame::data(Bytes::from(format!("{line}\n")))))
     }
 }
