@@ -146,6 +146,7 @@ async fn a_fetch_that_a_restart_cut_off_is_begun_anew_and_one_that_was_done_is_l
     lab.restart();
     assert_eq!(lab.see(false).await.unwrap(), None);
     assert_eq!(lab.see(true).await.unwrap(), Some(Status::Pinning));
+    lab.until_sim(|sim| sim.counts().calls(Route::Add) == 2).await;
     lab.clock.advance(HOUR * 2);
     lab.until(is_pinned).await;
     assert_eq!(lab.sim.pins().0[0].asked.name.as_deref(), Some("a name"));
