@@ -3,7 +3,7 @@ use crate::{
     http::scripted::{Act, Server},
     model::ManualClock,
     presets::Presets,
-    providers::{Endpoint, Token},
+    providers::{Credential, Endpoint},
     sim::{Asked, Fault, Outcome, Route, Sim},
     telemetry::Metrics,
 };
@@ -24,7 +24,7 @@ const PACE: Pace = Pace {
 };
 
 fn node(url: &str, token: &str, clock: Arc<ManualClock>, pace: Pace, slots: usize, line: usize) -> Kubo {
-    let (endpoint, token) = (Endpoint::parse(url).unwrap(), Token::new(&token.into()).unwrap());
+    let (endpoint, token) = (Endpoint::parse(url).unwrap(), Credential::token(&token.into()).unwrap());
     let mut settings = Settings::of(Presets::known("kubo"), "home", endpoint, token);
     settings.retry_base = Duration::ZERO;
     let client = http::Client::new(&http::Settings::default());
