@@ -5,6 +5,7 @@
 
 mod body;
 mod connect;
+mod lines;
 
 use std::{fmt, time::Duration};
 
@@ -18,6 +19,7 @@ use hyper_util::{
 use thiserror::Error;
 
 use connect::Connector;
+pub use lines::Lines;
 
 /// How the client behaves towards every host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,11 +105,17 @@ impl Client {
     /// body. Has no time limit of its own beyond the connect timeout: the caller bounds the wait, and dropping the
     /// future gives the request up.
     pub async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Bytes>, Error> {
+        let (parts, lines) = self.open(request, limit).await?.into_parts();
+        Ok(Response::from_parts(parts, lines.whole(limit).await?))
+    }
+
+    /// As [`send`](Self::send), but returns as soon as the answer's head is there; its body is then read by lines of
+    /// at most `limit` bytes each.
+    pub async fn open(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Lines>, Error> {
         let mut request = request.map(Full::new);
         request.headers_mut().entry(USER_AGENT).or_insert(Self::AGENT);
         let answer = self.inner.request(request).await.map_err(|error| connect::classify(&error))?;
-        let (parts, body) = answer.into_parts();
-        Ok(Response::from_parts(parts, body::collect(body, limit).await?))
+        Ok(answer.map(|body| Lines::new(body, limit)))
     }
 }
 

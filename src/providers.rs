@@ -1,12 +1,15 @@
 //! Upstream pinning services: the trait that the engine calls, and the stack of layers under every call.
 
+mod kubo;
 mod psa;
 
 mod breaker;
 mod budget;
 mod classify;
+mod connection;
 mod credential;
 mod desk;
+mod dialect;
 mod retry_after;
 mod secrets;
 mod settings;
@@ -81,8 +84,7 @@ pub fn connect(
 ) -> Arc<dyn Provider> {
     match settings.preset.protocol {
         Protocol::Psa => Arc::new(psa::Psa::new(settings, client, clock, metrics)),
-        // Until its adapter is there no config gets here.
-        Protocol::Kubo => Arc::new(psa::Psa::new(settings, client, clock, metrics)),
+        Protocol::Kubo => Arc::new(kubo::Kubo::new(settings, client, clock, metrics)),
     }
 }
 
@@ -159,6 +161,9 @@ pub struct Known<'a> {
     pub content: &'a Content,
     /// It was not pinned yet when the provider last spoke of it.
     pub unfinished: bool,
+    /// As in [`Submit`], where they are at hand: for a provider that has to begin anew.
+    pub name: Option<&'a str>,
+    pub origins: &'a [String],
 }
 
 /// A pin as the provider tells of it, made lawful.
@@ -184,7 +189,7 @@ pub struct UpstreamPage {
 }
 
 /// A failed call; the engine decides on `class` alone.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 #[error("{operation} at {provider} failed: {text}")]
 pub struct ProviderError {
     pub provider: String,

@@ -30,6 +30,7 @@ mod fate;
 mod faults;
 mod ids;
 mod instant;
+mod kubo;
 mod login;
 mod observe;
 mod pins;
@@ -123,13 +124,9 @@ impl Sim {
 
     pub async fn start_with(settings: Settings, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let Settings { listen, protocol, token, user, behaviour, faults, rate_limits, seed } = settings;
-        if protocol == Protocol::Kubo {
-            let what = "the simulator plays servers of the Pinning Services API only";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
-        }
         let trouble = Trouble::new(faults, &rate_limits, seed);
         let credentials = Credentials::new(token, user);
-        let world = Arc::new(World::new(clock, credentials, behaviour, trouble));
+        let world = Arc::new(World::new(clock, protocol, credentials, behaviour, trouble));
         let (address, running) = Running::start(world.clone(), listen).await?;
         Ok(Self { world, address, running: Mutex::new(Some(running)) })
     }
@@ -210,6 +207,11 @@ impl Sim {
 
     pub fn counts(&self) -> Counts {
         self.world.inside().seen.counts.clone()
+    }
+
+    /// Peers that it was told to connect to; of a Kubo node.
+    pub fn connected(&self) -> Vec<String> {
+        self.world.inside().node.connected.clone()
     }
 
     /// The live pins, oldest first.

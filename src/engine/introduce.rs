@@ -7,10 +7,9 @@ use std::{
 
 use futures::future::join_all;
 
-use super::dispatch::Caller;
+use super::{dispatch::Caller, poll::known};
 use crate::{
     model::{Op, Operation, ReplicaId},
-    providers::Known,
     store::Claim,
 };
 
@@ -43,8 +42,7 @@ pub(super) async fn introduce(caller: &Caller, claims: &[Claim]) {
     });
     join_all(news.map(|claim| async move {
         let Some(id) = &claim.upstream else { return };
-        let known = Known { id, content: &claim.content, unfinished: true };
-        let introduced = caller.provider.introduce(known, caller.submit_of(claim));
+        let introduced = caller.provider.introduce(known(claim, id), caller.submit_of(claim));
         if let Err(error) = caller.call(Operation::Submit, introduced).await {
             tracing::debug!(%error, "origins were not sent on");
         }

@@ -98,10 +98,20 @@ async fn ask(caller: &Caller, claims: &[(&Claim, &UpstreamId)], began: Timestamp
     futures::future::join(caller.record(words, began), confirm).await;
 }
 
+/// A claim's pin as it is on record.
+pub(super) fn known<'a>(claim: &'a Claim, id: &'a UpstreamId) -> Known<'a> {
+    Known {
+        id,
+        content: &claim.content,
+        unfinished: !matches!(claim.state, ReplicaState::Pinned),
+        name: claim.name.as_deref(),
+        origins: &claim.origins,
+    }
+}
+
 /// Asks for one pin by its id.
 async fn confirm(caller: &Caller, claim: &Claim, id: &UpstreamId, began: Timestamp) {
-    let unfinished = !matches!(claim.state, ReplicaState::Pinned);
-    let known = Known { id, content: &claim.content, unfinished };
+    let known = known(claim, id);
     let word = match caller.call(Operation::Look, caller.provider.see(known)).await {
         Ok(Some(pin)) => seen(pin),
         Ok(None) => Word::Gone,

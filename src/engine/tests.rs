@@ -3,6 +3,7 @@
 mod clocks;
 mod deleting;
 mod doubts;
+mod kubo;
 mod looking;
 mod quirks;
 mod starting;

@@ -74,3 +74,33 @@ async fn a_handshake_that_never_ends_is_given_up() {
     assert!(matches!(error, Error::ConnectTimeout(_)), "{error:?}");
     assert!(!error.was_sent());
 }
+
+async fn open(server: &Server, limit: usize) -> Lines {
+    let request = Request::post(server.url()).body(Bytes::new()).unwrap();
+    Client::new(&Settings::default()).open(request, limit).await.unwrap().into_body()
+}
+
+#[tokio::test]
+async fn lines_are_read_as_they_come_and_the_trailer_after_them() {
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: X-Stream-Error\r\n\r\n";
+    let body = "4\r\n{}\n{\r\n3\r\n}\n7\r\n0\r\nX-Stream-Error: out of luck\r\n\r\n";
+    let server = Server::start([Act::Answer(format!("{head}{body}"))]).await;
+    let mut lines = open(&server, 10).await;
+    for line in ["{}", "{}", "7"] {
+        assert_eq!(lines.next().await.unwrap().unwrap(), line);
+    }
+    assert_eq!(lines.next().await.unwrap(), None);
+    assert_eq!(lines.trailer("x-stream-error"), Some("out of luck"));
+}
+
+#[tokio::test]
+async fn a_line_beyond_the_bound_and_one_that_breaks_off_are_errors() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n";
+    let long = Act::Answer(format!("{head}12345678901"));
+    let server =
+        Server::start([long, Act::CutOff("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}\n{")]).await;
+    assert!(matches!(open(&server, 10).await.next().await, Err(Error::TooLarge { limit: 10 })));
+    let mut cut = open(&server, 10).await;
+    assert_eq!(cut.next().await.unwrap().unwrap(), "{}");
+    assert!(matches!(cut.next().await, Err(Error::Broken(_))));
+}

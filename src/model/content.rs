@@ -48,6 +48,12 @@ impl Content {
         self.cid().to_string_of_base(Base::Base32Lower).unwrap_or_default()
     }
 
+    /// The text of the CIDv0, where there is one: some take it and the v1 for two.
+    pub fn v0(&self) -> Option<String> {
+        let hash = *self.cid().hash();
+        AnyCid::new(Version::V0, self.cid().codec(), hash).ok().map(|v0| v0.to_string())
+    }
+
     /// Whether the digest is the content itself, so that there is nothing to fetch or keep.
     pub fn is_identity(&self) -> bool {
         self.cid().hash().code() == IDENTITY
@@ -141,6 +147,13 @@ mod tests {
         assert_eq!(v0.as_str(), V0);
         assert_eq!(v0.text_unless_canonical(), Some(V0));
         assert_eq!(v1.text_unless_canonical(), None);
+    }
+
+    #[test]
+    fn only_dag_pb_of_sha2_256_has_a_v0() {
+        let of = |cid: &str| PinCid::parse(cid).unwrap().content().v0();
+        assert_eq!(of(V1_OF_V0).as_deref(), Some(V0));
+        assert_eq!(of("bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"), None);
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub(super) enum Failure {
     Throttled(Timestamp),
     #[error(transparent)]
     Unusable(#[from] Unusable),
+    /// It was answered by something else than what the endpoint is to be; nothing was done.
+    #[error("{0}")]
+    Elsewhere(String),
 }
 
 /// What a call is answered with when all is well, and so how a 404 is to be read.
@@ -114,7 +117,7 @@ pub(super) fn did_nothing(outcome: &Outcome) -> bool {
     match outcome {
         Ok(answer) => answer.status().is_client_error() || is_moved(answer.status()),
         Err(Failure::Transport(error)) => !error.was_sent(),
-        Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Unusable(_)) => true,
+        Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Unusable(_) | Failure::Elsewhere(_)) => true,
         Err(Failure::TryTimeout(_) | Failure::Deadline(_)) => false,
     }
 }
@@ -135,7 +138,13 @@ pub(super) fn is_sick(outcome: &Outcome, now: Timestamp) -> bool {
         Ok(answer) => answer.status().is_server_error() && retry_after::asked_until(answer, now).is_none(),
         Err(Failure::Transport(http::Error::TooLarge { .. })) => false,
         Err(Failure::Transport(_) | Failure::TryTimeout(_)) => true,
-        Err(Failure::Deadline(_) | Failure::Shut(_) | Failure::Throttled(_) | Failure::Unusable(_)) => false,
+        Err(
+            Failure::Deadline(_)
+            | Failure::Shut(_)
+            | Failure::Throttled(_)
+            | Failure::Unusable(_)
+            | Failure::Elsewhere(_),
+        ) => false,
     }
 }
 
@@ -152,7 +161,7 @@ fn of_failure(failure: &Failure) -> ErrorClass {
     match failure {
         Failure::Throttled(_) => ErrorClass::Throttled,
         Failure::Unusable(why) => why.class,
-        Failure::Transport(http::Error::TooLarge { .. }) => ErrorClass::Unknown,
+        Failure::Transport(http::Error::TooLarge { .. }) | Failure::Elsewhere(_) => ErrorClass::Unknown,
         _ => ErrorClass::Transient,
     }
 }
@@ -231,6 +240,11 @@ impl Context<'_> {
         let asked = retry_after::asked_until(answer, self.now);
         let retry_at = blocked.or(asked).filter(|_| throttled);
         self.error(class, words.after(&ours, self.secrets), retry_at, !is_a_middlemans(status))
+    }
+
+    /// What no answer's head told of.
+    pub(super) fn unanswered(self, class: ErrorClass, why: &str) -> ProviderError {
+        self.error(class, words::plain(why, self.secrets), None, true)
     }
 
     /// A 2xx that makes no sense: it may well have been done.

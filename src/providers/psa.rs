@@ -10,19 +10,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::time::Instant;
-use tower::ServiceExt;
 
 use super::{
     Accepted, Held, Known, Provider, ProviderError, Readiness, Settings, Submit, Traits, UpstreamPage,
-    UpstreamPin, Wait,
-    breaker::Gate,
-    classify::{Context, Expect},
-    stack::{self, Answer, Call, InDoubt, Parts, Stack},
+    UpstreamPin, classify::Expect, connection::Connection, stack::Answer,
 };
 use crate::{
     http,
     model::{Clock, Content, ErrorClass, Operation, Timestamp, UpstreamId},
-    presets::{Preset, RefreshOrigins},
+    presets::RefreshOrigins,
     telemetry::ProviderMetrics,
 };
 use answer::{Listing, Reader};
@@ -32,8 +28,7 @@ pub(super) struct Psa {
     traits: Traits,
     requests: Requests,
     reader: Reader,
-    stack: Stack,
-    parts: Parts,
+    connection: Connection,
 }
 
 impl Psa {
@@ -43,75 +38,38 @@ impl Psa {
         clock: Arc<dyn Clock>,
         metrics: ProviderMetrics,
     ) -> Self {
+        let preset = &settings.preset;
+        let lists_tell = preset.true_rows.is_none();
         let traits = Traits {
-            exclusive: settings.exclusive && !settings.preset.shares_pins(),
-            batch: settings.preset.batch(),
+            exclusive: settings.exclusive && !preset.shares_pins(),
+            batch: preset.batch(),
             deadline: settings.deadline,
             settle: settings.settle,
             concurrency: settings.concurrency.max(1),
-            lists_tell: settings.preset.true_rows.is_none(),
-            sweeps: settings.preset.true_rows.is_none() && settings.preset.ordered != Some(false),
-            introduces: settings.preset.refresh_origins == Some(RefreshOrigins::Post),
+            lists_tell,
+            sweeps: lists_tell && preset.ordered != Some(false),
+            introduces: preset.refresh_origins == Some(RefreshOrigins::Post),
         };
         let requests = Requests::new(&settings.endpoint);
         let reader = Reader { allow_private: settings.allow_private_delegates };
-        let parts = Parts::new(settings, client, clock, metrics);
-        Self { traits, requests, reader, stack: stack::build(&parts), parts }
-    }
-
-    /// When an operation that begins now must have ended, however many requests it takes.
-    fn deadline(&self) -> Instant {
-        Instant::now() + self.traits.deadline
-    }
-
-    async fn call(
-        &self,
-        operation: Operation,
-        expect: Expect,
-        request: ::http::Request<Bytes>,
-        deadline: Instant,
-    ) -> Result<Answer, ProviderError> {
-        let (limit, doubt) = (http::Client::BODY_LIMIT, InDoubt::default());
-        self.stack.clone().oneshot(Call { operation, expect, request, limit, deadline, doubt }).await
-    }
-
-    fn preset(&self) -> &Preset {
-        &self.parts.settings.preset
-    }
-
-    /// A refusal that is known without asking.
-    fn unasked(&self, why: &str) -> ProviderError {
-        ProviderError {
-            provider: self.parts.settings.name.clone(),
-            operation: Operation::Submit,
-            class: ErrorClass::Rejected,
-            text: why.to_owned(),
-            maybe_done: false,
-            answered: true,
-            retry_at: None,
-        }
+        let connection = Connection::new(settings, client, clock, metrics);
+        Self { traits, requests, reader, connection }
     }
 
     async fn ask(&self, id: &UpstreamId, deadline: Instant) -> Result<Option<UpstreamPin>, ProviderError> {
         let request = self.requests.see(id);
-        match self.call(Operation::Look, Expect::Pin, request, deadline).await? {
+        match self.connection.call(Operation::Look, Expect::Pin, request, deadline).await? {
             Answer::Missing => Ok(None),
             Answer::Body { body, .. } => {
                 let pin = self.reader.known_pin(&body, id);
-                pin.map(|pin| Some(self.unstuck(pin))).map_err(|why| self.senseless(Operation::Look, why))
+                pin.map(|pin| Some(self.unstuck(pin)))
+                    .map_err(|why| self.connection.senseless(Operation::Look, why))
             }
         }
     }
 
     fn unstuck(&self, pin: UpstreamPin) -> UpstreamPin {
-        quirks::unstuck(self.preset(), pin, self.parts.clock.now())
-    }
-
-    /// A 2xx whose body makes no sense.
-    fn senseless(&self, operation: Operation, why: &str) -> ProviderError {
-        let (provider, secrets) = (self.name(), &**self.parts.keeper.secrets());
-        let now = self.parts.clock.now();
-        Context { provider, operation, secrets, maybe_done: true, now }.senseless(why)
+        quirks::unstuck(self.connection.preset(), pin, self.connection.now())
     }
 
     async fn add(
@@ -121,13 +79,15 @@ impl Psa {
         deadline: Instant,
     ) -> Result<Accepted, ProviderError> {
         let request = self.requests.add(submit, origins);
-        let answer = self.call(Operation::Submit, Expect::NewPin, request, deadline).await?;
+        let answer = self.connection.call(Operation::Submit, Expect::NewPin, request, deadline).await?;
         let Answer::Body { code, body } = answer else {
-            return Err(self.senseless(Operation::Submit, "the answer to a new pin says there is none"));
+            return Err(self
+                .connection
+                .senseless(Operation::Submit, "the answer to a new pin says there is none"));
         };
         let pin = self.reader.new_pin(&body, &submit.content);
-        let pin = pin.map_err(|why| self.senseless(Operation::Submit, why))?;
-        let existed = self.parts.settings.preset.existing_code == Some(code);
+        let pin = pin.map_err(|why| self.connection.senseless(Operation::Submit, why))?;
+        let existed = self.connection.preset().existing_code == Some(code);
         Ok(Accepted { pin, existed })
     }
 
@@ -137,10 +97,10 @@ impl Psa {
         request: ::http::Request<Bytes>,
         deadline: Instant,
     ) -> Result<Listing, ProviderError> {
-        match self.call(operation, Expect::Page, request, deadline).await? {
+        match self.connection.call(operation, Expect::Page, request, deadline).await? {
             Answer::Missing => Ok(Listing::default()),
             Answer::Body { body, .. } => {
-                self.reader.listing(&body).map_err(|why| self.senseless(operation, why))
+                self.reader.listing(&body).map_err(|why| self.connection.senseless(operation, why))
             }
         }
     }
@@ -183,7 +143,7 @@ impl Psa {
         let canonical: Vec<String> = asked.iter().map(Content::canonical).collect();
         let (mut found, ignored) = self.find(&canonical, asked, deadline).await?;
         let is_missing = |content: &&Content| !found.iter().any(|pin| pin.content == **content);
-        let old: Vec<String> = asked.iter().filter(is_missing).filter_map(request::v0).collect();
+        let old: Vec<String> = asked.iter().filter(is_missing).filter_map(Content::v0).collect();
         if !ignored && !old.is_empty() {
             found.extend(self.find(&old, asked, deadline).await?.0);
         }
@@ -194,7 +154,7 @@ impl Psa {
 #[async_trait]
 impl Provider for Psa {
     fn name(&self) -> &str {
-        &self.parts.settings.name
+        &self.connection.settings().name
     }
 
     fn traits(&self) -> &Traits {
@@ -202,32 +162,23 @@ impl Provider for Psa {
     }
 
     fn readiness(&self, now: Timestamp) -> Readiness {
-        if let Some(until) = self.parts.budget.blocked_at(now) {
-            return Readiness::Wait { until, why: Wait::Throttled };
-        }
-        let free = self.parts.budget.free();
-        match self.parts.breaker.gate(now) {
-            Gate::Open => Readiness::Ready { permits: free },
-            Gate::OneProbe => Readiness::Ready { permits: free.min(1) },
-            Gate::Probing => Readiness::Ready { permits: 0 },
-            Gate::ShutUntil(until) => Readiness::Wait { until, why: Wait::Breaker },
-        }
+        self.connection.readiness(now)
     }
 
     async fn credential(&self) -> Held {
-        self.parts.keeper.held().await
+        self.connection.parts.keeper.held().await
     }
 
     fn take_up_credential(&self) {
-        self.parts.keeper.take_up();
+        self.connection.parts.keeper.take_up();
     }
 
     async fn submit(&self, submit: Submit) -> Result<Accepted, ProviderError> {
-        if let Some(why) = quirks::refuses(self.preset(), &submit.content) {
-            return Err(self.unasked(&why));
+        if let Some(why) = quirks::refuses(self.connection.preset(), &submit.content) {
+            return Err(self.connection.failure(Operation::Submit, ErrorClass::Rejected, &why));
         }
-        let submit = quirks::with_name(self.preset(), submit);
-        let deadline = self.deadline();
+        let submit = quirks::with_name(self.connection.preset(), submit);
+        let deadline = self.connection.deadline();
         let first = self.add(&submit, &submit.origins, deadline).await;
         match first {
             // A refusal is certain to have done nothing, so asking once more cannot make a second pin.
@@ -239,7 +190,7 @@ impl Provider for Psa {
     }
 
     async fn look_up(&self, contents: &[Content]) -> Result<Vec<UpstreamPin>, ProviderError> {
-        let deadline = self.deadline();
+        let deadline = self.connection.deadline();
         let mut found = Vec::new();
         for asked in contents.chunks(self.traits.batch) {
             found.extend(self.find_in_any_spelling(asked, deadline).await?);
@@ -255,18 +206,19 @@ impl Provider for Psa {
     }
 
     async fn see(&self, pin: Known<'_>) -> Result<Option<UpstreamPin>, ProviderError> {
-        self.ask(pin.id, self.deadline()).await
+        self.ask(pin.id, self.connection.deadline()).await
     }
 
     async fn introduce(&self, pin: Known<'_>, submit: Submit) -> Result<(), ProviderError> {
-        if self.preset().refresh_origins != Some(RefreshOrigins::Post) {
+        if self.connection.preset().refresh_origins != Some(RefreshOrigins::Post) {
             return Ok(());
         }
-        let Accepted { pin: posted, .. } = self.add(&submit, &submit.origins, self.deadline()).await?;
+        let Accepted { pin: posted, .. } =
+            self.add(&submit, &submit.origins, self.connection.deadline()).await?;
         if posted.id == *pin.id {
             return Ok(());
         }
-        Err(self.senseless(
+        Err(self.connection.senseless(
             Operation::Submit,
             "a second submit made a second pin: correct the preset's refresh_origins",
         ))
@@ -274,14 +226,17 @@ impl Provider for Psa {
 
     async fn list(&self, before: Option<Timestamp>) -> Result<UpstreamPage, ProviderError> {
         let request = self.requests.list(&[], before);
-        let listing = self.page(Operation::List, request, self.deadline()).await?;
+        let listing = self.page(Operation::List, request, self.connection.deadline()).await?;
         let next = paging::next(&listing, before);
         Ok(UpstreamPage { pins: listing.pins.into_iter().map(|pin| self.unstuck(pin)).collect(), next })
     }
 
     async fn remove(&self, id: &UpstreamId) -> Result<(), ProviderError> {
         let request = self.requests.remove(id);
-        self.call(Operation::Remove, Expect::Gone, request, self.deadline()).await.map(drop)
+        self.connection
+            .call(Operation::Remove, Expect::Gone, request, self.connection.deadline())
+            .await
+            .map(drop)
     }
 }
 

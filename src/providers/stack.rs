@@ -10,7 +10,7 @@ mod retry;
 mod spend;
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -25,6 +25,7 @@ use super::{
     budget::Budget,
     classify::{Expect, Failure},
     credential::Keeper,
+    dialect::Dialect,
 };
 use crate::{
     http,
@@ -43,6 +44,22 @@ pub(super) struct Call {
     /// When the whole operation that this call is a part of must have ended.
     pub(super) deadline: Instant,
     pub(super) doubt: InDoubt,
+    /// Where the body of a good answer goes that is read while it comes; `limit` then bounds its lines.
+    pub(super) streamed: Option<Streamed>,
+}
+
+/// The body of an answer that goes on: handed past the layers, which only see its head.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Streamed(Arc<Mutex<Option<http::Lines>>>);
+
+impl Streamed {
+    fn put(&self, lines: http::Lines) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(lines);
+    }
+
+    pub(super) fn take(&self) -> Option<http::Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// Whether any try of a call may have taken effect. Outlives the tries: one that is cut off leaves it set.
@@ -157,6 +174,9 @@ fn lower(
         })
         // One hanging try must not use up the time of those after it.
         .timeout(each)
-        .service(exchange::Exchange { client: client.clone() });
+        .service(exchange::Exchange {
+            client: client.clone(),
+            dialect: Dialect::of(settings.preset.protocol),
+        });
     BoxCloneSyncService::new(stack)
 }

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use crate::{
     model::{Clock, PinCid, Span, SystemClock},
-    presets::{Codes, Count, DefaultStatus, Delegates, Duplicates, MetaRule},
+    presets::{Codes, Count, DefaultStatus, Delegates, Duplicates, MetaRule, Protocol},
 };
 
 use super::{
@@ -41,6 +41,12 @@ impl Builder {
 
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.settings.listen = address;
+        self
+    }
+
+    /// What it speaks.
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.settings.protocol = protocol;
         self
     }
 

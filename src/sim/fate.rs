@@ -17,6 +17,13 @@ pub enum PinAfter {
     Never,
 }
 
+impl PinAfter {
+    /// Whether a pin that was asked for so long ago is pinned.
+    pub(super) fn is_over(self, passed: Duration) -> bool {
+        matches!(self, Self::Time(whole) if passed >= whole)
+    }
+}
+
 impl Default for PinAfter {
     fn default() -> Self {
         Self::Time(Duration::ZERO)

@@ -2,15 +2,18 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use http::Request;
+use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::presets::Protocol;
+
 use super::{
-    control, psa,
-    reply::{Answer, Reply},
+    control,
+    kubo::{self, Body, Played},
+    psa,
     world::World,
 };
 
@@ -84,17 +87,21 @@ async fn serve(stream: TcpStream, world: Arc<World>, reset: CancellationToken) {
 }
 
 async fn respond(
-    world: &World,
+    world: &Arc<World>,
     reset: &CancellationToken,
     request: Request<Incoming>,
-) -> Result<Answer, Infallible> {
+) -> Result<Response<Body>, Infallible> {
     if request.uri().path().starts_with(control::PREFIX) {
-        return Ok(control::answer(world, request).await);
+        return Ok(kubo::whole(control::answer(world, request).await));
     }
-    match psa::answer(world, request).await {
-        Reply::Answer(answer) => return Ok(answer),
-        Reply::Reset => reset.cancel(),
-        Reply::Hang => {}
+    let played = match world.protocol {
+        Protocol::Psa => psa::answer(world, request).await.into(),
+        Protocol::Kubo => kubo::answer(world, request).await,
+    };
+    match played {
+        Played::Answer(answer) => return Ok(answer),
+        Played::Reset => reset.cancel(),
+        Played::Hang => {}
     }
     std::future::pending().await
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::{
     model::{Clock, Content, Status, Timestamp},
-    presets::Precision,
+    presets::{Precision, Protocol},
 };
 
 use super::{
@@ -18,6 +18,7 @@ use super::{
     fate::FailRule,
     ids,
     instant::Instant,
+    kubo::Node,
     observe::{Outcome, Seen, SimPin, SimPins},
     pins::{Held, New, Pins},
     route::Route,
@@ -26,6 +27,7 @@ use super::{
 
 pub(super) struct World {
     clock: Arc<dyn Clock>,
+    pub(super) protocol: Protocol,
     down: watch::Sender<bool>,
     inside: Mutex<Inside>,
 }
@@ -38,11 +40,13 @@ pub(super) struct Inside {
     pub(super) backends: Backends,
     pub(super) credentials: Credentials,
     pub(super) seen: Seen,
+    pub(super) node: Node,
 }
 
 impl World {
     pub(super) fn new(
         clock: Arc<dyn Clock>,
+        protocol: Protocol,
         credentials: Credentials,
         behaviour: Behaviour,
         trouble: Trouble,
@@ -54,8 +58,9 @@ impl World {
             backends: Backends::default(),
             credentials,
             seen: Seen::default(),
+            node: Node::default(),
         };
-        Self { clock, down: watch::Sender::new(false), inside: Mutex::new(inside) }
+        Self { clock, protocol, down: watch::Sender::new(false), inside: Mutex::new(inside) }
     }
 
     pub(super) fn now(&self) -> Timestamp {

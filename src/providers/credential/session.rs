@@ -365,7 +365,7 @@ impl Session {
         let request = request.map_err(|why| unusable(ErrorClass::Auth, &format!("{what} failed: {why}")))?;
         let (deadline, doubt) = (Instant::now() + self.deadline, InDoubt::default());
         let (operation, expect) = (Operation::Login, Expect::Reply);
-        let call = Call { operation, expect, request, limit: BODY_LIMIT, deadline, doubt };
+        let call = Call { operation, expect, request, limit: BODY_LIMIT, deadline, doubt, streamed: None };
         let outcome = self.lower.clone().oneshot(call).await;
         let class = classify::class(expect, &outcome, self.clock.now());
         match (outcome, class) {

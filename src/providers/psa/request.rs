@@ -7,12 +7,11 @@ use ::http::{
     header::{ACCEPT, CONTENT_TYPE},
 };
 use bytes::Bytes;
-use cid::{Version, multibase::Base};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
 use crate::{
-    model::{Content, Timestamp, UpstreamId},
+    model::{Timestamp, UpstreamId},
     providers::{Endpoint, Submit},
 };
 
@@ -80,28 +79,9 @@ fn request(method: Method, uri: &str, body: Bytes) -> Request<Bytes> {
     built.expect("a checked endpoint with an escaped path is a URI")
 }
 
-/// The CIDv0 spelling of a content, where it has one.
-pub(super) fn v0(content: &Content) -> Option<String> {
-    let v1 = cid::CidGeneric::<128>::try_from(content.as_bytes()).ok()?;
-    let (code, digest) = (v1.hash().code(), v1.hash().digest());
-    if v1.version() != Version::V1 || v1.codec() != 0x70 || code != 0x12 || digest.len() != 32 {
-        return None;
-    }
-    Some(cid::multibase::encode(Base::Base58Btc, v1.hash().to_bytes()).split_off(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::PinCid;
-
-    #[test]
-    fn the_old_spelling_is_told_of_what_has_one() {
-        let content = |text| PinCid::parse(text).unwrap().content().clone();
-        let old = "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n";
-        assert_eq!(v0(&content(old)).as_deref(), Some(old));
-        assert_eq!(v0(&content("bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy")), None);
-    }
 
     #[test]
     fn ids_are_escaped_and_paths_of_endpoints_kept() {

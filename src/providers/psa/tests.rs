@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     http::scripted::{Act, Server},
     model::{ManualClock, PinCid, Status},
-    providers::{Credential, Endpoint},
+    providers::{Credential, Endpoint, Wait},
     telemetry::Metrics,
 };
 
@@ -40,7 +40,7 @@ impl Lab {
 
     /// How many requests left: permits and what the server saw agree, once it has read them all.
     async fn sent(&self) -> usize {
-        let granted = usize::try_from(self.psa.parts.budget.granted()).unwrap();
+        let granted = usize::try_from(self.psa.connection.parts.budget.granted()).unwrap();
         self.saw(granted).await;
         granted
     }
@@ -61,7 +61,7 @@ impl Lab {
 
     async fn see(&self) -> Result<Option<UpstreamPin>, ProviderError> {
         let (id, content) = (id(), content(OLD));
-        self.psa.see(Known { id: &id, content: &content, unfinished: true }).await
+        self.psa.see(Known { id: &id, content: &content, unfinished: true, name: None, origins: &[] }).await
     }
 }
 
@@ -183,7 +183,7 @@ async fn waiting_for_a_permit_leaves_no_doubt() {
         settings.deadline = Duration::from_millis(50);
     };
     let lab = Lab::with([], tune).await;
-    let held = lab.psa.parts.budget.permit(|| NOW).await.unwrap();
+    let held = lab.psa.connection.parts.budget.permit(|| NOW).await.unwrap();
     assert_eq!(lab.psa.readiness(NOW), Readiness::Ready { permits: 0 });
     let error = lab.submit().await.unwrap_err();
     assert_eq!((error.class, error.maybe_done), (ErrorClass::Transient, false));
@@ -332,7 +332,7 @@ async fn no_more_leave_at_once_than_were_allowed() {
         () = lab.saw(2) => {}
     }
     // The calls are gone, and so are their permits.
-    assert_eq!((lab.sent().await, lab.psa.parts.budget.free()), (2, 2));
+    assert_eq!((lab.sent().await, lab.psa.connection.parts.budget.free()), (2, 2));
 }
 
 #[tokio::test]
@@ -341,7 +341,7 @@ async fn the_token_is_in_no_error_and_no_debug() {
     let lab = Lab::new([Act::json(401, &echo)]).await;
     let error = lab.submit().await.unwrap_err();
     assert_eq!(error.text, "401: UNAUTHORIZED: bad token [token]");
-    assert!(!format!("{error:?} {error} {:?}", lab.psa.parts.settings).contains(TOKEN));
+    assert!(!format!("{error:?} {error} {:?}", lab.psa.connection.parts.settings).contains(TOKEN));
 }
 
 fn as_preset(name: &str) -> impl FnOnce(&mut Settings) {
@@ -381,7 +381,7 @@ async fn a_list_without_an_order_is_not_swept() {
 #[tokio::test]
 async fn later_origins_are_posted_only_where_that_makes_no_second_pin() {
     let (id, content) = (UpstreamId::new("a").unwrap(), content(OLD));
-    let known = Known { id: &id, content: &content, unfinished: true };
+    let known = Known { id: &id, content: &content, unfinished: true, name: None, origins: &[] };
     let origins = || submit(&["/ip4/8.8.8.8/tcp/1"]);
     let lab = Lab::with([], as_preset("pinata")).await;
     lab.psa.introduce(known, origins()).await.unwrap();

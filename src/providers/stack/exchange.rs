@@ -7,7 +7,11 @@ use futures::future::BoxFuture;
 use tower::Service;
 
 use super::{
-    super::classify::{Failure, Outcome, did_nothing},
+    super::{
+        classify::{Failure, Outcome, did_nothing},
+        dialect::Dialect,
+    },
+    Call,
     spend::Permitted,
 };
 use crate::http;
@@ -15,6 +19,20 @@ use crate::http;
 #[derive(Clone)]
 pub(super) struct Exchange {
     pub(super) client: http::Client,
+    pub(super) dialect: Dialect,
+}
+
+/// Reads the answer whole, or where it is streamed and good only its head.
+async fn send(client: &http::Client, call: Call) -> Result<::http::Response<Bytes>, http::Error> {
+    let Some(streamed) = call.streamed else { return client.send(call.request, call.limit).await };
+    let (parts, lines) = client.open(call.request, call.limit).await?.into_parts();
+    let body = if parts.status.is_success() {
+        streamed.put(lines);
+        Bytes::new()
+    } else {
+        lines.whole(http::Client::BODY_LIMIT).await?
+    };
+    Ok(::http::Response::from_parts(parts, body))
 }
 
 impl Service<Permitted> for Exchange {
@@ -27,13 +45,15 @@ impl Service<Permitted> for Exchange {
     }
 
     fn call(&mut self, permitted: Permitted) -> Self::Future {
-        let client = self.client.clone();
+        let Self { client, dialect } = self.clone();
         Box::pin(async move {
             let Permitted { call, permit } = permitted;
-            let before = call.doubt.begin();
-            let outcome = client.send(call.request, call.limit).await.map_err(Failure::from);
+            let (operation, doubt) = (call.operation, call.doubt.clone());
+            let before = doubt.begin();
+            let answer = send(&client, call).await.map_err(Failure::from);
+            let outcome = answer.and_then(|answer| dialect.read(operation, answer));
             if did_nothing(&outcome) {
-                call.doubt.settle(before);
+                doubt.settle(before);
             }
             drop(permit);
             outcome

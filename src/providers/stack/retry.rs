@@ -49,6 +49,12 @@ fn may_pass(outcome: &Outcome) -> bool {
         Ok(answer) => answer.status().is_server_error() && !answer.headers().contains_key("retry-after"),
         Err(Failure::Transport(http::Error::TooLarge { .. })) => false,
         Err(Failure::Transport(_) | Failure::TryTimeout(_)) => true,
-        Err(Failure::Deadline(_) | Failure::Shut(_) | Failure::Throttled(_) | Failure::Unusable(_)) => false,
+        Err(
+            Failure::Deadline(_)
+            | Failure::Shut(_)
+            | Failure::Throttled(_)
+            | Failure::Unusable(_)
+            | Failure::Elsewhere(_),
+        ) => false,
     }
 }

@@ -147,9 +147,27 @@ async fn a_service_that_has_ended_answers_with_a_page_or_with_nothing() {
 }
 
 #[tokio::test]
-async fn a_node_of_kubo_is_not_played_as_a_pinning_service() {
-    let settings = Settings::playing(&Presets::known("kubo"), TOKEN);
-    assert_eq!(Sim::start(settings).await.unwrap_err().kind(), io::ErrorKind::Unsupported);
+async fn a_node_of_kubo_speaks_its_rpc_api_and_not_the_pinning_api() {
+    let sim = Sim::playing(&Presets::known("kubo"), TOKEN).start().await;
+    let caller = Caller::of(&sim);
+    let call = |command: &str| {
+        let (caller, path) = (caller.clone(), format!("/api/v0/{command}"));
+        async move { caller.post(&path, json!({})).await }
+    };
+    let none = call(&format!("pin/ls?arg={V0}&type=recursive")).await;
+    let message = format!("path '{V0}' is not pinned");
+    assert_eq!((none.code, none.json()["Message"].as_str()), (500, Some(message.as_str())));
+    let added = call(&format!("pin/add?arg={V0}&progress=true")).await;
+    assert_eq!((added.code, &added.json()["Pins"]), (200, &json!([V0])));
+    assert_eq!(call(&format!("pin/ls?arg={V0}")).await.json()["Keys"][V0]["Type"], "recursive");
+    // Kubo takes two spellings for two pins.
+    assert_eq!(call(&format!("pin/rm?arg={V1_OF_V0}")).await.code, 500);
+    assert_eq!(call(&format!("pin/rm?arg={V0}")).await.code, 200);
+    assert_eq!(sim.deletes().len(), 1);
+    assert_eq!((caller.list("").await.code, call("nonsense").await.code), (404, 404));
+    assert_eq!(caller.get("/api/v0/id").await.code, 405);
+    let stranger = caller.clone().with_token("wrong");
+    assert_eq!(stranger.post("/api/v0/id", json!({})).await.code, 403);
 }
 
 #[tokio::test]

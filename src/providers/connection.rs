@@ -1,0 +1,118 @@
+//! What every kind of provider stands on: the stack of layers with what they share, and errors without an answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use tower::ServiceExt;
+
+use super::{
+    ProviderError, Readiness, Settings, Wait,
+    breaker::Gate,
+    classify::{Context, Expect},
+    stack::{self, Answer, Call, InDoubt, Parts, Stack, Streamed},
+};
+use crate::{
+    http::{self, Lines},
+    model::{Clock, ErrorClass, Operation, Timestamp},
+    presets::Preset,
+    telemetry::ProviderMetrics,
+};
+
+pub(super) struct Connection {
+    stack: Stack,
+    pub(super) parts: Parts,
+}
+
+impl Connection {
+    pub(super) fn new(
+        settings: Settings,
+        client: http::Client,
+        clock: Arc<dyn Clock>,
+        metrics: ProviderMetrics,
+    ) -> Self {
+        let parts = Parts::new(settings, client, clock, metrics);
+        Self { stack: stack::build(&parts), parts }
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.parts.settings
+    }
+
+    pub(super) fn preset(&self) -> &Preset {
+        &self.parts.settings.preset
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    /// When an operation that begins now must have ended, however many requests it takes.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.parts.settings.deadline
+    }
+
+    pub(super) fn readiness(&self, now: Timestamp) -> Readiness {
+        if let Some(until) = self.parts.budget.blocked_at(now) {
+            return Readiness::Wait { until, why: Wait::Throttled };
+        }
+        let free = self.parts.budget.free();
+        match self.parts.breaker.gate(now) {
+            Gate::Open => Readiness::Ready { permits: free },
+            Gate::OneProbe => Readiness::Ready { permits: free.min(1) },
+            Gate::Probing => Readiness::Ready { permits: 0 },
+            Gate::ShutUntil(until) => Readiness::Wait { until, why: Wait::Breaker },
+        }
+    }
+
+    pub(super) async fn call(
+        &self,
+        operation: Operation,
+        expect: Expect,
+        request: ::http::Request<Bytes>,
+        deadline: Instant,
+    ) -> Result<Answer, ProviderError> {
+        let (limit, doubt) = (http::Client::BODY_LIMIT, InDoubt::default());
+        let call = Call { operation, expect, request, limit, deadline, doubt, streamed: None };
+        self.stack.clone().oneshot(call).await
+    }
+
+    /// Makes a call whose answer goes on for as long as it takes. Its slot is free again once the head is there, so
+    /// the caller bounds how many of these go on at once.
+    pub(super) async fn open(
+        &self,
+        operation: Operation,
+        request: ::http::Request<Bytes>,
+        line_limit: usize,
+    ) -> Result<Lines, ProviderError> {
+        let (deadline, doubt) = (self.deadline(), InDoubt::default());
+        let (expect, streamed) = (Expect::NewPin, Streamed::default());
+        let call = Call {
+            operation,
+            expect,
+            request,
+            limit: line_limit,
+            deadline,
+            doubt,
+            streamed: Some(streamed.clone()),
+        };
+        self.stack.clone().oneshot(call).await?;
+        streamed.take().ok_or_else(|| self.senseless(operation, "the answer has no body"))
+    }
+
+    /// A failure that no answer told of: a refusal that is known without asking, or what came in the midst of an
+    /// answer that began well.
+    pub(super) fn failure(&self, operation: Operation, class: ErrorClass, why: &str) -> ProviderError {
+        self.context(operation, false).unanswered(class, why)
+    }
+
+    /// A 2xx whose body makes no sense.
+    pub(super) fn senseless(&self, operation: Operation, why: &str) -> ProviderError {
+        self.context(operation, true).senseless(why)
+    }
+
+    fn context(&self, operation: Operation, maybe_done: bool) -> Context<'_> {
+        let (provider, secrets) = (self.settings().name.as_str(), &**self.parts.keeper.secrets());
+        Context { provider, operation, secrets, maybe_done, now: self.now() }
+    }
+}
