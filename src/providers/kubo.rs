@@ -118,10 +118,10 @@ impl Kubo {
 
 /// A recursive pin would take the place of a direct one, and its removal would leave nothing (I13).
 fn held_directly(rpc: &Rpc, content: &Content) -> ProviderError {
-    let cid = content.canonical();
     let why = format!(
-        "the node has a direct pin of it, made by somebody else: run `ipfs pin add {cid}` there to keep all of it, \
-         which is then used as it is, or `ipfs pin rm {cid}`"
+        "the node has a direct pin of it, made by somebody else: keep all of it by `ipfs pin add {}` there, which is \
+         then used as it is, or take that pin away by `ipfs pin rm`",
+        content.canonical()
     );
     rpc.connection.failure(Operation::Submit, ErrorClass::Rejected, &why)
 }

@@ -113,6 +113,7 @@ impl Fetch {
         let mut wait = pace.again;
         for first in std::iter::once(true).chain(std::iter::repeat(false)) {
             let slot = slots.take().await;
+            let before = self.state();
             self.enter(State::Running);
             let ended = self.attempt(rpc, slots, pace, first).await;
             drop(slot);
@@ -133,7 +134,7 @@ impl Fetch {
                     continue;
                 }
                 Ended::GaveUp(why) => tracing::info!(why, "a node gave a pin up; it is asked again"),
-                Ended::Broken(error) => self.enter(State::Broken(error)),
+                Ended::Broken(error) => self.enter(State::Broken(why_in_truth(before, error))),
             }
             tokio::time::sleep(wait).await;
             wait = wait.saturating_mul(2).min(pace.again_max);
@@ -211,6 +212,14 @@ impl Fetch {
             // Holds: the sender is a field of this fetch.
             origins.changed().await.expect("the sender is alive");
         }
+    }
+}
+
+/// What the open breaker says would hide for what it opened.
+fn why_in_truth(before: State, error: ProviderError) -> ProviderError {
+    match before {
+        State::Broken(first) if error.retry_at.is_some() => first,
+        _ => error,
     }
 }
 
