@@ -3,7 +3,7 @@
 //! Calls are counted by the routes that are most like them: pin/add as `add`, pin/ls as `get`, pin/rm as `remove`,
 //! swarm/connect as `replace`, id and version as `list`. A pin with `meta.hold = direct` is a direct one.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
@@ -22,7 +22,7 @@ use crate::{
 use super::{
     asked::Asked,
     behaviour::Behaviour,
-    faults::{Fault, FaultKind},
+    faults::{Fault, FaultKind, RetryAfter},
     observe::{Deleted, LogEntry, Outcome},
     reply::{self, Answer, Reply},
     route::Route,
@@ -144,7 +144,10 @@ async fn play(world: &Arc<World>, called: Called) -> Played {
             }
             kind
         }
-        Err(reply) => return reply.into(),
+        Err(wait) => {
+            let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+            FaultKind::TooMany(RetryAfter::Seconds(seconds))
+        }
     };
     match kind {
         FaultKind::Status(code) => Played::Answer(failure(code, "failed on purpose by the simulator")),
@@ -181,15 +184,13 @@ fn perform(world: &Arc<World>, called: Called) -> Response<Body> {
 }
 
 impl Inside {
-    /// Notes a call, and what goes wrong with it; in place of an error that it is over its rate.
-    fn meets(&mut self, called: &Called, now: Timestamp) -> Result<Option<Fault>, Reply> {
+    /// Notes a call, and what goes wrong with it; the error is how long it came too early.
+    fn meets(&mut self, called: &Called, now: Timestamp) -> Result<Option<Fault>, Duration> {
         let content = called.cid().ok().map(|cid| cid.content().clone());
         self.seen.log(LogEntry { at: now, route: called.route, content });
         if let Err(wait) = self.trouble.admit(called.route, now) {
             self.seen.counts.violations += 1;
-            let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
-            let after = super::RetryAfter::Seconds(seconds);
-            return Err(Reply::Answer(reply::too_many(self.behaviour.dialect.errors, after, now)));
+            return Err(wait);
         }
         Ok(self.trouble.strike(called.route))
     }

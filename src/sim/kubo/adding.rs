@@ -1,7 +1,5 @@
 //! pin/add: an answer that goes on with a line every so often until the node has everything.
 
-use std::time::Duration;
-
 use futures::{Stream, stream};
 
 use super::{super::fate::PinAfter, *};
