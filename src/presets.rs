@@ -21,7 +21,7 @@ pub use read::Wrong;
 pub use words::{
     Auth, Codes, Count, Created, DefaultStatus, Delegates, Duplicates, Filters, IdKind, Limits, Login,
     LoginStyle, MetaRule, NameRule, Offset, Page, Precision, Protocol, Rate, RefreshOrigins, Replace,
-    TimeBound,
+    TimeBound, TokenForm,
 };
 
 /// A kind of pinning service, and what a provider entry of that kind starts from.
@@ -46,6 +46,8 @@ pub struct Preset {
     pub endpoint: Option<String>,
     /// What an entry may give as its credential, the usual one first.
     pub auth: Vec<Auth>,
+    /// `None`: unknown. A JWT tells by itself whose it is.
+    pub token_form: Option<TokenForm>,
     /// How a user name and password become a credential.
     pub login: Option<Login>,
     /// Success codes. Any 2xx is accepted all the same.

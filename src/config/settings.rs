@@ -129,7 +129,9 @@ pub struct ProviderSettings {
 impl ProviderSettings {
     /// What the store registers it as.
     pub fn decl(&self) -> ProviderDecl {
-        let fingerprint = Fingerprint::new(&self.endpoint, self.account.as_deref());
+        let told = || self.credential.account(self.preset.token_form);
+        let account = self.account.clone().or_else(told);
+        let fingerprint = Fingerprint::new(&self.endpoint, account.as_deref());
         ProviderDecl { name: self.name.clone(), fingerprint }
     }
 }

@@ -1,3 +1,4 @@
+mod credentials;
 mod presets;
 
 use std::fs;

@@ -1,11 +1,15 @@
 //! Drives the replicas of one provider: claims what is due, as much as can be worked, and starts the calls.
 
+mod load;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use tokio::sync::watch;
+
+use load::{Load, Ticket};
 
 use super::{
     Driven, Shared, TickReport,
@@ -39,13 +43,6 @@ const SURPLUS_EVERY: Duration = Duration::from_secs(600);
 const BLOCKED_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Added to a lease for what happens between the calls.
 const SLACK: Duration = Duration::from_secs(30);
-
-/// Replicas whose calls are under way.
-#[derive(Clone, Copy, Debug, Default)]
-struct Load {
-    singles: usize,
-    looks: usize,
-}
 
 pub(super) struct Driver {
     caller: Arc<Caller>,
@@ -305,22 +302,5 @@ impl Driver {
             self.caller.spills.has_surplus(self.caller.id);
         }
         Ok(())
-    }
-}
-
-/// Work that is under way; done when it is dropped, however it ended.
-struct Ticket {
-    load: Load,
-    sum: Arc<watch::Sender<Load>>,
-    done: Activator,
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.sum.send_modify(|sum| {
-            sum.singles -= self.load.singles;
-            sum.looks -= self.load.looks;
-        });
-        self.done.poke();
     }
 }

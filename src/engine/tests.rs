@@ -1,6 +1,7 @@
 //! The engine stepped over a real store and simulated providers.
 
 mod clocks;
+mod credentials;
 mod deleting;
 mod doubts;
 mod kubo;

@@ -101,8 +101,8 @@ impl Health {
     }
 }
 
-/// What makes a provider the same one after its entry was edited: the normalised endpoint and the entry's optional
-/// `account:` key. Never the token.
+/// What makes a provider the same one after its entry was edited: the normalised endpoint and the account, by the
+/// entry's `account:` key or else a lasting name in the credential. Never a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 

@@ -31,6 +31,16 @@ pub enum Auth {
     None,
 }
 
+/// What a token is made of, where that is known: it may hold a lasting name of its account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenForm {
+    /// The base64 of `KEY:SECRET:BUCKET`, and the account is the bucket.
+    KeySecretBucket,
+    /// The base64 of `ADDRESS:SIGNATURE`, and the account is the address.
+    AddressSignature,
+}
+
 /// How a user name and password are exchanged for a token. URLs are absolute, or paths: from the endpoint's host where
 /// they begin with a slash, else from the endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ mod vault;
 mod watch;
 mod wire;
 
+use multibase::Base;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
@@ -17,7 +18,7 @@ pub use vault::{NoVault, Pair, Vault};
 pub(super) use wire::Proof;
 
 use super::{Endpoint, SettingsError};
-use crate::presets;
+use crate::presets::{self, TokenForm};
 
 /// What an entry gives to log in with. Never prints a secret.
 #[derive(Clone, Debug)]
@@ -57,6 +58,20 @@ impl Credential {
         }
     }
 
+    /// A lasting name of the account, where the credential holds one that is no secret: a user, whom a JWT was given
+    /// to, or what the preset knows of its tokens.
+    pub fn account(&self, form: Option<TokenForm>) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Basic { user, .. } | Self::Login(Login { user, .. }) => Some(user.clone()),
+            Self::Token(source) => {
+                let token = source.given();
+                let subject = jwt::claims(token.expose_secret()).and_then(|claims| claims.subject);
+                subject.or_else(|| named_in(token.expose_secret(), form?))
+            }
+        }
+    }
+
     /// SHA-256 of what the provider knows us by: a token itself, else the user and where they log in.
     pub fn identity(&self, endpoint: &Endpoint) -> [u8; 32] {
         let of_user = |kind: &str, user: &str| {
@@ -73,5 +88,56 @@ impl Credential {
             Self::Basic { user, .. } => of_user("basic", user),
             Self::Login(login) => of_user("login", &login.user),
         }
+    }
+}
+
+/// The public part of a token of that form.
+fn named_in(token: &str, form: TokenForm) -> Option<String> {
+    let bare = token.trim_end_matches('=');
+    let decoded = Base::Base64.decode(bare).or_else(|_| Base::Base64Url.decode(bare)).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let name = match form {
+        TokenForm::KeySecretBucket => text.splitn(3, ':').nth(2)?,
+        TokenForm::AddressSignature => text.rsplit_once(':')?.0,
+    };
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn account(token: &str, form: Option<TokenForm>) -> Option<String> {
+        Credential::token(&token.into()).unwrap().account(form)
+    }
+
+    #[test]
+    fn the_account_is_told_by_the_public_part_of_a_token_only() {
+        use TokenForm::*;
+        let bucket = Base::Base64Pad.encode("AKEY:s3cr3t:photos");
+        let signed = Base::Base64Pad.encode("eth-0xabc:0xsigned");
+        assert_eq!(account(&bucket, Some(KeySecretBucket)).as_deref(), Some("photos"));
+        assert_eq!(account(&signed, Some(AddressSignature)).as_deref(), Some("eth-0xabc"));
+        assert_eq!(account(&bucket, None), None);
+        assert_eq!(account("t0k3n", Some(KeySecretBucket)), None);
+        assert_eq!(account(&Base::Base64Pad.encode("key:s3cr3t"), Some(KeySecretBucket)), None);
+        let jwt = jwt::unsigned(&json!({ "sub": "ada@example.com", "jti": "1" }));
+        assert_eq!(account(&jwt, None).as_deref(), Some("ada@example.com"));
+        assert_eq!(account(&jwt::unsigned(&json!({ "jti": "1" })), None), None);
+    }
+
+    #[test]
+    fn a_user_is_the_same_with_another_password_but_not_elsewhere() {
+        let basic = |user: &str, password: &str| Credential::Basic {
+            user: user.into(),
+            password: Source::Fixed(password.into()),
+        };
+        let endpoint = |text: &str| Endpoint::parse(text).unwrap();
+        let (here, there) = (endpoint("https://a.example/psa"), endpoint("https://b.example"));
+        assert_eq!(basic("ada", "x").identity(&here), basic("ada", "y").identity(&here));
+        assert_ne!(basic("ada", "x").identity(&here), basic("ben", "x").identity(&here));
+        assert_ne!(basic("ada", "x").identity(&here), basic("ada", "x").identity(&there));
     }
 }

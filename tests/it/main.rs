@@ -4,4 +4,5 @@ mod api;
 mod arrows;
 mod cli;
 mod demo;
+mod login;
 mod matrix;

@@ -1,7 +1,7 @@
 //! A gateway's inside without its doors: one store, some simulated providers, one clock that stands still unless a
 //! test moves it, and an engine that moves only when it is stepped.
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     engine::{Driven, Engine, Settings, Shared, TickReport},
@@ -10,7 +10,7 @@ use crate::{
     model::*,
     policy::{Copies, Policy},
     presets::{GENERIC, Presets},
-    providers::{self, Credential, Endpoint},
+    providers::{self, Credential, Endpoint, Login, SecretFile, SecretKind, Source},
     sim::{self, Fault, Route, Sim},
     store::{
         AcceptPin, PinRecord, Registered, Registration, SharedStore,
@@ -24,6 +24,10 @@ pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(super) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+const USER: &str = "ada@example.com";
+const PASSWORD: &str = "correct-horse-battery";
+const REFRESH: &str = "/api/auth/refresh";
 
 const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 /// Steps at one instant after which nothing may be left to do.
@@ -40,6 +44,18 @@ pub(super) fn content(n: u64) -> Content {
     cid(n).content().clone()
 }
 
+/// What all providers are called with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Tokens,
+    /// Tokens in files.
+    Files,
+    /// Logins, whose tokens can be renewed at a URL or not.
+    Logins {
+        refresh: bool,
+    },
+}
+
 #[must_use]
 pub(super) struct Builder {
     sims: usize,
@@ -47,6 +63,7 @@ pub(super) struct Builder {
     need: u16,
     exclusive: bool,
     preset: &'static str,
+    holds: Holds,
     try_timeout: Duration,
     quirks: fn(usize, sim::Builder) -> sim::Builder,
 }
@@ -70,6 +87,18 @@ impl Builder {
         self
     }
 
+    /// The tokens are in files.
+    pub(super) fn token_files(mut self) -> Self {
+        self.holds = Holds::Files;
+        self
+    }
+
+    /// One logs in at all of them.
+    pub(super) fn logins(mut self, refresh: bool) -> Self {
+        self.holds = Holds::Logins { refresh };
+        self
+    }
+
     /// Gives up soon, in real time, on an answer that never comes.
     pub(super) fn impatient(mut self) -> Self {
         self.try_timeout = Duration::from_millis(300);
@@ -82,16 +111,28 @@ impl Builder {
         self
     }
 
+    fn sim(&self, name: &str) -> sim::Builder {
+        match self.holds {
+            Holds::Tokens | Holds::Files => Sim::builder(name),
+            Holds::Logins { refresh } => {
+                let sim = Sim::playing(&Presets::known(self.preset), name).user(USER, PASSWORD);
+                if refresh { sim.refreshes_at(REFRESH) } else { sim }
+            }
+        }
+    }
+
     pub(super) async fn start(self) -> World {
         let clock = Arc::new(ManualClock::at(START));
         let mut sims = Vec::new();
         for (n, name) in NAMES.iter().enumerate().take(self.sims) {
-            sims.push((self.quirks)(n, Sim::builder(name).clock(clock.clone())).start().await);
+            sims.push((self.quirks)(n, self.sim(name).clock(clock.clone())).start().await);
         }
         let named = NAMES[..self.sims].to_vec();
-        let tokens = NAMES.map(String::from).to_vec();
         let dir = tempfile::tempdir().unwrap();
-        let mut world = World { dir, clock, sims, named, tokens, setup: self, inside: None };
+        let mut world = World { dir, clock, sims, named, setup: self, inside: None };
+        for (n, name) in NAMES.iter().enumerate() {
+            world.put_token(n, name);
+        }
         world.start().await;
         world
     }
@@ -112,7 +153,6 @@ pub(super) struct World {
     pub(super) sims: Vec<Sim>,
     /// Providers that the config names now.
     pub(super) named: Vec<&'static str>,
-    pub(super) tokens: Vec<String>,
     setup: Builder,
     inside: Option<Inside>,
 }
@@ -121,7 +161,8 @@ impl World {
     pub(super) fn of(sims: usize) -> Builder {
         let (copies, try_timeout) = (1, Duration::from_secs(30));
         let (preset, quirks): (_, fn(usize, sim::Builder) -> sim::Builder) = (GENERIC, |_, sim| sim);
-        Builder { sims, copies, need: 1, exclusive: false, preset, try_timeout, quirks }
+        let holds = Holds::Tokens;
+        Builder { sims, copies, need: 1, exclusive: false, preset, holds, try_timeout, quirks }
     }
 
     pub(super) fn inside(&self) -> &Inside {
@@ -188,12 +229,36 @@ impl World {
     }
 
     fn credential(&self, n: usize) -> Credential {
-        Credential::token(&self.tokens[n].as_str().into()).unwrap()
+        match self.setup.holds {
+            Holds::Tokens => Credential::token(&NAMES[n].into()).unwrap(),
+            Holds::Files => {
+                let file = SecretFile::open(self.token_file(n), SecretKind::Token).unwrap();
+                Credential::Token(Source::File(file))
+            }
+            Holds::Logins { refresh } => {
+                let mut how = Presets::known(self.setup.preset).login.clone().unwrap();
+                how.refresh_url = refresh.then(|| REFRESH.into());
+                let password = Some(Source::Fixed(PASSWORD.into()));
+                Credential::Login(Login { user: USER.into(), password, how })
+            }
+        }
+    }
+
+    fn token_file(&self, n: usize) -> PathBuf {
+        self.dir.path().join(format!("{}.token", NAMES[n]))
+    }
+
+    /// Puts a token into the file that a provider's may be in, as an operator does.
+    pub(super) fn put_token(&self, n: usize, token: &str) {
+        let new = self.dir.path().join("new.token");
+        fs::write(&new, token).unwrap();
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::rename(new, self.token_file(n)).unwrap();
     }
 
     fn driven(&self, record: &ProviderRecord, metrics: &Metrics) -> Driven {
         let n = NAMES.iter().position(|name| *name == record.name).unwrap();
-        let endpoint = Endpoint::parse(&self.sims[n].url()).unwrap();
+        let endpoint = Endpoint::parse(&self.sims[n].endpoint()).unwrap();
         let (preset, credential) = (Presets::known(self.setup.preset), self.credential(n));
         let mut settings = providers::Settings::of(preset, NAMES[n], endpoint, credential);
         settings.exclusive = self.setup.exclusive;

@@ -192,6 +192,6 @@ pub(super) fn basic(user: &str, password: &SecretString) -> HeaderValue {
     sensitive(format!("Basic {}", encoded(user, password).expose_secret()))
 }
 
-fn encoded(user: &str, password: &SecretString) -> SecretString {
+pub(super) fn encoded(user: &str, password: &SecretString) -> SecretString {
     Base::Base64Pad.encode(format!("{user}:{}", password.expose_secret())).into()
 }

@@ -1,47 +1,35 @@
 //! A login: one token at a time, renewed ahead of its end and where it is refused, by one call however many wait.
 
+mod calls;
+mod live;
+
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use ::http::{HeaderValue, Request};
-use bytes::Bytes;
+use ::http::HeaderValue;
 use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use secrecy::{ExposeSecret, SecretString};
-use tokio::time::Instant;
-use tower::ServiceExt;
+use live::Live;
+use secrecy::ExposeSecret;
 
 use super::{
-    Login, Stamp, jwt,
-    keeper::{Unusable, bearer},
+    Login, Source, Stamp, jwt,
+    keeper::{Unusable, encoded},
     vault::{Pair, Vault},
-    wire::{Proof, Wire},
+    wire::Wire,
 };
 use crate::{
-    model::{Clock, ErrorClass, Operation, Timestamp},
-    providers::{
-        Settings,
-        classify::{self, Expect},
-        secrets::Secrets,
-        stack::{Call, InDoubt, Lower},
-        words::{self, Words},
-    },
+    model::{Clock, ErrorClass, Timestamp},
+    providers::{Settings, secrets::Secrets, stack::Lower},
 };
 
-/// How long before its end a token is renewed, at most.
-const AHEAD: Duration = Duration::from_secs(60);
-/// A token that is refused so soon after it was given is not the reason for the refusal.
-const FRESH: Duration = Duration::from_secs(10);
 /// The first wait after a login that failed; doubles.
 const WAIT_BASE: Duration = Duration::from_secs(5);
 const WAIT_MAX: Duration = Duration::from_secs(300);
-/// The answer to a login is small.
-const BODY_LIMIT: usize = 256 << 10;
-
 pub(in crate::providers) struct Session {
     provider: String,
     login: Login,
@@ -70,49 +58,12 @@ struct State {
     revision: u64,
 }
 
-/// A pair in use.
-#[derive(Clone)]
-struct Live {
-    pair: Pair,
-    header: HeaderValue,
-    /// By our own clock.
-    ends: Option<Timestamp>,
-    renew_at: Option<Timestamp>,
-}
-
 /// The last login failed: nobody tries again before this.
 #[derive(Clone)]
 struct Failed {
     at: Timestamp,
     until: Timestamp,
     why: Unusable,
-}
-
-impl Live {
-    fn of(pair: Pair) -> Self {
-        let claims = jwt::claims(pair.access.expose_secret()).unwrap_or_default();
-        let ends = match (claims.expires, pair.obtained) {
-            // Its span counts, so that the issuer's clock need not agree with ours.
-            (Some(ends), Some(obtained)) => match claims.issued.filter(|issued| *issued < ends) {
-                Some(issued) => Some(obtained.plus(ends.since(issued))),
-                None => Some(ends).filter(|ends| *ends > obtained),
-            },
-            (ends, _) => ends,
-        };
-        let ahead = |ends: Timestamp| {
-            let span = pair.obtained.map_or(Duration::MAX, |obtained| ends.since(obtained));
-            ends.minus(AHEAD.min(span / 4))
-        };
-        Self { header: bearer(&pair.access), ends, renew_at: ends.map(ahead), pair }
-    }
-
-    fn has_ended(&self, now: Timestamp) -> bool {
-        self.ends.is_some_and(|ends| ends <= now)
-    }
-
-    fn is_fresh(&self, now: Timestamp) -> bool {
-        self.pair.obtained.is_some_and(|at| now.since(at).max(at.since(now)) < FRESH)
-    }
 }
 
 impl Session {
@@ -136,7 +87,7 @@ impl Session {
             saving: tokio::sync::Mutex::default(),
         };
         session.reload(&mut session.state());
-        session.login.password.iter().for_each(|password| session.secrets.add(password.current()));
+        session.remember_password();
         Arc::new(session)
     }
 
@@ -203,7 +154,7 @@ impl Session {
         let Some(password) = &self.login.password else { return };
         if password.look(self.clock.now()) {
             password.take_up();
-            self.secrets.add(password.current());
+            self.remember_password();
             let mut state = self.state();
             (state.failed, state.failures) = (None, 0);
             state.revision += 1;
@@ -237,6 +188,13 @@ impl Session {
             }
             Ok(None) => {}
             Err(error) => tracing::warn!(provider, %error, "the kept tokens of a login cannot be read"),
+        }
+    }
+
+    fn remember_password(&self) {
+        if let Some(password) = self.login.password.as_ref().map(Source::current) {
+            self.secrets.add(encoded(&self.login.user, &password));
+            self.secrets.add(password);
         }
     }
 
@@ -304,90 +262,6 @@ impl Session {
                 "the tokens of a login cannot be kept: a restart may need another login"
             );
         }
-    }
-
-    /// By the refresh token, else by the password, else not at all.
-    async fn obtain(&self, before: Option<Pair>) -> Result<Pair, Unusable> {
-        let refresh = before.and_then(|pair| pair.refresh);
-        let renewal = refresh.as_ref().and_then(|refresh| self.wire.renew(refresh));
-        if let Some(request) = renewal {
-            match self.ask("the renewal of the token", request, refresh.as_ref()).await {
-                // As good as a token that has ended: there may be another way.
-                Err(Unusable { class: ErrorClass::Auth, .. }) => {}
-                other => return other,
-            }
-        }
-        let Some(password) = &self.login.password else { return Err(self.by_hand()) };
-        self.log_in(&Proof::Password(password.current())).await
-    }
-
-    /// Logs in now.
-    pub(in crate::providers) async fn log_in(&self, proof: &Proof) -> Result<Pair, Unusable> {
-        let request = self.wire.log_in(&self.login.user, proof);
-        self.ask("the login", request, None).await
-    }
-
-    /// Has a code sent by e-mail; `None` where there are none.
-    pub(in crate::providers) async fn ask_code(&self) -> Option<Result<(), Unusable>> {
-        let request = self.wire.ask_code(&self.login.user)?;
-        Some(self.send("the request for a code", request).await.map(drop))
-    }
-
-    fn by_hand(&self) -> Unusable {
-        let name = &self.provider;
-        let text =
-            format!("there is no token that is valid, and no password: run `pinfold provider login {name}`");
-        Unusable { class: ErrorClass::Auth, text }
-    }
-
-    async fn ask(
-        &self,
-        what: &str,
-        request: Result<Request<Bytes>, &'static str>,
-        before: Option<&SecretString>,
-    ) -> Result<Pair, Unusable> {
-        let body = self.send(what, request).await?;
-        let pair = self.wire.read(&body, before, self.clock.now()).map_err(|why| Unusable {
-            class: ErrorClass::Auth,
-            text: format!("{what} gave no token: {why}"),
-        })?;
-        self.remember(&pair);
-        Ok(pair)
-    }
-
-    /// Sends through the part of the stack that every request passes (I9).
-    async fn send(
-        &self,
-        what: &str,
-        request: Result<Request<Bytes>, &'static str>,
-    ) -> Result<Bytes, Unusable> {
-        let unusable = |class, text: &str| Unusable { class, text: words::plain(text, &self.secrets) };
-        let request = request.map_err(|why| unusable(ErrorClass::Auth, &format!("{what} failed: {why}")))?;
-        let (deadline, doubt) = (Instant::now() + self.deadline, InDoubt::default());
-        let (operation, expect) = (Operation::Login, Expect::Reply);
-        let call = Call { operation, expect, request, limit: BODY_LIMIT, deadline, doubt, streamed: None };
-        let outcome = self.lower.clone().oneshot(call).await;
-        let class = classify::class(expect, &outcome, self.clock.now());
-        match (outcome, class) {
-            (Ok(answer), Ok(())) => Ok(answer.into_body()),
-            (Ok(answer), Err(class)) => {
-                let class = refusal(class);
-                let ours = format!("{what} was refused: {}", answer.status().as_u16());
-                Err(Unusable { class, text: Words::of(answer.body()).after(&ours, &self.secrets) })
-            }
-            (Err(failure), class) => {
-                let class = class.err().unwrap_or(ErrorClass::Transient);
-                Err(unusable(class, &format!("{what} got no answer: {failure}")))
-            }
-        }
-    }
-}
-
-/// Whatever a login is refused for, it is the credential that has to be mended; but not where the service is sick.
-fn refusal(class: ErrorClass) -> ErrorClass {
-    match class {
-        ErrorClass::Rejected | ErrorClass::Unknown => ErrorClass::Auth,
-        other => other,
     }
 }
 

@@ -9,7 +9,7 @@ use pinfold::{
     config::{self, Environment},
     engine, http as client,
     model::{Clock, Content, ManualClock, Meta, PinCid, Timestamp},
-    presets::{Preset, Protocol},
+    presets::Preset,
     sim::{Asked, Sim},
     telemetry::Metrics,
 };
@@ -128,11 +128,8 @@ impl Case {
     }
 
     fn credential(&self) -> &'static str {
-        match (self.preset.protocol, self.preset.has_login(), self.preset.name.as_str()) {
-            (Protocol::Kubo, ..) => "",
-            (_, true, "w3ipfs" | "ipfs-cluster") => {
-                ", login: { user: ada@example.org, password_file: it.password }"
-            }
+        match self.preset.name.as_str() {
+            "w3ipfs" | "ipfs-cluster" => ", login: { user: ada@example.org, password_file: it.password }",
             _ => ", token_file: it.token",
         }
     }

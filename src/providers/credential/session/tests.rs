@@ -1,7 +1,6 @@
 use std::io;
 
 use futures::future::join_all;
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::*;
@@ -12,7 +11,7 @@ use crate::{
     },
     model::{ManualClock, PinCid},
     presets::Presets,
-    providers::{Credential, Endpoint, Provider, ProviderError, Source, Submit, connect},
+    providers::{Credential, Endpoint, Provider, ProviderError, Submit, connect},
     telemetry::Metrics,
 };
 
