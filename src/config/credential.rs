@@ -64,14 +64,15 @@ fn words(preset: &Preset) -> String {
 }
 
 impl Written<'_, '_> {
-    /// The first of the preset's ways for which there is what it needs.
+    /// The first of the preset's ways for which there is what it needs. That there is none is believed without a word only
+    /// where that is the usual way.
     fn fitting(&self, preset: &Preset) -> Option<Auth> {
         let has_password = self.login.as_ref().is_some_and(|login| PASSWORD.are_in(login));
         let fits = |auth: &&Auth| match auth {
             Auth::Bearer => self.has_token,
             Auth::Basic => has_password,
             Auth::Login => self.login.is_some(),
-            Auth::None => !self.has_token && self.login.is_none(),
+            Auth::None => !self.has_token && self.login.is_none() && preset.auth.first() == Some(&Auth::None),
         };
         preset.auth.iter().find(fits).copied()
     }
@@ -88,7 +89,10 @@ impl Written<'_, '_> {
         .filter(|(auth, _)| preset.auth.contains(auth))
         .map(|(_, words)| words)
         .collect();
-        let ways = if ways.len() == 3 { &ways[..2] } else { &ways[..] };
+        let mut ways = if ways.len() == 3 { ways[..2].to_vec() } else { ways };
+        if preset.is_open() {
+            ways.push("auth: none");
+        }
         let what = match (self.has_token, &self.login) {
             (false, None) => "has no secret".to_owned(),
             (true, _) => format!("{} takes no token", preset.title),

@@ -233,7 +233,12 @@ impl Context<'_> {
         let status = answer.status();
         let place = answer.headers().get(::http::header::LOCATION).filter(|_| status.is_redirection());
         let ours = match place.and_then(|place| place.to_str().ok()) {
-            Some(place) => format!("{} (moved to {place}: correct the endpoint)", status.as_u16()),
+            // What follows the path may be anything that was sent.
+            Some(place) => format!(
+                "{} (moved to {}: correct the endpoint)",
+                status.as_u16(),
+                place.split(['?', '#']).next().unwrap_or_default()
+            ),
             None => status.as_u16().to_string(),
         };
         let throttled = class == ErrorClass::Throttled;

@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
 /// The newest that are remembered: tokens that are renewed push older ones out.
@@ -29,8 +30,15 @@ impl Secrets {
         }
     }
 
-    /// Replaces every secret, any longer part of one (some echo it cut short), and whatever looks like a JWT.
+    /// Replaces every secret, any longer part of one (some echo it cut short), and whatever looks like a JWT; also where
+    /// it is percent-encoded, as in an address.
     pub(super) fn redact(&self, text: &str) -> String {
+        let decoded = percent_decode_str(text).decode_utf8_lossy();
+        let hidden = self.hide(&decoded);
+        if hidden == decoded { self.hide(text) } else { hidden }
+    }
+
+    fn hide(&self, text: &str) -> String {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Longest first: a shorter one may be a part of it.
         let mut secrets: Vec<&str> = known.iter().map(ExposeSecret::expose_secret).collect();
@@ -85,6 +93,16 @@ mod tests {
         let secrets = secrets(&["hunter2", "hunter2-long", "a password, spaced"]);
         let text = secrets.redact("hunter2-long hunter2 and a password, spaced");
         assert_eq!(text, "[token] [token] and [token]");
+    }
+
+    #[test]
+    fn a_secret_is_found_where_it_is_percent_encoded_and_cut_short() {
+        let secrets = secrets(&["S0me/base64+secret=="]);
+        for echoed in ["S0me%2Fbase64%2Bsecret%3D%3D", "Bearer%20S0me%2Fbase64%2B", "Bearer%20S0me/base"] {
+            let text = secrets.redact(&format!("moved to https://x.example/?token={echoed}&a=1"));
+            assert!(!text.contains("S0me") && !text.contains("base") && text.contains("[token]"), "{text}");
+        }
+        assert_eq!(secrets.redact("100% of a%20b"), "100% of a%20b");
     }
 
     #[test]

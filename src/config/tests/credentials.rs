@@ -25,7 +25,8 @@ fn the_first_kind_of_the_preset_that_fits_what_is_given_is_taken() {
     let asked = format!("preset: ipfs-cluster, {here}, auth: login, {LOGIN}");
     assert!(matches!(credential(&asked), Credential::Login(_)));
     assert!(matches!(credential(&format!("{here}, {LOGIN}")), Credential::Basic { .. }));
-    assert!(matches!(credential(here), Credential::None));
+    assert!(matches!(credential(&format!("{here}, auth: none")), Credential::None));
+    assert!(matches!(credential(&format!("preset: kubo, {here}")), Credential::None));
     let Credential::Login(login) = credential("preset: w3ipfs, login: { user: ada@example.com }") else {
         panic!("no login")
     };
@@ -36,6 +37,10 @@ fn the_first_kind_of_the_preset_that_fits_what_is_given_is_taken() {
 fn what_does_not_fit_is_told_with_what_to_write() {
     for (words, told) in [
         ("preset: pinata", "has no secret; write one of token, token_file, token_env"),
+        (
+            ENDPOINT,
+            "has no secret; write one of token, token_file, token_env, or login: { user: ..., password_env: ... }, or auth: none",
+        ),
         ("preset: w3ipfs", "has no secret; write one of token, token_file, token_env, or login:"),
         (&format!("preset: pinata, {LOGIN}"), "Pinata takes no such login; write one of token"),
         (&format!("preset: w3ipfs, token: a, {LOGIN}"), "has a token and a login; keep one"),
@@ -81,7 +86,7 @@ fn the_account_of_a_login_is_its_user_unless_one_is_named() {
 #[test]
 fn logins_are_shown_without_their_passwords_and_read_again() {
     let both = format!(
-        "preset: w3ipfs, {LOGIN} }}\n  - {{ name: beta, preset: ipfs-cluster, {ENDPOINT}, {LOGIN} }}\n  - {{ name: gamma, preset: w3ipfs, endpoint: \"http://a\", login: {{ user: ben }} }}\n  - {{ name: delta, endpoint: \"http://b\""
+        "preset: w3ipfs, {LOGIN} }}\n  - {{ name: beta, preset: ipfs-cluster, {ENDPOINT}, {LOGIN} }}\n  - {{ name: gamma, preset: w3ipfs, endpoint: \"http://a\", login: {{ user: ben }} }}\n  - {{ name: delta, endpoint: \"http://b\", auth: none"
     );
     let loaded = good(&entry(&both));
     let text = loaded.settings.effective();
