@@ -117,6 +117,17 @@ await check("what the user has there counts as a copy, and no delete or replace 
   assert.deepEqual(wrong, [])
 })
 
+await check('added again after a delete, five times over: pinned at both each time', async () => {
+  const cid = await content('again and again')
+  for (let n = 0; n < 5; n++) {
+    const pin = await gateway.add({ cid, name: `time ${n}` })
+    await bothCopies(pin)
+    assert.deepEqual(await held(cid), [1, 1])
+    await gateway.remove(pin.requestid)
+    await goneAtBoth(cid)
+  }
+})
+
 for (const server of servers) {
   const other = servers.find((one) => one !== server)
   await check(`${server.name} stopped and started again: pins go on at ${other.name}, and it catches up`, async () => {
