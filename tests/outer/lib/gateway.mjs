@@ -16,12 +16,12 @@ export class Gateway {
   /**
    * `providers`: entries with name, endpoint and token. `policy`: what differs from two copies.
    * `api`, `engine`: keys of those sections. `store`: the database's path; by default in a folder of this gateway's own.
-   * `presetsFile`: a file of presets, if any.
+   * `presetsFile`: a file of presets, if any. `env`: what it finds in its environment.
    */
-  constructor ({ providers, policy = {}, api = {}, engine = {}, store, presetsFile }) {
+  constructor ({ providers, policy = {}, api = {}, engine = {}, store, presetsFile, env }) {
     this.folder = scratch()
     this.log = join(this.folder, 'pinfold.log')
-    this.settings = { providers, policy, api, engine, presetsFile, store: store ?? join(this.folder, 'pinfold.db') }
+    this.settings = { providers, policy, api, engine, presetsFile, env, store: store ?? join(this.folder, 'pinfold.db') }
   }
 
   async start () {
@@ -36,7 +36,7 @@ export class Gateway {
   spawn () {
     const config = join(this.folder, 'config.yaml')
     writeFileSync(config, JSON.stringify(this.config(), null, 2)) // JSON is YAML
-    this.child = start(BINARY, ['serve', '--config', config], { cwd: this.folder, log: this.log })
+    this.child = start(BINARY, ['serve', '--config', config], { cwd: this.folder, log: this.log, env: this.settings.env })
   }
 
   config () {

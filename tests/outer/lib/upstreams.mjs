@@ -19,18 +19,21 @@ export const SICKNESSES = {
   'refusing our token': { add: ['any:401'] }
 }
 
-/** One simulated provider, scripted and inspected through its /_sim routes. */
+/**
+ * One simulated provider, scripted and inspected through its /_sim routes. `preset`: the service that it plays; `user`:
+ * who may log in there, as NAME:PASSWORD.
+ */
 export class Sim {
-  constructor (name, { pinAfter = '50ms' } = {}) {
+  constructor (name, { pinAfter = '50ms', preset = 'generic', token = `token-of-${name}`, user } = {}) {
     this.name = name
-    this.token = `token-of-${name}`
-    this.pinAfter = pinAfter
+    this.token = token
+    this.flags = ['--pin-after', pinAfter, '--preset', preset, ...(user ? ['--user', user] : [])]
     this.log = join(scratch(), `${name}.log`)
   }
 
   async start () {
     await this.choosePort()
-    const args = ['sim', '--listen', `127.0.0.1:${this.port}`, '--token', this.token, '--pin-after', this.pinAfter]
+    const args = ['sim', '--listen', `127.0.0.1:${this.port}`, '--token', this.token, ...this.flags]
     this.child = start(BINARY, args, { log: this.log })
     await until(`sim ${this.name} listens`, () => this.child.ended !== undefined || this.stats())
     if (this.child.ended !== undefined) throw new Error(`sim ${this.name} ended at its start:\n${tail(this.log)}`)
