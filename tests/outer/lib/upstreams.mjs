@@ -21,13 +21,13 @@ export const SICKNESSES = {
 
 /**
  * One simulated provider, scripted and inspected through its /_sim routes. `preset`: the service that it plays; `user`:
- * who may log in there, as NAME:PASSWORD.
+ * who may log in there, as NAME:PASSWORD; `flags`: further ones of `pinfold sim`.
  */
 export class Sim {
-  constructor (name, { pinAfter = '50ms', preset = 'generic', token = `token-of-${name}`, user } = {}) {
+  constructor (name, { pinAfter = '50ms', preset = 'generic', token = `token-of-${name}`, user, flags = [] } = {}) {
     this.name = name
     this.token = token
-    this.flags = ['--pin-after', pinAfter, '--preset', preset, ...(user ? ['--user', user] : [])]
+    this.flags = ['--pin-after', pinAfter, '--preset', preset, ...(user ? ['--user', user] : []), ...flags]
     this.log = join(scratch(), `${name}.log`)
   }
 
