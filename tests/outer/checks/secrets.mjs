@@ -84,7 +84,7 @@ const providers = [
   entry('refused', 'w3ipfs', { login: { user: USER, password: passwords.refused } }),
   entry('pasted', 'w3ipfs', { login: { user: USER } }),
   ...ways.flatMap(({ url }, n) => [
-    entry(`echo-${n}`, 'generic', { exclusive: true, token: secret(`a token that is echoed in way ${n}`) }, url),
+    entry(`echo-${n}`, 'generic', { exclusive: true, token: keep(`a token that is echoed in way ${n}`, `${randomBytes(9).toString('hex')}+${randomBytes(9).toString('hex')}/${randomBytes(9).toString('hex')}==`) }, url),
     entry(`basic-${n}`, 'generic', { login: { user: USER, password: pair(`a password that is echoed in way ${n}`, USER) } }, `${url}/basic`)
   ])
 ]
