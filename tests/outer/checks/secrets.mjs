@@ -44,6 +44,7 @@ const tokens = {
   pinata: jwt("Pinata's token", { exp: Math.floor(Date.now() / 1000) + 3600 }),
   filebase: secret("Filebase's token"),
   nft: secret("NFT.Storage's token"),
+  node: secret("a Kubo node's token"),
   wrong: jwt('a token that is refused', {}),
   web3: secret('a token that is refused and echoed')
 }
@@ -54,7 +55,10 @@ const passwords = {
   refused: pair('a password that is refused', USER)
 }
 const pasted = [jwt('a pasted access token', { exp: 4e9 }), jwt('a pasted refresh token', {})]
-const presets = file('presets.yaml', JSON.stringify({ w3ipfs: { login: { refresh_url: '/api/auth/refresh' } } }))
+const presets = file('presets.yaml', JSON.stringify({
+  w3ipfs: { login: { refresh_url: '/api/auth/refresh' } },
+  echoing: { title: 'one that echoes', as_of: '2026-11-21', auth: ['login'], login: { url: 'login', style: 'email', token: 'access_token' } }
+}))
 
 const sim = (name, preset, options) => new Sim(name, { preset, user: `${USER}:${passwords[name] ?? 'none'}`, token: tokens[name], ...options })
 const short = JSON.stringify({ access_life: '4s', login: { refresh_url: '/api/auth/refresh' } })
@@ -64,11 +68,13 @@ const sims = [
   sim('web3', 'web3.storage', { token: secret('the right one of a token that is refused and echoed') }),
   sim('w3ipfs', 'w3ipfs', { flags: ['--behaviour', short] }), sim('fula', 'fula'), sim('cluster', 'ipfs-cluster'),
   sim('refused', 'w3ipfs', { user: `${USER}:${secret('the right one of a password that is refused')}` }),
-  sim('pasted', 'w3ipfs', { token: pasted[0] })
+  sim('pasted', 'w3ipfs', { token: pasted[0] }), sim('node', 'kubo')
 ]
 await each(sims, 4, (one) => one.start())
 const at = (name) => sims.find((one) => one.name === name)
 const ways = await echoes()
+const base64 = (what) => keep(what, `${randomBytes(9).toString('hex')}+${randomBytes(9).toString('hex')}/${randomBytes(9).toString('hex')}==`)
+const echoed = (how, n) => ({ user: USER, password: pair(`a password of ${how} that is echoed in way ${n}`, USER) })
 const entry = (name, preset, credential, url = at(name).url) => ({ name, preset, endpoint: url, ...credential })
 const tokenFile = file('everland-token', tokens.everland)
 const providers = [
@@ -83,9 +89,12 @@ const providers = [
   entry('cluster', 'ipfs-cluster', { login: { user: USER, password: passwords.cluster } }),
   entry('refused', 'w3ipfs', { login: { user: USER, password: passwords.refused } }),
   entry('pasted', 'w3ipfs', { login: { user: USER } }),
+  entry('node', 'kubo', { token: tokens.node }),
   ...ways.flatMap(({ url }, n) => [
-    entry(`echo-${n}`, 'generic', { exclusive: true, token: keep(`a token that is echoed in way ${n}`, `${randomBytes(9).toString('hex')}+${randomBytes(9).toString('hex')}/${randomBytes(9).toString('hex')}==`) }, url),
-    entry(`basic-${n}`, 'generic', { login: { user: USER, password: pair(`a password that is echoed in way ${n}`, USER) } }, `${url}/basic`)
+    entry(`bearer-${n}`, 'generic', { exclusive: true, token: base64(`a token that is echoed in way ${n}`) }, `${url}/bearer`),
+    entry(`basic-${n}`, 'generic', { login: echoed('basic', n) }, `${url}/basic`),
+    entry(`login-${n}`, 'echoing', { login: echoed('login', n) }, `${url}/login`),
+    entry(`kubo-${n}`, 'kubo', { token: base64(`a node's token that is echoed in way ${n}`) }, `${url}/kubo`)
   ])
 ]
 
@@ -189,7 +198,7 @@ await check('a run with log lines as text: refusals, echoes, log-ins, renewals, 
   assert.equal(logged.code, 0, logged.stderr)
   pin = await use()
   await until('W3IPFS renewed its pair', () => issued('w3ipfs', 'access') >= 2 && issued('w3ipfs', 'refresh') >= 2, { within: 15_000 })
-  await until('all who echo were sent their credentials', () => ways.every(({ seen }) => seen.size === 2))
+  await until('all who echo were sent their credentials', () => ways.every(({ seen }) => seen.size === 4))
   await until('the log tells of refusals', () => /\b401\b/.test(readFileSync(gateway.log, 'utf8')))
   await gateway.kill()
 })
@@ -211,7 +220,7 @@ await check('a run with log lines as JSON: a reset token and the new one, probes
   for (const args of [['presets'], ['presets', 'w3ipfs']]) await command(['provider', ...args])
   const { stderr } = await command(['provider', 'probe', '--help'])
   if (stderr.includes('unrecognized subcommand')) skip('pinfold provider probe', 'this program has no such command yet')
-  else await each(['everland', 'web3', 'echo-1', 'cluster', 'w3ipfs'], 2, (name) => command(['provider', 'probe', name, '--config', config]))
+  else await each(['everland', 'web3', 'bearer-1', 'cluster', 'w3ipfs'], 2, (name) => command(['provider', 'probe', name, '--config', config]))
   assert.equal(await gateway.stop(), 0)
 })
 clearInterval(looking)

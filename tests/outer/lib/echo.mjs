@@ -18,6 +18,8 @@ const WAYS = [
   ({ said }) => failure(401, said),
   ({ said }) => ({ code: 200, type: 'application/json', body: `${said} is no JSON` }),
   ({ said }) => json(200, { count: said, results: said }),
+  ({ said }) => json(500, { Message: said, Code: 0, Type: 'error' }),
+  ({ said }) => json(200, { access_token: 7, token: [said], Progress: said, Pins: [said], error: said }),
   ({ said, cid }) => json(202, {
     requestid: 'one',
     status: 'pinned',
@@ -28,20 +30,21 @@ const WAYS = [
   })
 ]
 
-/** Listens, and returns one base URL for each way, and the credentials that each of them was sent. */
+/** Listens, and returns one base URL for each way, under which any path will do; `seen`: the first segments of those. */
 export async function echoes () {
   const seen = WAYS.map(() => new Set())
   const server = createServer(async (request, response) => {
     let sent = ''
     for await (const part of request) sent += part
-    const [, way] = request.url.split('/')
+    const [, way, first] = request.url.split(/[/?]/)
+    seen[way].add(first)
     const credential = (request.headers.authorization ?? '').replace(/^\w+ /, '')
-    seen[way].add(credential)
     const decoded = Buffer.from(credential, 'base64').toString('latin1').replace(/[^ -~]/g, '')
-    const whole = `${request.headers.authorization} ${credential} ${decoded}`
-    const half = credential.slice(0, Math.ceil(credential.length / 2))
+    const password = sent.match(/"password":"([^"]+)"/)?.[1] ?? ''
+    const whole = [request.headers.authorization, credential, decoded, password].join(' ')
+    const halves = [credential, password].map((text) => `${text.slice(0, Math.ceil(text.length / 2))}...`)
     const cid = sent.match(/"cid":"(\w+)"/)?.[1]
-    const { code, type, body, headers } = WAYS[way]({ whole, said: `${whole} ${half}...`, cid })
+    const { code, type, body, headers } = WAYS[way]({ whole, said: [whole, ...halves].join(' '), cid })
     response.writeHead(code, { 'content-type': type, ...headers })
     response.end(body)
   })
