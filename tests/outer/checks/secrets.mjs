@@ -17,7 +17,7 @@ const secrets = new Map() // by what they are
 const came = new Map() // bytes, by where they came out
 
 const keep = (what, secret) => secrets.set(what, secret).get(what)
-const secret = (what) => keep(what, randomBytes(18).toString('base64url'))
+const secret = (what) => keep(what, `s${randomBytes(18).toString('base64url')}`) // no flag, whatever is drawn
 const jwt = (what, claims) => {
   const part = (value) => Buffer.from(value).toString('base64url')
   return keep(what, `${part('{"alg":"HS256"}')}.${part(JSON.stringify({ ...claims, jti: secret(`${what}, its jti`) }))}.${part(randomBytes(32))}`)
@@ -32,6 +32,8 @@ function out (where, bytes) {
 }
 
 const USER = 'somebody@example.com'
+const PROBED = ['everland', 'web3', 'cluster', 'w3ipfs', 'node', 'bearer-0', 'bearer-6', 'basic-2', 'basic-8', 'login-9', 'kubo-12']
+const LONGEST_COMMAND_MS = 15_000
 const room = scratch()
 const file = (name, content) => {
   writeFileSync(join(room, name), content, { mode: 0o600 })
@@ -131,10 +133,19 @@ const credentials = `${gateway.settings.store}.credentials`
 /** Runs a command of the program to its end; what it said is kept. */
 async function command (args, { input = '', env = gateway.settings.env } = {}) {
   const child = spawn(BINARY, args, { env: { PATH: process.env.PATH, ...env } })
+  const limit = setTimeout(() => child.kill(), LONGEST_COMMAND_MS) // a probe's table is not what is judged here
   child.stdin.on('error', () => {}).end(input) // not all of them read
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), new Promise((resolve) => child.on('exit', resolve))])
+  clearTimeout(limit)
   out(`pinfold ${args.slice(0, 3).filter((arg) => !arg.startsWith('/')).join(' ')}`, stdout + stderr)
   return { code, stdout, stderr }
+}
+
+/** Its file is one of the things that come out. */
+async function probe (name) {
+  const write = join(room, `probed-${name}.yaml`)
+  await command(['provider', 'probe', name, '--config', join(gateway.folder, 'config.yaml'), '--write', write])
+  if (existsSync(write)) out(`what the probe of ${name} wrote`, readFileSync(write))
 }
 
 /** The tokens that services issue are known from where they are kept, and that place is for its owner only. */
@@ -217,10 +228,10 @@ await check('a run with log lines as JSON: a reset token and the new one, probes
   }, { every: 200 })
   await gateway.request('GET', `/pins/${pin.requestid}`)
   const config = join(gateway.folder, 'config.yaml')
-  for (const args of [['presets'], ['presets', 'w3ipfs']]) await command(['provider', ...args])
+  for (const args of [['presets'], ['presets', 'w3ipfs', '--config', config]]) await command(['provider', ...args])
   const { stderr } = await command(['provider', 'probe', '--help'])
   if (stderr.includes('unrecognized subcommand')) skip('pinfold provider probe', 'this program has no such command yet')
-  else await each(['everland', 'web3', 'bearer-1', 'cluster', 'w3ipfs'], 2, (name) => command(['provider', 'probe', name, '--config', config]))
+  else await each(PROBED, 4, probe)
   assert.equal(await gateway.stop(), 0)
 })
 clearInterval(looking)
