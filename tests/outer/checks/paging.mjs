@@ -1,5 +1,6 @@
 // Walks through a long list while others write: in boxo's manner (`ipfs pin remote ls`) and in Helia's.
 import assert from 'node:assert/strict'
+import { boxoList } from '../lib/boxo.mjs'
 import { check, each } from '../lib/check.mjs'
 import { rawCid } from '../lib/cid.mjs'
 import { ALL_STATUSES, Gateway, TOKEN } from '../lib/gateway.mjs'
@@ -11,29 +12,7 @@ const HELIA = 40
 
 const sims = await Promise.all([new Sim('alpha').start(), new Sim('beta').start()])
 const gateway = await new Gateway({ providers: sims.map((sim) => sim.entry()), api: { accept_wait: '0s' } }).start()
-
-/** boxo's loop (its pinning/remote/client/client.go): it stops only where `count` is the page's length. */
-async function boxo (limit) {
-  const found = []
-  let before
-  for (let requests = 1; ; requests++) {
-    const query = new URLSearchParams({ ...(before && { before }), limit, status: ALL_STATUSES })
-    const answer = await fetch(`${gateway.url}/pins?${query}`, {
-      headers: { authorization: `Bearer ${TOKEN}`, accept: 'application/json', 'user-agent': 'go-pinning-service-http-client' }
-    })
-    assert.equal(answer.status, 200)
-    const { count, results } = await answer.json()
-    found.push(...results)
-    if (count === results.length) return { found, requests }
-    assert.ok(results.length > 0, `invalid pinning service response: PinResults.count=${count} but no PinResults.results`)
-    before = rfc3339Nano(results.at(-1).created)
-  }
-}
-
-/** Go writes no zeros at the end of a fraction, and no fraction of zeros. */
-function rfc3339Nano (text) {
-  return text.replace(/\.(\d*?)0*Z$/, (_, digits) => (digits ? `.${digits}Z` : 'Z'))
-}
+const boxo = { endpoint: gateway.url, key: TOKEN }
 
 /** Helia's loop: pages by `after`, until one is empty. On a newest-first server pins come more than once. */
 async function helia (name, atMost) {
@@ -74,7 +53,7 @@ for (const limit of [10, 1000]) {
   await check(`boxo's loop by ${limit} sees each of ${STORED} pins once while ${WRITERS} writers write`, async () => {
     const running = { on: true }
     const writers = Array.from({ length: WRITERS }, (_, n) => writer(`writer ${n} at ${limit}`, running))
-    const { found, requests } = await boxo(limit).finally(() => { running.on = false })
+    const { found, requests } = await boxoList(boxo, { limit, status: ALL_STATUSES }).finally(() => { running.on = false })
     const written = (await Promise.all(writers)).reduce((sum, count) => sum + count, 0)
     assert.ok(written > 0, 'the writers wrote meanwhile')
     const times = new Map()

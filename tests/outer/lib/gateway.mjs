@@ -16,11 +16,12 @@ export class Gateway {
   /**
    * `providers`: entries with name, endpoint and token. `policy`: what differs from two copies.
    * `api`, `engine`: keys of those sections. `store`: the database's path; by default in a folder of this gateway's own.
+   * `presetsFile`: a file of presets, if any. `env`: what it finds in its environment.
    */
-  constructor ({ providers, policy = {}, api = {}, engine = {}, store }) {
+  constructor ({ providers, policy = {}, api = {}, engine = {}, store, presetsFile, env }) {
     this.folder = scratch()
     this.log = join(this.folder, 'pinfold.log')
-    this.settings = { providers, policy, api, engine, store: store ?? join(this.folder, 'pinfold.db') }
+    this.settings = { providers, policy, api, engine, presetsFile, env, store: store ?? join(this.folder, 'pinfold.db') }
   }
 
   async start () {
@@ -35,17 +36,18 @@ export class Gateway {
   spawn () {
     const config = join(this.folder, 'config.yaml')
     writeFileSync(config, JSON.stringify(this.config(), null, 2)) // JSON is YAML
-    this.child = start(BINARY, ['serve', '--config', config], { cwd: this.folder, log: this.log })
+    this.child = start(BINARY, ['serve', '--config', config], { cwd: this.folder, log: this.log, env: this.settings.env })
   }
 
   config () {
-    const { providers, policy, api, engine, store } = this.settings
+    const { providers, policy, api, engine, store, presetsFile } = this.settings
     return {
       server: { listen: `127.0.0.1:${this.port}` },
       admin: { listen: `127.0.0.1:${this.adminPort}` },
       store: { url: `sqlite:${store}` },
       api: { fallback_delegates: [DELEGATE], ...api },
       engine,
+      ...(presetsFile && { presets_file: presetsFile }),
       accounts: [
         { name: 'first', policy: 'default', tokens: [{ name: 'outer', secret: TOKEN }] },
         { name: 'second', policy: 'default', tokens: [{ name: 'outer', secret: OTHER_TOKEN }] }
