@@ -38,6 +38,9 @@ pub(super) fn table<const N: usize>(look: Look, header: [&str; N]) -> Table {
     } else {
         // One row a line, so that other programs can read it.
         table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        table.column_iter_mut().for_each(|column| {
+            column.set_padding((0, 2));
+        });
     }
     table
 }

@@ -67,7 +67,7 @@ fn overview(presets: &Presets, look: Look) -> String {
         table.add_row([
             preset.name.clone(),
             preset.title.clone(),
-            preset.endpoint.clone().unwrap_or_else(|| "your own".to_owned()),
+            preset.endpoint.clone().unwrap_or_else(|| "-".to_owned()),
             facts::words(&preset.auth),
             preset.as_of.clone(),
             preset.retired_on.as_ref().map_or("yes".to_owned(), |day| format!("closed {day}")),

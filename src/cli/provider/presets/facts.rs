@@ -93,16 +93,16 @@ fn lists(preset: &Preset) -> Vec<Fact> {
         preset.created.map(|created| format!("{}, offset {}", words(&created.precision), created.offset));
     let page = preset.page.map(|page| {
         let size = |size: Option<usize>, none: &str| size.map_or(none.to_owned(), |size| size.to_string());
-        format!("{} unless asked, at most {}", size(page.default, "all"), size(page.max, "as asked"))
+        format!("{} unless asked, at most {}", size(page.default, "all"), size(page.max, "as many as asked"))
     });
     let rows = preset.true_rows.map(|rows| match rows {
         0 => "in no list, only by id".to_owned(),
         rows => format!("in lists of up to {rows} rows, and by id"),
     });
-    vec![
+    let broken = filters(&preset.filters, false);
+    let mut facts = vec![
         fact("list without status", preset.default_status.map(default_status)),
         fact("working filters", filters(&preset.filters, true)),
-        fact("broken filters", filters(&preset.filters, false).or_else(|| Some("none known".to_owned()))),
         fact("before and after", preset.bounds.map(bound)),
         fact("created", created),
         fact("count", preset.count.map(count)),
@@ -110,7 +110,9 @@ fn lists(preset: &Preset) -> Vec<Fact> {
         fact("order", preset.ordered.map(|is| if is { "newest first" } else { "none" })),
         fact("true states", Some(rows.unwrap_or_else(|| "in every list".to_owned()))),
         fact("CIDs in one look-up", Some(preset.batch())),
-    ]
+    ];
+    facts.extend(broken.map(|broken| fact("broken filters", Some(broken))));
+    facts
 }
 
 fn bounds(preset: &Preset) -> Vec<Fact> {
