@@ -2,6 +2,7 @@
 
 mod login;
 mod presets;
+mod probe;
 mod rebind;
 
 use std::path::Path;
@@ -15,6 +16,8 @@ pub(super) enum Command {
     Presets(presets::Args),
     /// Log a provider in by a code that comes by e-mail, or by pasted tokens; the gateway may run
     Login(login::Args),
+    /// Try out a live provider, with test pins that are removed at the end, and compare it with its preset
+    Probe(probe::Args),
     /// Accept that a provider's endpoint or account was changed; the gateway must be stopped
     Rebind(rebind::Args),
 }
@@ -23,6 +26,7 @@ pub(super) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Login(args) => login::run(&args),
         Command::Presets(args) => presets::run(&args),
+        Command::Probe(args) => probe::run(&args),
         Command::Rebind(args) => rebind::run(args),
     }
 }
