@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Tuning, parts};
 use crate::{
-    config::ProviderSettings,
+    config::{ProviderSettings, Settings},
     http,
     model::SystemClock,
     providers::probe::{self, Report, Sleeps},
@@ -18,8 +18,8 @@ use crate::{
 ///
 /// # Errors
 /// Where the entry cannot be used, or the cleaning up was cut short.
-pub async fn probe(entry: &ProviderSettings) -> anyhow::Result<Report> {
-    let settings = parts::provider(entry, &Tuning::default())?;
+pub async fn probe(settings: &Settings, entry: &ProviderSettings) -> anyhow::Result<Report> {
+    let settings = parts::provider(entry, &settings.store, &Tuning::default())?;
     let client = http::Client::new(&http::Settings::default());
     let metrics = Metrics::new().provider(&entry.name);
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;

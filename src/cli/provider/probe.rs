@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     // What cannot be written is better known before the calls are made.
     let file = args.write.as_ref().map(|path| file::File::open(path)).transpose()?;
     complain(&plan(entry));
-    let report = on_runtime(app::probe(entry))??;
+    let report = on_runtime(app::probe(&settings, entry))??;
     say(&table::page(&report, Look::of_stdout()))?;
     if let Some(file) = file
         && !report.learned.is_empty()

@@ -13,7 +13,7 @@ use tower::ServiceExt;
 use super::{
     super::{
         classify::{self, Expect, Failure},
-        stack::{self, Call, InDoubt, Parts, Raw},
+        stack::{self, Call, InDoubt, Lower, Parts},
         words::{self, Words},
     },
     Latency, MOST_CALLS, MOST_TRIES, Route, Waits,
@@ -64,8 +64,8 @@ pub(super) enum With {
 
 pub(super) struct Caller {
     parts: Parts,
-    raw: Raw,
-    bare: Raw,
+    raw: Lower,
+    bare: Lower,
     waits: Arc<dyn Waits>,
     pace: Pace,
     began: Timestamp,
@@ -81,8 +81,8 @@ pub(super) struct Caller {
 impl Caller {
     pub(super) fn new(parts: Parts, waits: Arc<dyn Waits>) -> Self {
         Self {
-            raw: stack::with_credential(&parts),
-            bare: stack::lower(&parts),
+            raw: stack::with_credential(parts.keeper.clone(), parts.lower.clone()),
+            bare: parts.lower.clone(),
             waits,
             pace: Pace::new(parts.settings.preset.limits),
             began: parts.clock.now(),
@@ -205,7 +205,7 @@ impl Caller {
         Ok(())
     }
 
-    fn stack(&self, with: With) -> Raw {
+    fn stack(&self, with: With) -> Lower {
         match with {
             With::Credential => self.raw.clone(),
             With::WrongToken => self.bare.clone(),
@@ -225,17 +225,18 @@ impl Caller {
             limit: http::Client::BODY_LIMIT,
             deadline: Instant::now() + self.parts.settings.deadline,
             doubt: InDoubt::default(),
+            streamed: None,
         }
     }
 
     /// The code and the provider's own words, without secrets.
     pub(super) fn say(&self, reply: &Reply) -> String {
-        Words::of(&reply.body).after(&reply.code.to_string(), self.parts.settings.token.expose())
+        Words::of(&reply.body).after(&reply.code.to_string(), self.parts.keeper.secrets())
     }
 
     /// A text of the provider's, without secrets and short.
     pub(super) fn plain(&self, text: &str) -> String {
-        words::plain(text, self.parts.settings.token.expose())
+        words::plain(text, self.parts.keeper.secrets())
     }
 
     pub(super) fn latencies(&self) -> Vec<Latency> {

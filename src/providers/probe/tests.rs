@@ -7,7 +7,7 @@ use crate::{
     http,
     model::{ManualClock, Timestamp},
     presets::{GENERIC, Presets},
-    providers::{Endpoint, Token},
+    providers::{Credential, Endpoint},
     sim::{Builder, Fault, Route as SimRoute, Routes, Sim},
     telemetry::Metrics,
 };
@@ -43,7 +43,7 @@ impl Trial {
         let builder = Sim::playing(&preset, TOKEN).clock(clock.clone());
         let sim = change(builder).start().await;
         let endpoint = Endpoint::parse(&sim.endpoint()).unwrap();
-        let token = Token::new(&TOKEN.into()).unwrap();
+        let token = Credential::token(&TOKEN.into()).unwrap();
         let mut settings = Settings::of(preset, "alpha", endpoint, token);
         settings.breaker_base = Duration::from_millis(100);
         Self { sim, clock, settings }
@@ -70,7 +70,7 @@ impl Trial {
     fn is_clean(&self, report: &Report) {
         assert!(report.left.is_empty(), "{:?}", report.left);
         assert!(self.sim.pins().is_empty(), "{:?}", self.sim.pins());
-        assert_eq!(self.sim.counts().violations, 0);
+        assert_eq!(self.sim.counts().violations(), 0);
         assert_eq!(self.sim.counts().total(), report.calls as u64);
     }
 }

@@ -40,9 +40,8 @@ async fn what_cannot_be_removed_is_told() {
     let trial = Trial::correct().await;
     trial.sim.faults().always(SimRoute::Remove, Fault::status(500));
     let report = trial.run().await;
-    assert_eq!(report.left.len(), trial.sim.pins().len());
     let pins = trial.sim.pins();
-    assert!(pins.iter().all(|pin| report.left.iter().any(|left| left.contains(&pin.id))));
+    assert!(!pins.is_empty() && pins.iter().all(|pin| report.left.iter().any(|left| left.contains(&pin.id))));
     assert!(!report.is_good());
 }
 
@@ -70,7 +69,7 @@ async fn one_that_does_not_answer_is_left_alone_soon() {
 #[tokio::test]
 async fn a_refused_credential_ends_it_after_one_call() {
     let mut trial = Trial::correct().await;
-    trial.settings.token = Token::new(&"another".into()).unwrap();
+    trial.settings.credential = Credential::token(&"another".into()).unwrap();
     let report = trial.run().await;
     assert_eq!((trial.sim.counts().total(), line(&report, "credential").verdict), (1, Verdict::Failed));
     assert!(!format!("{report:?}").contains("another"));
