@@ -4,6 +4,7 @@ mod demo;
 mod gateway;
 mod login;
 mod parts;
+mod probe;
 mod signals;
 mod vault;
 
@@ -14,6 +15,7 @@ use anyhow::Context;
 pub use demo::{Demo, demo};
 pub use gateway::{Gateway, Tuning};
 pub use login::{Login, LoginError};
+pub use probe::probe;
 
 use crate::{
     config::{Settings, StoreUrl},

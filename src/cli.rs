@@ -3,11 +3,10 @@
 mod check_config;
 mod exit;
 mod healthcheck;
-mod login;
 mod provider;
-mod rebind;
 mod run;
 pub mod sim;
+mod table;
 mod token;
 
 use std::io::{self, IsTerminal, Write};
@@ -86,7 +85,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Healthcheck(args) => on_runtime(healthcheck::run(&args))??,
         Command::Demo(args) => run::demo(args)?,
         Command::Sim(args) => return on_runtime(sim::run(*args)),
-        Command::Provider(command) => provider::run(&command)?,
+        Command::Provider(command) => provider::run(command)?,
         Command::Token(command) => token::run(&command)?,
         Command::Version => say(&format!("pinfold {}\n", env!("CARGO_PKG_VERSION")))?,
     };

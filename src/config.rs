@@ -23,6 +23,7 @@ use std::path::Path;
 
 pub use environment::Environment;
 pub use problem::{Problem, Problems, Spot};
+pub use reader::nearest;
 pub use settings::{
     AdminSettings, ApiSettings, LogFormat, LogSettings, ProviderSettings, ServerSettings, Settings, StoreUrl,
     TokenDecl,
@@ -123,6 +124,7 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         accounts,
         tokens,
         policies,
+        presets,
         presets_file,
         providers,
     };

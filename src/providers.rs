@@ -1,6 +1,7 @@
 //! Upstream pinning services: the trait that the engine calls, and the stack of layers under every call.
 
 mod kubo;
+pub mod probe;
 mod psa;
 
 mod breaker;

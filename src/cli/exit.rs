@@ -19,6 +19,8 @@ pub enum Exit {
     Unreachable = 6,
     /// The gateway does not know the token.
     Unauthorized = 7,
+    /// A provider does otherwise than its preset says, or something does not work there.
+    Differs = 8,
     /// The configuration cannot be used (sysexits' `EX_CONFIG`): starting again does not help.
     BadConfig = 78,
 }

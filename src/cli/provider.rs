@@ -1,18 +1,40 @@
-//! `pinfold provider ...`: commands about single providers of a configuration.
+//! `pinfold provider ...`: commands about single upstream services.
 
-use super::{Exit, Failure, login, rebind};
+mod login;
+mod presets;
+mod probe;
+mod rebind;
+
+use std::path::Path;
+
+use super::{Exit, Failure};
+use crate::config::{ProviderSettings, Settings};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Accept that a provider's endpoint or account was changed; the gateway must be stopped
-    Rebind(rebind::Args),
+    /// Show what is known of kinds of pinning services, or of one of them
+    Presets(presets::Args),
     /// Log a provider in by a code that comes by e-mail, or by pasted tokens; the gateway may run
     Login(login::Args),
+    /// Try out a live provider, with test pins that are removed at the end, and compare it with its preset
+    Probe(probe::Args),
+    /// Accept that a provider's endpoint or account was changed; the gateway must be stopped
+    Rebind(rebind::Args),
 }
 
-pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+pub(super) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Login(args) => login::run(&args),
+        Command::Presets(args) => presets::run(&args),
+        Command::Probe(args) => probe::run(&args),
         Command::Rebind(args) => rebind::run(args),
-        Command::Login(args) => login::run(args),
     }
+}
+
+/// The entry of that name.
+fn entry<'a>(settings: &'a Settings, name: &str, file: &Path) -> Result<&'a ProviderSettings, Failure> {
+    let found = settings.providers.iter().find(|provider| provider.name == name);
+    found.ok_or_else(|| {
+        Failure::new(Exit::Usage, format!("error: {} has no provider `{name}`", file.display()))
+    })
 }

@@ -240,7 +240,7 @@ pub(super) fn variable(section: &str, key: &str) -> String {
 }
 
 /// The candidate that `word` is a likely slip of.
-pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+pub fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let word = word.to_ascii_lowercase();
     let distance = |candidate: &str| strsim::osa_distance(&word, &candidate.to_ascii_lowercase());
     let (near, distance) =

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::auth::TokenHash;
 use crate::model::{AccountDecl, Fingerprint, ProviderDecl, StatusSet};
 use crate::policy::{Policy, Timing};
-use crate::presets::Preset;
+use crate::presets::{Preset, Presets};
 use crate::providers::Credential;
 
 /// What `config.yaml` and the environment say, with defaults filled in.
@@ -24,6 +24,8 @@ pub struct Settings {
     pub accounts: Vec<AccountDecl>,
     pub tokens: Vec<TokenDecl>,
     pub policies: Vec<Policy>,
+    /// Those that are built in, with the user's own file over them.
+    pub presets: Presets,
     /// Presets of the user's own, laid over the built-in ones.
     pub presets_file: Option<PathBuf>,
     pub providers: Vec<ProviderSettings>,

@@ -103,7 +103,7 @@ pub(super) struct Parts {
     pub(super) breaker: Arc<Breaker>,
     pub(super) budget: Arc<Budget>,
     /// What every request passes that leaves.
-    lower: Lower,
+    pub(super) lower: Lower,
     /// For calls that do not pass the stack, such as streams: they ask it for their header.
     pub(super) keeper: Arc<Keeper>,
 }
@@ -143,9 +143,13 @@ pub(super) fn build(parts: &Parts) -> Stack {
         // Only what may be done twice is tried again; a submit never is.
         .layer(RetryLayer::new(retry::Policy::new(settings.retries, settings.retry_base)))
         // Below the retry, so that each try carries the credential of its moment.
-        .layer(auth::AuthLayer { keeper })
-        .service(parts.lower.clone());
+        .service(with_credential(keeper, parts.lower.clone()));
     BoxCloneSyncService::new(stack)
+}
+
+/// One try with the credential of the moment, and its answer as it came.
+pub(super) fn with_credential(keeper: Arc<Keeper>, lower: Lower) -> Lower {
+    BoxCloneSyncService::new(ServiceBuilder::new().layer(auth::AuthLayer { keeper }).service(lower))
 }
 
 /// What every request passes that leaves, log-ins too: one try, as it is.

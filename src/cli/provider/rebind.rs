@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::{Exit, Failure, load, on_runtime, say};
-use crate::app;
+use super::entry;
+use crate::{
+    app,
+    cli::{Exit, Failure, load, on_runtime, say},
+};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// The provider's name in the configuration
     name: String,
     #[command(flatten)]
@@ -27,14 +30,11 @@ struct To {
     new_account: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     let Args { name, to, config } = args;
-    let settings = load(config)?.settings;
-    if !settings.providers.iter().any(|provider| provider.name == *name) {
-        let text = format!("error: {} has no provider `{name}`", config.display());
-        return Err(Failure::new(Exit::Usage, text));
-    }
+    let settings = load(&config)?.settings;
+    entry(&settings, &name, &config)?;
     let to = if to.same_account { app::Rebind::SameAccount } else { app::Rebind::NewAccount };
-    let done = on_runtime(app::rebind(settings, name, to))??;
+    let done = on_runtime(app::rebind(settings, &name, to))??;
     say(&format!("{done}\n"))
 }

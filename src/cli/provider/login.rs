@@ -3,14 +3,17 @@
 use std::io::{self, BufRead, Read as _};
 use std::path::PathBuf;
 
-use super::{Exit, Failure, complain, load, on_runtime, say};
-use crate::app::{self, LoginError};
+use super::entry;
+use crate::{
+    app::{self, LoginError},
+    cli::{Exit, Failure, complain, load, on_runtime, say},
+};
 
 /// No code or token is longer.
 const MAX_LINE: u64 = 16 * 1024;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// The provider's name in the configuration
     name: String,
     /// Read an access token and a refresh token from stdin, a line each; leave the second empty where there is none
@@ -23,10 +26,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let settings = load(&args.config)?.settings;
-    if !settings.providers.iter().any(|provider| provider.name == args.name) {
-        let text = format!("error: {} has no provider `{}`", args.config.display(), args.name);
-        return Err(Failure::new(Exit::Usage, text));
-    }
+    entry(&settings, &args.name, &args.config)?;
     on_runtime(async {
         let login = app::Login::open(&settings, &args.name).map_err(opening)?;
         let done = if args.pair { by_pair(&login).await } else { by_proof(&login).await };
