@@ -13,7 +13,7 @@ const WAYS = [
   ({ said }) => json(400, said),
   ({ said }) => json(400, { error: { reason: said, details: [said, { token: said }] } }),
   ({ said }) => ({ code: 500, type: 'text/plain', body: said, headers: { 'x-token': said, 'set-cookie': `session=${said}` } }),
-  ({ whole }) => ({ code: 302, type: 'text/plain', body: '', headers: { location: `/pins?token=${whole.replaceAll(' ', '&t=')}` } }),
+  ({ said }) => ({ code: 302, type: 'text/plain', body: '', headers: { location: `/pins/${encodeURIComponent(said)}` } }),
   ({ said }) => json(429, { error: said, message: said }),
   ({ said }) => failure(401, said),
   ({ said }) => ({ code: 200, type: 'application/json', body: `${said} is no JSON` }),
