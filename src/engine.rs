@@ -10,6 +10,7 @@ mod look;
 mod poll;
 mod prove;
 mod report;
+mod trust;
 
 #[cfg(test)]
 mod tests;

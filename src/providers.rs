@@ -116,6 +116,8 @@ pub struct Traits {
     pub lists_tell: bool,
     /// Whether the whole list can be walked in pages, newest first.
     pub sweeps: bool,
+    /// Whether what is on its way there stands still after a restart until it is asked for.
+    pub resumes: bool,
     /// Whether [`Provider::introduce`] does anything.
     pub introduces: bool,
 }

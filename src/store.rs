@@ -119,6 +119,10 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<u64, StoreError>;
 
+    /// Brings the polls of up to `limit` replicas of a provider forward to now. Returns how many.
+    async fn resume_polls(&self, provider: ProviderId, limit: u32, now: Timestamp)
+    -> Result<u64, StoreError>;
+
     /// Lets go of copies that replaced pins have held for too long (7 days). Returns how many.
     async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError>;
 

@@ -189,6 +189,9 @@ impl Store for ScriptedStore {
     async fn respill(&self, _: ProviderId, _: ContentId, _: u32) -> Result<Option<ContentId>, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
+    async fn resume_polls(&self, _: ProviderId, _: u32, _: Timestamp) -> Result<u64, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
     async fn hasten_polls(&self, _: Vec<RequestId>, _: Duration, _: Timestamp) -> Result<u64, StoreError> {
         unreachable!("{NOT_ASKED}")
     }

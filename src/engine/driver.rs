@@ -17,15 +17,15 @@ use super::{
     dispatch::{self, Caller},
     health::Observed,
     look::Tags,
-    poll, prove,
-    prove::Proof,
+    poll,
     report::earlier,
+    trust::Trust,
 };
 use crate::{
     lifecycle::Activator,
     model::{Op, Operation, Timestamp},
     policy::replica::Work,
-    providers::{Held, Readiness, Wait},
+    providers::{Readiness, Wait},
     store::{Claim, ClaimRequest, StoreError},
 };
 
@@ -35,26 +35,22 @@ const GROUP: usize = 10;
 const LOOKS: u32 = 1000;
 /// The time between rounds of polls: those that are due about the same time are asked for in one call.
 const LOOK_GAP: Duration = Duration::from_millis(250);
-/// The wait before a credential that could not be proven is tried again.
-const PROVE_AGAIN: Duration = Duration::from_secs(10);
 /// The time between looks for doubles.
 const SURPLUS_EVERY: Duration = Duration::from_secs(600);
 /// No provider is left alone for longer; a later time on record was noted by a clock that was wrong.
 const BLOCKED_MAX: Duration = Duration::from_secs(24 * 3600);
+/// The most polls that are brought forward at a start.
+const RESUMED: u32 = 10_000;
 /// Added to a lease for what happens between the calls.
 const SLACK: Duration = Duration::from_secs(30);
 
 pub(super) struct Driver {
     caller: Arc<Caller>,
-    /// What calls are made with; of none before the first tick.
-    held: Option<Held>,
-    /// The credential that last reached the copies on record.
-    last_proven: Option<[u8; 32]>,
-    proven: bool,
+    trust: Trust,
+    /// What a restart cut off was taken up again.
+    resumed: bool,
     /// Until when the provider asked to be left alone before this start (I9).
     blocked_until: Option<Timestamp>,
-    /// No proof is tried before this.
-    prove_at: Timestamp,
     /// When doubles are looked for next, if nobody says that there are some.
     surplus_at: Timestamp,
     /// No round of polls before this.
@@ -83,11 +79,9 @@ impl Driver {
         };
         Self {
             caller: Arc::new(caller),
-            held: None,
-            last_proven: record.proven,
-            proven: false,
+            trust: Trust::new(record.proven),
+            resumed: false,
             blocked_until,
-            prove_at: Timestamp::ZERO,
             surplus_at: Timestamp::ZERO,
             look_at: Timestamp::ZERO,
             load: Arc::default(),
@@ -131,21 +125,21 @@ impl Driver {
     pub(super) async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
         let mut report = TickReport { outstanding: self.outstanding(), ..TickReport::default() };
         if turned_back(std::mem::replace(&mut self.ticked_at, now), now) {
-            (self.blocked_until, self.prove_at, self.surplus_at, self.look_at) = Default::default();
+            (self.blocked_until, self.surplus_at, self.look_at) = Default::default();
+            self.trust.prove_now();
             self.caller.observed().probe_now();
         }
-        let Some(held) = self.hold().await else { return Ok(report) };
+        let idle = self.outstanding() == 0;
+        let Some(held) = self.trust.hold(&self.caller, idle).await else { return Ok(report) };
         if let Some(until) = self.waits_until(now) {
             report.next = Some(until);
             return Ok(report);
         }
-        if !self.proven {
-            self.prove(held, now).await?;
-            if !self.proven {
-                report.next = Some(self.prove_at);
-                return Ok(report);
-            }
+        if let Some(until) = self.trust.distrusted_until(&self.caller, held, now).await? {
+            report.next = Some(until);
+            return Ok(report);
         }
+        self.resume(now).await?;
         self.remove_surplus(now).await?;
         report.next = Some(self.look_at).filter(|at| *at > now);
         let Some(request) = self.room(now) else { return Ok(report) };
@@ -162,29 +156,6 @@ impl Driver {
         self.start(claimed.claims, now);
         report.outstanding = self.outstanding();
         Ok(report)
-    }
-
-    /// The credential to work with. Another one is taken up once nothing is under way with the one before, so that
-    /// nothing is sent with it before it is proven; until then `None`.
-    async fn hold(&mut self) -> Option<Held> {
-        let provider = &self.caller.provider;
-        let given = provider.credential().await;
-        if self.held == Some(given) {
-            return self.held;
-        }
-        if self.held.is_none_or(|held| held.identity != given.identity) {
-            if self.outstanding() > 0 {
-                return None;
-            }
-            provider.take_up_credential();
-            self.proven = self.last_proven == Some(given.identity);
-            self.prove_at = Timestamp::ZERO;
-        }
-        if self.held.replace(given).is_some() {
-            tracing::info!(provider = provider.name(), "there is another credential: it is tried now");
-            self.caller.observed().probe_now();
-        }
-        self.held
     }
 
     fn outstanding(&self) -> u64 {
@@ -209,15 +180,12 @@ impl Driver {
         }
     }
 
-    async fn prove(&mut self, held: Held, now: Timestamp) -> Result<(), StoreError> {
-        if now < self.prove_at {
-            return Ok(());
+    /// Fetches that a restart cut off go on only once they are asked for: their polls are for now, once.
+    async fn resume(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if !self.resumed && self.caller.provider.traits().resumes {
+            self.caller.shared.store.resume_polls(self.caller.id, RESUMED, now).await?;
         }
-        match prove::prove(&self.caller, held.identity, now).await? {
-            Proof::Proven => (self.proven, self.last_proven) = (true, Some(held.identity)),
-            Proof::Unknown => self.prove_at = now.plus(PROVE_AGAIN),
-            Proof::Wrong => self.prove_at = now.plus(self.caller.shared.settings.probe_max),
-        }
+        self.resumed = true;
         Ok(())
     }
 

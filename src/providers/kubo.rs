@@ -55,6 +55,7 @@ impl Kubo {
             deadline: settings.deadline,
             settle: settings.settle,
             concurrency: settings.concurrency.max(1),
+            resumes: true,
             introduces: settings.preset.refresh_origins == Some(RefreshOrigins::Post),
         };
         let pace = Pace {

@@ -48,6 +48,7 @@ impl Psa {
             concurrency: settings.concurrency.max(1),
             lists_tell,
             sweeps: lists_tell && preset.ordered != Some(false),
+            resumes: false,
             introduces: preset.refresh_origins == Some(RefreshOrigins::Post),
         };
         let requests = Requests::new(&settings.endpoint);

@@ -52,6 +52,7 @@ macro_rules! contract_suite {
                 a_submit_does_not_begin_within_a_doubt, a_restart_frees_claims_and_keeps_doubts,
                 a_submit_carries_the_name_of_the_first_pin_that_asks;
             outcomes: many_pins_of_one_copy_end_equal, a_fan_out_survives_a_crash, polls_are_hastened_for_those_who_ask,
+                polls_of_one_provider_are_brought_forward_to_a_limit,
                 doubles_are_deleted_later_and_stay_on_record_until_then,
                 a_double_that_is_all_there_is_left_is_kept, delegates_are_kept_for_later,
                 waiting_clients_are_answered_once_every_copy_is;

@@ -246,6 +246,16 @@ impl Store for SqliteStore {
         self.write(Write, Lane::Background, move |tx| background::hasten_polls(tx, &pins, gap, now)).await
     }
 
+    async fn resume_polls(
+        &self,
+        provider: ProviderId,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.write(Write, Lane::Background, move |tx| background::resume_polls(tx, provider, limit, now))
+            .await
+    }
+
     async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.write(Write, Lane::Background, move |tx| background::expire_held(tx, now)).await
     }

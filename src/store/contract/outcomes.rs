@@ -74,6 +74,25 @@ pub(in crate::store) async fn polls_are_hastened_for_those_who_ask<B: Backend>()
     assert_eq!(house.status(other).await, Status::Queued);
 }
 
+pub(in crate::store) async fn polls_of_one_provider_are_brought_forward_to_a_limit<B: Backend>() {
+    let house = House::<B>::open().await;
+    for n in 0..3 {
+        house.add(0, "two", n, t(1)).await;
+    }
+    let old = t(10 * DAY);
+    for provider in 0..2 {
+        house.serve(provider, t(2), |claim| landed(claim, Status::Queued)).await;
+        for claim in house.claim(provider, old).await {
+            house.say(&claim, Word::Seen { status: Status::Queued, delegates: vec![] }, old).await;
+        }
+    }
+    let store = house.store();
+    let resume = |limit| store.resume_polls(house.providers[0], limit, old);
+    assert_eq!(resume(2).await.unwrap(), 2);
+    assert_eq!((resume(10).await.unwrap(), resume(10).await.unwrap()), (1, 0));
+    assert_eq!((house.claim(0, old).await.len(), house.claim(1, old).await.len()), (3, 0));
+}
+
 fn found(id: &str, doubles: &[&str]) -> Word {
     Word::Found {
         upstream: UpstreamId::new(id).unwrap(),

@@ -94,6 +94,24 @@ pub(super) fn hasten_polls(
     Ok(hastened as u64)
 }
 
+pub(super) fn resume_polls(
+    tx: &Tx<'_>,
+    provider: ProviderId,
+    limit: u32,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    // replicas_due: a provider's polls that are planned for later
+    let resumed = tx
+        .conn
+        .prepare_cached(
+            "UPDATE replicas SET next_at = ?3 WHERE id IN (
+               SELECT id FROM replicas INDEXED BY replicas_due
+               WHERE provider = ?1 AND op = ?2 AND next_at > ?3 AND NOT leased LIMIT ?4)",
+        )?
+        .execute(params![provider.0, Op::Poll.code(), now.as_millis(), limit])?;
+    Ok(resumed as u64)
+}
+
 pub(super) fn expire_held(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
     // links: held for too long
     let old: Vec<(i64, i64)> = tx
