@@ -181,6 +181,8 @@ pub struct UpstreamPin {
     pub delegates: Vec<String>,
     /// `meta.pinfold`, where it is echoed.
     pub tag: Option<String>,
+    /// Why it failed, in the provider's words: short, without secrets.
+    pub why: Option<String>,
 }
 
 /// One page of a provider's list.

@@ -68,7 +68,7 @@ async fn sweep<'a>(
 }
 
 fn seen(pin: UpstreamPin) -> Word {
-    Word::Seen { status: pin.status, delegates: pin.delegates }
+    Word::Seen { status: pin.status, delegates: pin.delegates, why: pin.why }
 }
 
 /// Asks for up to a batch of pins in one call; what the answer lacks is asked for by its id before it counts as

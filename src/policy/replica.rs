@@ -30,8 +30,8 @@ pub enum Event {
     Found { upstream: UpstreamId, status: Status, ours: bool },
     /// A look-up that left at `asked_at` found nothing: it settles a doubt only if it left after it.
     NotFound { asked_at: Timestamp },
-    /// A poll or a re-check was answered.
-    Seen { status: Status },
+    /// A poll or a re-check was answered; `why` it failed, where it did.
+    Seen { status: Status, why: Option<String> },
     /// The provider does not know our pin any more, confirmed by a look-up.
     Gone,
     /// The provider removed our pin, or never had it.
@@ -193,9 +193,10 @@ impl Replica {
                 }
                 self.settle_on_nothing(ReplicaState::None, at.now);
             }
-            Event::Seen { status } => {
+            Event::Seen { status, why } => {
                 self.leased = false;
                 self.see(status, true, at.now);
+                self.explain(why);
             }
             Event::Gone => {
                 self.leased = false;
@@ -275,6 +276,13 @@ impl Replica {
             Status::Queued | Status::Pinning => self.error = None,
         }
         self.enter(status.into(), now);
+    }
+
+    /// Adds a provider's own words to a failure.
+    fn explain(&mut self, why: Option<String>) {
+        if let (Some(error), Some(why)) = (&mut self.error, why) {
+            error.text = format!("{}: {why}", error.text);
+        }
     }
 
     fn enter(&mut self, state: ReplicaState, now: Timestamp) {

@@ -11,6 +11,7 @@ use super::{
     breaker::Gate,
     classify::{Context, Expect},
     stack::{self, Answer, Call, InDoubt, Parts, Stack, Streamed},
+    words,
 };
 use crate::{
     http::{self, Lines},
@@ -109,6 +110,11 @@ impl Connection {
     /// A 2xx whose body makes no sense.
     pub(super) fn senseless(&self, operation: Operation, why: &str) -> ProviderError {
         self.context(operation, true).senseless(why)
+    }
+
+    /// A provider's words, short and without secrets.
+    pub(super) fn plain(&self, text: &str) -> String {
+        words::plain(text, self.parts.keeper.secrets())
     }
 
     fn context(&self, operation: Operation, maybe_done: bool) -> Context<'_> {

@@ -72,7 +72,7 @@ impl Kubo {
 
     fn pin(&self, id: UpstreamId, content: &Content, status: Status) -> UpstreamPin {
         let (content, delegates) = (content.clone(), self.delegates.known());
-        UpstreamPin { id, content, status, created: None, delegates, tag: None }
+        UpstreamPin { id, content, status, created: None, delegates, tag: None, why: None }
     }
 
     /// A pin of ours, or one that goes by the same spelling.
@@ -184,7 +184,11 @@ impl Provider for Kubo {
     async fn see(&self, pin: Known<'_>) -> Result<Option<UpstreamPin>, ProviderError> {
         match self.fetches.take_state(pin.content) {
             Some(State::Broken(error)) => return Err(error),
-            Some(state @ (State::Waiting | State::Running | State::Failed)) => {
+            Some(State::Failed(why)) => {
+                let pin = self.own(pin.content, Status::Failed);
+                return Ok(Some(UpstreamPin { why: Some(why), ..pin }));
+            }
+            Some(state @ (State::Waiting | State::Running)) => {
                 return Ok(Some(self.own(pin.content, state.status())));
             }
             Some(State::Pinned) | None => {}

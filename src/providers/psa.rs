@@ -63,13 +63,15 @@ impl Psa {
             Answer::Missing => Ok(None),
             Answer::Body { body, .. } => {
                 let pin = self.reader.known_pin(&body, id);
-                pin.map(|pin| Some(self.unstuck(pin)))
+                pin.map(|pin| Some(self.believed(pin)))
                     .map_err(|why| self.connection.senseless(Operation::Look, why))
             }
         }
     }
 
-    fn unstuck(&self, pin: UpstreamPin) -> UpstreamPin {
+    /// A pin as the engine may believe it.
+    fn believed(&self, mut pin: UpstreamPin) -> UpstreamPin {
+        pin.why = pin.why.map(|why| self.connection.plain(&why));
         quirks::unstuck(self.connection.preset(), pin, self.connection.now())
     }
 
@@ -87,7 +89,7 @@ impl Psa {
                 .senseless(Operation::Submit, "the answer to a new pin says there is none"));
         };
         let pin = self.reader.new_pin(&body, &submit.content);
-        let pin = pin.map_err(|why| self.connection.senseless(Operation::Submit, why))?;
+        let pin = self.believed(pin.map_err(|why| self.connection.senseless(Operation::Submit, why))?);
         let existed = self.connection.preset().existing_code == Some(code);
         Ok(Accepted { pin, existed })
     }
@@ -123,7 +125,7 @@ impl Psa {
                 if !asked.contains(&pin.content) {
                     ignored = true;
                 } else if !found.iter().any(|known| known.id == pin.id) {
-                    found.push(self.unstuck(pin));
+                    found.push(self.believed(pin));
                 }
             }
             match next {
@@ -229,7 +231,7 @@ impl Provider for Psa {
         let request = self.requests.list(&[], before);
         let listing = self.page(Operation::List, request, self.connection.deadline()).await?;
         let next = paging::next(&listing, before);
-        Ok(UpstreamPage { pins: listing.pins.into_iter().map(|pin| self.unstuck(pin)).collect(), next })
+        Ok(UpstreamPage { pins: listing.pins.into_iter().map(|pin| self.believed(pin)).collect(), next })
     }
 
     async fn remove(&self, id: &UpstreamId) -> Result<(), ProviderError> {

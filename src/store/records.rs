@@ -194,8 +194,8 @@ pub enum Word {
     },
     /// A look-up that left at `asked_at` found nothing.
     NotFound { asked_at: Timestamp },
-    /// A poll or re-check was answered.
-    Seen { status: Status, delegates: Vec<String> },
+    /// A poll or re-check was answered; `why` it failed, where it did.
+    Seen { status: Status, delegates: Vec<String>, why: Option<String> },
     /// Our pin is not there any more, confirmed by a look-up.
     Gone,
     /// Our pin was removed, or never was there.

@@ -75,3 +75,15 @@ async fn a_replace_is_never_sent_as_such() {
         world.end().await;
     }
 }
+
+#[tokio::test]
+async fn why_a_provider_failed_reaches_the_owner_of_the_pin() {
+    let failing = |_, sim: crate::sim::Builder| sim.fail_rate(1.0).pin_after(MINUTE);
+    let mut world = World::of(1).quirks(failing).start().await;
+    let pin = world.add(1).await;
+    world.run_for(DAY / 24).await;
+    let copies = world.pin(pin).await.copies;
+    let (_, text) = copies[0].error.as_ref().expect("it failed");
+    assert!(text.contains("failed on purpose by the simulator"), "{text}");
+    world.end().await;
+}

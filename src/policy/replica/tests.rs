@@ -196,3 +196,12 @@ fn a_pin_that_was_there_when_ours_was_submitted_is_never_deleted() {
     let ours = steps(fresh(), [claimed(), landed(false), Event::Unwanted]).unwrap();
     assert_eq!(ours.work(false), Work::Delete(upstream()));
 }
+
+#[test]
+fn why_a_provider_failed_is_told_in_its_own_words() {
+    let seen = |status, why: Option<&str>| Event::Seen { status, why: why.map(str::to_owned) };
+    let failed = steps(fresh(), [claimed(), seen(Status::Failed, Some("no peer has it"))]).unwrap();
+    assert_eq!(failed.error.as_ref().unwrap().text, "the provider could not pin it: no peer has it");
+    let pinned = steps(failed, [claimed(), seen(Status::Pinned, Some("what"))]).unwrap();
+    assert_eq!(pinned.error, None);
+}

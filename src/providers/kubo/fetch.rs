@@ -52,12 +52,13 @@ pub(super) enum State {
     /// The node could not be asked; it will be again.
     Broken(ProviderError),
     Pinned,
-    Failed,
+    /// The node will not do, and says why.
+    Failed(String),
 }
 
 impl State {
     pub(super) const fn is_over(&self) -> bool {
-        matches!(self, Self::Pinned | Self::Failed)
+        matches!(self, Self::Pinned | Self::Failed(_))
     }
 
     pub(super) const fn status(&self) -> Status {
@@ -65,7 +66,7 @@ impl State {
             Self::Waiting => Status::Queued,
             Self::Running | Self::Broken(_) => Status::Pinning,
             Self::Pinned => Status::Pinned,
-            Self::Failed => Status::Failed,
+            Self::Failed(_) => Status::Failed,
         }
     }
 }
@@ -127,7 +128,7 @@ impl Fetch {
                         why = error.text,
                         "a node could not pin"
                     );
-                    return self.enter(State::Failed);
+                    return self.enter(State::Failed(error.text));
                 }
                 Ended::Stalled => {
                     self.enter(State::Waiting);

@@ -99,9 +99,19 @@ impl Reader {
             status: status(value),
             created: created(value),
             delegates: delegates::keep_usable(addresses, self.allow_private),
+            why: why(value),
             tag: value.pointer("/pin/meta/pinfold").and_then(Value::as_str).map(str::to_owned),
         }
     }
+}
+
+/// What `info` says of a failure, under the keys that are met.
+fn why(value: &Value) -> Option<String> {
+    const KEYS: [&str; 5] =
+        ["status_details", "failed_message", "failed_reason", "pinata_pinjob_status", "error"];
+    let info = value.get("info").filter(|_| status(value) == Status::Failed)?;
+    let words = KEYS.iter().filter_map(|key| info.get(*key).and_then(Value::as_str));
+    words.map(str::trim).find(|words| !words.is_empty()).map(str::to_owned)
 }
 
 fn object(body: &[u8]) -> Result<Value, &'static str> {
@@ -195,6 +205,18 @@ mod tests {
         for body in ["", "{}", "OK", "<html>", r#"{"message":"maintenance"}"#, r#"{"results":"none"}"#] {
             assert!(READER.listing(body.as_bytes()).is_err(), "{body}");
         }
+    }
+
+    #[test]
+    fn the_reason_of_a_failure_is_read_under_every_key_that_is_met() {
+        let why = |info: &str| {
+            why(&serde_json::from_str(&format!(r#"{{"status":"failed","info":{info}}}"#)).unwrap())
+        };
+        let everland = r#"{"dag_size":"0","failed_reason":"","failed_message":"no provider has it"}"#;
+        assert_eq!(why(everland).as_deref(), Some("no provider has it"));
+        assert_eq!(why(r#"{"pinata_pinjob_status":"expired"}"#).as_deref(), Some("expired"));
+        assert_eq!(why(r#"{"status_details":" gone "}"#).as_deref(), Some("gone"));
+        assert_eq!((why("null"), why(r#"{"status_details":7}"#)), (None, None));
     }
 
     #[test]

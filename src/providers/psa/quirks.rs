@@ -46,6 +46,7 @@ pub(super) fn unstuck(preset: &Preset, mut pin: UpstreamPin, now: Timestamp) -> 
     let is_stuck = preset.stuck_after.is_some_and(|limit| age.is_some_and(|age| age >= limit.0));
     if is_stuck && pin.status == Status::Queued {
         pin.status = Status::Failed;
+        pin.why = Some("it stayed queued for too long".to_owned());
     }
     pin
 }
@@ -91,6 +92,7 @@ mod tests {
             created: Some(NOW.minus(Duration::from_secs(age))),
             delegates: Vec::new(),
             tag: None,
+            why: None,
         };
         let after =
             |preset: &str, status, age| unstuck(&Presets::known(preset), pin(status, age), NOW).status;

@@ -223,7 +223,7 @@ pub(in crate::store) fn well(claim: &Claim) -> Word {
     match &claim.work {
         Work::Submit => landed(claim, Status::Pinned),
         Work::Look => Word::NotFound { asked_at: claim.doubt_until.unwrap_or(claim.due_at) },
-        Work::See(_) => Word::Seen { status: Status::Pinned, delegates: Vec::new() },
+        Work::See(_) => Word::Seen { status: Status::Pinned, delegates: Vec::new(), why: None },
         Work::Delete(_) | Work::Forget => Word::Removed,
     }
 }

@@ -161,7 +161,7 @@ impl<B: Backend> World<B> {
                 Word::Found { upstream, status, delegates, ours: self.chance.random(), doubles: vec![] }
             }
             Work::See(_) if self.chance.random_ratio(1, 6) => Word::Gone,
-            Work::See(_) => Word::Seen { status, delegates },
+            Work::See(_) => Word::Seen { status, delegates, why: None },
             Work::Delete(_) | Work::Forget => Word::Removed,
         }
     }

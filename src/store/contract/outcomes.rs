@@ -60,7 +60,7 @@ pub(in crate::store) async fn polls_are_hastened_for_those_who_ask<B: Backend>()
     let old = t(10 * DAY);
     house.serve(0, t(2), |claim| landed(claim, Status::Queued)).await;
     for claim in house.claim(0, old).await {
-        house.say(&claim, Word::Seen { status: Status::Queued, delegates: vec![] }, old).await;
+        house.say(&claim, Word::Seen { status: Status::Queued, delegates: vec![], why: None }, old).await;
     }
     let gap = Duration::from_secs(1);
     let soon = old.plus(gap);
@@ -83,7 +83,7 @@ pub(in crate::store) async fn polls_of_one_provider_are_brought_forward_to_a_lim
     for provider in 0..2 {
         house.serve(provider, t(2), |claim| landed(claim, Status::Queued)).await;
         for claim in house.claim(provider, old).await {
-            house.say(&claim, Word::Seen { status: Status::Queued, delegates: vec![] }, old).await;
+            house.say(&claim, Word::Seen { status: Status::Queued, delegates: vec![], why: None }, old).await;
         }
     }
     let store = house.store();

@@ -59,7 +59,7 @@ fn event(word: Word) -> Event {
         Word::Landed { upstream, status, existed, .. } => Event::Landed { upstream, status, existed },
         Word::Found { upstream, status, ours, .. } => Event::Found { upstream, status, ours },
         Word::NotFound { asked_at } => Event::NotFound { asked_at },
-        Word::Seen { status, .. } => Event::Seen { status },
+        Word::Seen { status, why, .. } => Event::Seen { status, why },
         Word::Gone => Event::Gone,
         Word::Removed => Event::Removed,
         Word::Erred { error, sending } => Event::Erred { error, sending },

@@ -289,7 +289,7 @@ impl World {
     pub(super) fn answer(&mut self, rules: Rules) {
         match self.call.take() {
             Some(Call::Look(asked_at, Some(seen))) => self.looked(asked_at, &seen, rules),
-            Some(Call::See(_, Some(Some(status)))) => self.step(Event::Seen { status }),
+            Some(Call::See(_, Some(Some(status)))) => self.step(Event::Seen { status, why: None }),
             Some(Call::See(_, Some(None))) => self.step(Event::Gone),
             Some(Call::Submit(Effect::Done, id)) => {
                 self.step(Event::Landed { upstream: upstream(id), status: Status::Queued, existed: false });
