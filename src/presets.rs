@@ -3,6 +3,8 @@
 //! What nobody has published is left out there and `None` here: it is unknown, and whoever reads it then does what is
 //! safe with any server.
 
+mod limits;
+mod login;
 mod read;
 mod words;
 
@@ -17,11 +19,12 @@ use serde_json::Value;
 
 use crate::model::Span;
 
+pub use limits::{Limits, Rate};
+pub use login::{Auth, Login, LoginStyle, TokenForm};
 pub use read::Wrong;
 pub use words::{
-    Auth, Codes, Count, Created, DefaultStatus, Delegates, Duplicates, Filters, IdKind, Limits, Login,
-    LoginStyle, MetaRule, NameRule, Offset, Page, Precision, Protocol, Rate, RefreshOrigins, Replace,
-    TimeBound, TokenForm,
+    Codes, Count, Created, DefaultStatus, Delegates, Duplicates, Filters, IdKind, MetaRule, NameRule, Offset,
+    Page, Precision, Protocol, RefreshOrigins, Replace, TimeBound,
 };
 
 /// A kind of pinning service, and what a provider entry of that kind starts from.

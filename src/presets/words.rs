@@ -1,10 +1,10 @@
 //! The words of a preset. Variants say how a service differs from others, not how it is handled.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::span::{parse_span, print_span, serde_as_text};
+use crate::model::span::serde_as_text;
 
 /// What is spoken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,62 +15,6 @@ pub enum Protocol {
     Psa,
     /// The RPC API of a Kubo node.
     Kubo,
-}
-
-/// A kind of credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Auth {
-    /// A token that is sent as it is. One that is a JWT with an `exp` is watched.
-    Bearer,
-    /// A user name and a password with every call.
-    Basic,
-    /// A user name and a password that are exchanged for a token: [`Login`].
-    Login,
-    /// Nothing.
-    None,
-}
-
-/// What a token is made of, where that is known: it may hold a lasting name of its account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TokenForm {
-    /// The base64 of `KEY:SECRET:BUCKET`, and the account is the bucket.
-    KeySecretBucket,
-    /// The base64 of `ADDRESS:SIGNATURE`, and the account is the address.
-    AddressSignature,
-}
-
-/// How a user name and password are exchanged for a token. URLs are absolute, or paths: from the endpoint's host where
-/// they begin with a slash, else from the endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Login {
-    pub url: String,
-    pub style: LoginStyle,
-    /// The key of the answer that holds the token.
-    pub token: String,
-    /// The key of the answer that holds a token to get a new pair with.
-    #[serde(default)]
-    pub refresh_token: Option<String>,
-    /// Where a pair is renewed: a POST of `{"<refresh_token>": "..."}`. `None`: unknown, so one logs in again.
-    #[serde(default)]
-    pub refresh_url: Option<String>,
-    /// Where a code is asked for that comes by e-mail: a GET of this and the address.
-    #[serde(default)]
-    pub code_url: Option<String>,
-}
-
-/// What a login sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LoginStyle {
-    /// `{"email", "password"}`, or `{"email", "code"}`.
-    Email,
-    /// `{"username", "password"}`.
-    Username,
-    /// Nothing but HTTP Basic authentication.
-    Basic,
 }
 
 /// The codes of successful writes.
@@ -302,55 +246,4 @@ pub enum RefreshOrigins {
     Replace,
     /// There is no way that is safe.
     Never,
-}
-
-/// So many calls in any window of so long, such as `30/min` or `100/s`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    pub calls: u32,
-    pub per: Duration,
-}
-
-impl FromStr for Rate {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no rate: write calls and a time such as 30/min or 100/s");
-        let (calls, per) = text.split_once('/').ok_or_else(wrong)?;
-        let per = match per {
-            "s" => Duration::from_secs(1),
-            "min" => Duration::from_secs(60),
-            "h" => Duration::from_secs(3600),
-            "day" => Duration::from_secs(24 * 3600),
-            other => parse_span(other).map_err(|_| wrong())?,
-        };
-        let calls = calls.parse().ok().filter(|calls| *calls > 0).ok_or_else(wrong)?;
-        if per.is_zero() { Err(wrong()) } else { Ok(Self { calls, per }) }
-    }
-}
-
-impl fmt::Display for Rate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.per.as_secs() {
-            1 if self.per.subsec_nanos() == 0 => write!(f, "{}/s", self.calls),
-            60 => write!(f, "{}/min", self.calls),
-            3600 => write!(f, "{}/h", self.calls),
-            _ => write!(f, "{}/{}", self.calls, print_span(self.per)),
-        }
-    }
-}
-
-serde_as_text!(Rate);
-
-/// The calls that a service allows, by what they do. A call counts in each that is about it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    pub list: Option<Rate>,
-    pub read: Option<Rate>,
-    pub write: Option<Rate>,
-    /// All calls together.
-    pub any: Option<Rate>,
-    /// At once.
-    pub concurrency: Option<usize>,
 }
