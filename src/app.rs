@@ -4,7 +4,7 @@ mod demo;
 mod gateway;
 mod login;
 mod parts;
-mod probe;
+pub mod probe;
 mod signals;
 mod vault;
 
@@ -15,7 +15,6 @@ use anyhow::Context;
 pub use demo::{Demo, demo};
 pub use gateway::{Gateway, Tuning};
 pub use login::{Login, LoginError};
-pub use probe::probe;
 
 use crate::{
     config::{Settings, StoreUrl},

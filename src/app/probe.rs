@@ -10,15 +10,17 @@ use crate::{
     config::{ProviderSettings, Settings},
     http,
     model::SystemClock,
-    providers::probe::{self, Report, Sleeps},
+    providers::probe::{self, Sleeps},
     telemetry::Metrics,
 };
+
+pub use crate::providers::probe::{Latency, Line, MOST_CALLS, NAME, Report, Route, Verdict, takes};
 
 /// Probes a provider. The first Ctrl-C or SIGTERM ends the checks, and what was made is removed; the second ends that.
 ///
 /// # Errors
 /// Where the entry cannot be used, or the cleaning up was cut short.
-pub async fn probe(settings: &Settings, entry: &ProviderSettings) -> anyhow::Result<Report> {
+pub async fn run(settings: &Settings, entry: &ProviderSettings) -> anyhow::Result<Report> {
     let settings = parts::provider(entry, &settings.store, &Tuning::default())?;
     let client = http::Client::new(&http::Settings::default());
     let metrics = Metrics::new().provider(&entry.name);

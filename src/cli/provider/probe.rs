@@ -7,12 +7,11 @@ use std::path::PathBuf;
 
 use super::entry;
 use crate::{
-    app,
+    app::probe::{self, Report},
     cli::{Exit, Failure, complain, load, on_runtime, say, table::Look},
     config::ProviderSettings,
     model::{Clock, SystemClock},
     presets::Protocol,
-    providers::probe::{self, Report},
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +32,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     // What cannot be written is better known before the calls are made.
     let file = args.write.as_ref().map(|path| file::File::open(path)).transpose()?;
     complain(&plan(entry));
-    let report = on_runtime(app::probe(&settings, entry))??;
+    let report = on_runtime(probe::run(&settings, entry))??;
     say(&table::page(&report, Look::of_stdout()))?;
     if let Some(file) = file
         && !report.learned.is_empty()

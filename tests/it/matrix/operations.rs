@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::LocalBoxFuture;
 use pinfold::{
     model::Status,
-    sim::{Fault, RetryAfter, Routes},
+    sim::{Fault, PinAfter, RetryAfter, Routes},
 };
 use serde_json::Value;
 
@@ -64,14 +64,17 @@ async fn add(case: &mut Case) -> Outcome {
 }
 
 async fn status(case: &mut Case) -> Outcome {
-    case.sim.force(&Case::content(ONE), None);
+    case.sim.set(|is| is.pin_after = PinAfter::Never);
     let id = case.add(Who::Ada, ONE).await?;
-    case.holds(ONE, 1).await?;
-    case.sim.force(&Case::content(ONE), Some(Status::Pinning));
     let first = case.status(Who::Ada, &id).await;
     hold(first == "queued" || first == "pinning", format!("{first} at first"))?;
-    case.until("it is pinning", async || case.status(Who::Ada, &id).await == "pinning").await?;
+    case.until("it is pinning", async || {
+        case.sim.force(&Case::content(ONE), Some(Status::Pinning));
+        case.status(Who::Ada, &id).await == "pinning"
+    })
+    .await?;
     case.sim.force(&Case::content(ONE), None);
+    case.sim.set(|is| is.pin_after = PinAfter::Time(Duration::from_secs(1)));
     case.pinned(Who::Ada, &id).await
 }
 

@@ -8,11 +8,11 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    app::probe::Report,
     cli::{Exit, Failure},
     config::ProviderSettings,
     model::Timestamp,
     presets::{GENERIC, Preset, Presets},
-    providers::probe::Report,
 };
 
 const HEAD: &str =

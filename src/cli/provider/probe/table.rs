@@ -3,8 +3,8 @@
 use comfy_table::{Cell, Color};
 
 use crate::{
+    app::probe::{Line, Report, Verdict},
     cli::table::{Look, lines, table},
-    providers::probe::{Line, Report, Verdict},
 };
 
 pub(super) fn page(report: &Report, look: Look) -> String {
