@@ -53,6 +53,8 @@ pub(super) struct Miss {
     pub(super) why: String,
     /// The call may have taken effect.
     pub(super) maybe_done: bool,
+    /// There is no credential to call with, such as where a login is refused.
+    pub(super) locked_out: bool,
 }
 
 /// Whose credential a call carries.
@@ -159,7 +161,8 @@ impl Caller {
             }
             Err(failure) => {
                 self.quiet += 1;
-                Err(Miss { why: failure.to_string(), maybe_done })
+                let locked_out = matches!(failure, Failure::Unusable(_));
+                Err(Miss { why: failure.to_string(), maybe_done, locked_out })
             }
         }
     }
@@ -263,7 +266,7 @@ enum Left {
 }
 
 fn unasked(why: String) -> Miss {
-    Miss { why, maybe_done: false }
+    Miss { why, maybe_done: false, locked_out: false }
 }
 
 fn operation(route: Route) -> Operation {

@@ -21,6 +21,10 @@ pub(super) async fn works(lab: &mut Lab) -> bool {
 fn judge(lab: &mut Lab, answered: Result<(Reply, Option<Page>), Miss>) -> bool {
     let (reply, page) = match answered {
         Ok(answered) => answered,
+        Err(miss) if miss.locked_out => {
+            lab.findings.fail("credential", miss.why, "correct what the entry logs in with, and try again");
+            return false;
+        }
         Err(miss) => {
             let advice = "see that the endpoint is written right and that this machine reaches it";
             lab.findings.fail("reachable", miss.why, advice);

@@ -115,3 +115,24 @@ async fn a_429_is_obeyed_and_the_call_made_again() {
     trial.is_clean(&report);
     assert!(report.is_good() && report.limits.iter().any(|(name, _)| name == "retry-after"));
 }
+
+#[tokio::test]
+async fn a_login_that_is_refused_is_told_as_such() {
+    let preset = Presets::known("w3ipfs");
+    let mut trial = Trial::of("w3ipfs", |builder| builder.user("ada@example.org", "right")).await;
+    let (user, how) = ("ada@example.org".to_owned(), preset.login.clone().unwrap());
+    let password = Some(crate::providers::Source::Fixed("wrong".into()));
+    trial.settings.credential = Credential::Login(crate::providers::Login { user, password, how });
+    let report = trial.run().await;
+    let credential = line(&report, "credential");
+    assert!(credential.verdict == Verdict::Failed && credential.seen.contains("login"), "{credential:?}");
+    assert!(!report.lines.iter().any(|line| line.check == "reachable" && line.verdict.is_bad()));
+}
+
+#[tokio::test]
+async fn a_node_is_asked_what_changes_nothing() {
+    let trial = Trial::of("kubo", |builder| builder).await;
+    let report = trial.run().await;
+    assert!(report.is_good() && report.lines.len() == 3, "{:?}", report.lines);
+    trial.is_clean(&report);
+}
