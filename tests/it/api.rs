@@ -231,6 +231,18 @@ async fn an_inline_cid_is_pinned_at_once_and_listed_by_default() {
 }
 
 #[tokio::test]
+async fn a_list_without_a_status_shows_what_is_pinned_and_nothing_else() {
+    let folder = TempDir::new().unwrap();
+    let gateway = Gateway::start(&folder).await;
+    gateway.add(json!({"cid": OTHER, "name": "queued"})).await;
+    gateway.add(json!({"cid": INLINE, "name": "pinned"})).await;
+    let page = gateway.list("match=partial&name=ed").await;
+    assert_eq!((&page["count"], &page["results"][0]["pin"]["name"]), (&json!(1), &json!("pinned")));
+    assert_eq!(gateway.count(ALL).await, 2);
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_restart() {
     let folder = TempDir::new().unwrap();
     let gateway = Gateway::start(&folder).await;

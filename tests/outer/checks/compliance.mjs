@@ -34,7 +34,7 @@ await check(`compliance suite ${CHECKS}/${CHECKS} over two third-party mocks, co
   if (!direct) {
     const [alpha, beta] = await Promise.all([new Mock('alpha').start(), new Mock('beta').start()])
     // The suite looks for what it has just added without a `status`, and its timers decide whether that is a second
-    // later or a few milliseconds, when no service can have pinned it yet. What the default shows is tested in client.mjs.
+    // later or a few milliseconds, when no service can have pinned it yet. What a list shows by default is tested in tests/it/api.rs.
     const api = { default_status: 'all' }
     url = (await new Gateway({ providers: [alpha.entry(), beta.entry()], api }).start()).url
     token = TOKEN
