@@ -15,6 +15,7 @@ mod pins;
 mod query;
 mod request_id;
 mod route;
+mod served;
 #[cfg(test)]
 mod tests;
 
@@ -22,8 +23,10 @@ use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 
+pub use served::Served;
+
 use crate::{
-    auth::Tokens,
+    auth::Gate,
     lifecycle::{Activator, Changes, Interest},
     model::{AccountId, Clock, Status, StatusSet},
     store::SharedStore,
@@ -81,14 +84,13 @@ pub struct Account {
 /// All that the API needs of the house.
 pub struct Api {
     pub store: SharedStore,
-    pub tokens: Arc<Tokens>,
-    pub accounts: Vec<Account>,
+    pub gate: Gate,
+    pub served: Served,
     pub changes: Changes,
     pub interest: Interest,
     pub activator: Activator,
     pub clock: Arc<dyn Clock>,
     pub metrics: Metrics,
-    pub settings: Settings,
 }
 
 /// The whole API as one service. Every path ends in `front::serve`: what a path means is not for axum's patterns

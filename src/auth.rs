@@ -5,13 +5,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-use crate::model::AccountId;
+use crate::model::{AccountId, Peer};
 
 /// Who a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +119,7 @@ pub struct Tokens {
 
 struct Known {
     hash: TokenHash,
-    principal: Principal,
+    principal: Arc<Principal>,
 }
 
 impl Tokens {
@@ -127,7 +128,7 @@ impl Tokens {
         let known = tokens.into_iter().map(|token| {
             let TokenDecl { account, account_name, name, sha256 } = token;
             let principal = Principal { account, account_name, token_name: name };
-            (sha256.0, Known { hash: sha256, principal })
+            (sha256.0, Known { hash: sha256, principal: principal.into() })
         });
         Self { known: known.collect() }
     }
@@ -136,16 +137,45 @@ impl Tokens {
     ///
     /// # Errors
     /// Where there is no such header, or its token is not known.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<&Principal, Unauthorized> {
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Unauthorized> {
         self.find(bearer(headers)?)
     }
 
     /// The map sees a hash, which tells a guesser nothing of the secret by its timing; the last word is the
     /// constant-time comparison's.
-    fn find(&self, secret: &[u8]) -> Result<&Principal, Unauthorized> {
+    fn find(&self, secret: &[u8]) -> Result<Arc<Principal>, Unauthorized> {
         let hash = TokenHash::of_bytes(secret);
         let known = self.known.get(&hash.0).filter(|known| known.hash == hash);
-        known.map(|known| &known.principal).ok_or(Unauthorized::Unknown)
+        known.map(|known| known.principal.clone()).ok_or(Unauthorized::Unknown)
+    }
+}
+
+/// The way in, shared by all who serve; what it knows can be changed while it is used.
+#[derive(Clone, Debug, Default)]
+pub struct Gate {
+    declared: Arc<ArcSwap<Tokens>>,
+}
+
+impl Gate {
+    pub fn new(declared: Tokens) -> Self {
+        Self { declared: Arc::new(ArcSwap::from_pointee(declared)) }
+    }
+
+    /// From now on these are the tokens of the config.
+    pub fn declare(&self, tokens: Tokens) {
+        self.declared.store(Arc::new(tokens));
+    }
+
+    /// The sender of a request.
+    ///
+    /// # Errors
+    /// Where nothing that it brings lets it in.
+    pub fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        _peer: Option<&Peer>,
+    ) -> Result<Arc<Principal>, Unauthorized> {
+        self.declared.load().authenticate(headers)
     }
 }
 

@@ -6,9 +6,11 @@ pub mod content;
 pub mod delegates;
 pub mod ids;
 pub mod name;
+pub mod peer;
 pub mod pin;
 pub mod provider;
 pub mod query;
+pub mod rate;
 pub mod replica;
 pub mod span;
 pub mod status;
@@ -19,9 +21,11 @@ pub use content::{CidError, Content, PinCid};
 pub use ids::{
     AccountId, ContentId, InstanceId, PinId, PolicyId, ProviderId, ReplicaId, RequestId, UpstreamId,
 };
+pub use peer::{Certificate, Peer};
 pub use pin::{Meta, MetaError, Origins, PinSpec};
 pub use provider::{Fingerprint, Health, Mode, Operation, ProviderDecl, ProviderRecord};
 pub use query::{ListQuery, NameFilter, NameMatch};
+pub use rate::Rate;
 pub use replica::{Doubt, ErrorClass, Goal, Op, Owned, ReplicaState};
 pub use span::Span;
 pub use status::{Status, StatusSet};

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::model::Span;
 
-pub use limits::{Limits, Rate};
+pub use limits::Limits;
 pub use login::{Auth, Login, LoginStyle, TokenForm};
 pub use read::Wrong;
 pub use words::{

@@ -22,6 +22,7 @@ use tower::Service;
 
 use crate::{
     lifecycle::Shutdown,
+    model::Peer,
     telemetry::{HttpMetrics, Listener, Metrics},
 };
 use backoff::Backoff;
@@ -96,8 +97,8 @@ impl Server {
         let accepting = async {
             let mut backoff = Backoff::default();
             loop {
-                let (stream, permit) = self.next(&listener, &room, &mut backoff).await;
-                self.spawn(stream, permit, service.clone());
+                let (stream, peer, permit) = self.next(&listener, &room, &mut backoff).await;
+                self.spawn(stream, peer, permit, service.clone());
             }
         };
         tokio::select! {
@@ -113,21 +114,21 @@ impl Server {
         listener: &TcpListener,
         room: &Arc<Semaphore>,
         backoff: &mut Backoff,
-    ) -> (TcpStream, OwnedSemaphorePermit) {
+    ) -> (TcpStream, Peer, OwnedSemaphorePermit) {
         // Holds: the semaphore is never closed.
         let permit = Arc::clone(room).acquire_owned().await.expect("the room for connections is open");
         loop {
             match listener.accept().await {
-                Ok((stream, _peer)) => {
+                Ok((stream, address)) => {
                     backoff.succeeded();
-                    return (stream, permit);
+                    return (stream, Peer::at(address.ip()), permit);
                 }
                 Err(error) => backoff.failed(&error).await,
             }
         }
     }
 
-    fn spawn<S, B>(&self, stream: TcpStream, permit: OwnedSemaphorePermit, service: S)
+    fn spawn<S, B>(&self, stream: TcpStream, peer: Peer, permit: OwnedSemaphorePermit, service: S)
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,
         S: Clone + Send + Sync + 'static,
@@ -136,7 +137,7 @@ impl Server {
         let server = self.clone();
         drop(self.shutdown.spawn(async move {
             let _open = server.metrics.connection(server.door);
-            connection::serve(&server, stream, service).await;
+            connection::serve(&server, stream, peer, service).await;
             drop(permit);
         }));
     }

@@ -10,7 +10,7 @@ use std::{
 use futures::future::join_all;
 use pinfold::{
     api::{self, Account},
-    auth::{TokenDecl, TokenHash, Tokens},
+    auth::{Gate, TokenDecl, TokenHash, Tokens},
     lifecycle::{Activator, Changes, Interest, Shutdown},
     model::{
         AccountDecl, AccountId, Clock, Content, Fingerprint, PinCid, PinSpec, ProviderDecl, ProviderId,
@@ -180,16 +180,17 @@ impl House {
             name: "bench".into(),
             sha256: TokenHash::of(TOKEN),
         }]);
+        let account = Account { id: self.account, name: "bench".into(), policy: "two".into() };
+        let settings = api::Settings { accept_wait: Duration::ZERO, ..api::Settings::default() };
         let router = api::router(api::Api {
             store: self.store.clone(),
-            tokens: Arc::new(tokens),
-            accounts: vec![Account { id: self.account, name: "bench".into(), policy: "two".into() }],
+            gate: Gate::new(tokens),
+            served: api::Served::new(&[account], settings, &self.metrics),
             changes: self.changes.clone(),
             interest: Interest::default(),
             activator: Activator::default(),
             clock: Arc::new(SystemClock),
             metrics: self.metrics.clone(),
-            settings: api::Settings { accept_wait: Duration::ZERO, ..api::Settings::default() },
         });
         let door = server::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
         let address = door.local_addr().expect("it is bound");

@@ -14,9 +14,9 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use super::{Account, Api, Settings};
+use super::{Account, Api, Served, Settings};
 use crate::{
-    auth::{TokenDecl, TokenHash, Tokens},
+    auth::{Gate, TokenDecl, TokenHash, Tokens},
     lifecycle::{Activator, Changes, Interest},
     model::{
         AccountId, Content, ContentId, Health, InstanceId, ListQuery, ManualClock, ProviderDecl, ProviderId,
@@ -295,14 +295,13 @@ impl House {
             |(id, name): (AccountId, &str)| Account { id, name: name.into(), policy: "default".into() };
         let router = super::router(Api {
             store: store.clone(),
-            tokens: Arc::new(Tokens::new(names.map(token))),
-            accounts: names.map(account).into(),
+            gate: Gate::new(Tokens::new(names.map(token))),
+            served: Served::new(&names.map(account), settings, &metrics),
             changes: changes.clone(),
             interest: interest.clone(),
             activator: activator.clone(),
             clock: Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000))),
             metrics: metrics.clone(),
-            settings,
         });
         Self { store, changes, interest, activator, metrics, router }
     }

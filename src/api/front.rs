@@ -1,6 +1,6 @@
 //! What every request passes on its way in and out, whatever it asks for.
 
-use std::{any::Any, collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     body::Body,
@@ -11,11 +11,11 @@ use futures::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, request::Parts};
 use tokio::sync::Semaphore;
 
-use super::{Api, cors, errors::ApiError, pins, request_id, route::Route};
+use super::{Api, Settings, cors, errors::ApiError, pins, request_id, route::Route, served::Terms};
 use crate::{
     auth::Principal,
-    model::AccountId,
-    telemetry::{AccountMetrics, HttpMetrics, Listener, Rejection, RequestLine},
+    model::Peer,
+    telemetry::{HttpMetrics, Listener, Rejection, RequestLine},
 };
 
 /// The most headers that a request may have.
@@ -23,58 +23,55 @@ const MAX_HEADERS: usize = 100;
 
 /// The API and what it counts.
 pub struct Front {
-    pub api: Api,
+    api: Api,
     /// Requests that may wait for copies.
-    pub waiting: Semaphore,
-    accounts: HashMap<AccountId, Served>,
+    waiting: Semaphore,
     in_flight: Semaphore,
     metrics: HttpMetrics,
 }
 
-struct Served {
-    policy: String,
-    metrics: AccountMetrics,
+/// Who asks, by what terms, and of whom: what every endpoint needs.
+pub struct Caller<'a> {
+    pub api: &'a Api,
+    /// Requests that may wait for copies.
+    pub waiting: &'a Semaphore,
+    pub terms: &'a Terms,
+    pub who: &'a Principal,
+}
+
+/// One request on its way: what it goes by, and who sent it once that is known.
+struct Visit {
+    terms: Arc<Terms>,
+    who: Option<Arc<Principal>>,
 }
 
 impl Front {
     pub fn new(api: Api) -> Self {
-        let served = api.accounts.iter().map(|account| {
-            let metrics = api.metrics.account(&account.name);
-            (account.id, Served { policy: account.policy.clone(), metrics })
-        });
+        let most = api.served.now().settings.max_in_flight.min(Semaphore::MAX_PERMITS);
         Self {
-            accounts: served.collect(),
-            waiting: Semaphore::new(api.settings.max_in_flight / 4),
-            in_flight: Semaphore::new(api.settings.max_in_flight.min(Semaphore::MAX_PERMITS)),
+            waiting: Semaphore::new(most / 4),
+            in_flight: Semaphore::new(most),
             metrics: api.metrics.http().clone(),
             api,
         }
     }
 
-    /// The policy that places an account's pins.
-    pub fn policy_of(&self, account: AccountId) -> Result<&str, ApiError> {
-        let served = self.accounts.get(&account);
-        served
-            .map(|served| served.policy.as_str())
-            .ok_or(ApiError::Internal("a token's account is not served"))
-    }
-
     /// Lets a request in, within its bounds, and sees that it comes out again.
-    async fn answer<'a>(
-        &'a self,
+    async fn answer(
+        &self,
         route: Route,
         head: &Parts,
         body: Body,
-        caller: &mut Option<&'a Principal>,
+        visit: &mut Visit,
     ) -> Result<Response, ApiError> {
         if head.method == Method::OPTIONS {
             return Ok(cors::preflight());
         }
-        self.check_size(head)?;
+        let settings = &visit.terms.clone().settings;
+        check_size(head, settings)?;
         let _permit = self.in_flight.try_acquire().map_err(|_| ApiError::Overloaded)?;
-        let handling = self.handle(route, head, body, caller);
+        let handling = self.handle(route, head, body, visit);
         let caught = AssertUnwindSafe(handling).catch_unwind();
-        let settings = &self.api.settings;
         match tokio::time::timeout(settings.request_timeout + settings.accept_wait, caught).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => Err(ApiError::Panic(words(&*panic))),
@@ -82,29 +79,18 @@ impl Front {
         }
     }
 
-    async fn handle<'a>(
-        &'a self,
+    async fn handle(
+        &self,
         route: Route,
         head: &Parts,
         body: Body,
-        caller: &mut Option<&'a Principal>,
+        visit: &mut Visit,
     ) -> Result<Response, ApiError> {
         let endpoint = pins::Endpoint::of(route, &head.method)?;
-        let who = self.api.tokens.authenticate(&head.headers)?;
-        *caller = Some(who);
-        endpoint.handle(self, who, head, body).await
-    }
-
-    fn check_size(&self, head: &Parts) -> Result<(), ApiError> {
-        let settings = &self.api.settings;
-        let uri = head.uri.path_and_query().map_or(0, |address| address.as_str().len());
-        if uri > settings.uri_limit {
-            return Err(ApiError::UriTooLong(settings.uri_limit));
-        }
-        if head.headers.len() > MAX_HEADERS || size(&head.headers) > settings.header_limit {
-            return Err(ApiError::HeadersTooLarge(settings.header_limit));
-        }
-        Ok(())
+        let who = self.api.gate.authenticate(&head.headers, head.extensions.get::<Peer>())?;
+        visit.who = Some(who.clone());
+        let (api, waiting) = (&self.api, &self.waiting);
+        endpoint.handle(&Caller { api, waiting, terms: &visit.terms, who: &who }, head, body).await
     }
 
     /// Tells operators of an error, as far as it is theirs.
@@ -119,12 +105,25 @@ impl Front {
             _ => {}
         }
     }
+}
 
-    fn count_for_account(&self, caller: Option<&Principal>, code: StatusCode) {
-        if let Some(served) = caller.and_then(|who| self.accounts.get(&who.account)) {
-            served.metrics.answered(code);
+impl Visit {
+    fn count_for_account(&self, code: StatusCode) {
+        if let Some(metrics) = self.who.as_ref().and_then(|who| self.terms.metrics_of(who.account)) {
+            metrics.answered(code);
         }
     }
+}
+
+fn check_size(head: &Parts, settings: &Settings) -> Result<(), ApiError> {
+    let uri = head.uri.path_and_query().map_or(0, |address| address.as_str().len());
+    if uri > settings.uri_limit {
+        return Err(ApiError::UriTooLong(settings.uri_limit));
+    }
+    if head.headers.len() > MAX_HEADERS || size(&head.headers) > settings.header_limit {
+        return Err(ApiError::HeadersTooLarge(settings.header_limit));
+    }
+    Ok(())
 }
 
 /// Answers a request: never fails, never leaves without its id and the headers that let pages read it.
@@ -134,8 +133,8 @@ pub async fn serve(State(front): State<Arc<Front>>, request: Request) -> Respons
     let (head, body) = request.into_parts();
     let route = Route::of(head.uri.path());
     let request_id = request_id::of(&head.headers);
-    let mut caller = None;
-    let outcome = front.answer(route, &head, body, &mut caller).await;
+    let mut visit = Visit { terms: front.api.served.now(), who: None };
+    let outcome = front.answer(route, &head, body, &mut visit).await;
     let mut response = outcome.unwrap_or_else(|error| {
         front.note_error(&error, &request_id);
         error.into_response()
@@ -144,7 +143,8 @@ pub async fn serve(State(front): State<Arc<Front>>, request: Request) -> Respons
     response.headers_mut().insert(request_id::HEADER, request_id.clone());
     let (code, elapsed) = (response.status(), started.elapsed());
     front.metrics.answered(&head.method, route.label(), code, elapsed);
-    front.count_for_account(caller, code);
+    visit.count_for_account(code);
+    let caller = visit.who.as_deref();
     let line = RequestLine {
         request_id: request_id.to_str().unwrap_or_default(),
         method: &head.method,

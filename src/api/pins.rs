@@ -10,8 +10,8 @@ mod replace;
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 
-use super::{errors::ApiError, front::Front, json, route::Route};
-use crate::{auth::Principal, lifecycle::Activator, model::RequestId};
+use super::{errors::ApiError, front::Caller, json, route::Route};
+use crate::{lifecycle::Activator, model::RequestId};
 
 /// What a request asks for, by its route and method. An id that is none of ours is `None`: it is only said to be
 /// unknown to those who may ask.
@@ -37,20 +37,14 @@ impl Endpoint {
         }
     }
 
-    pub async fn handle(
-        self,
-        front: &Front,
-        who: &Principal,
-        head: &Parts,
-        body: Body,
-    ) -> Result<Response, ApiError> {
+    pub async fn handle(self, caller: &Caller<'_>, head: &Parts, body: Body) -> Result<Response, ApiError> {
         let known = |id: Option<RequestId>| id.ok_or(ApiError::NoSuchPin);
         match self {
-            Self::List => list::handle(front, who, head.uri.query()).await,
-            Self::Add => add::handle(front, who, &head.headers, body).await,
-            Self::Get(id) => get::handle(front, who, known(id)?).await,
-            Self::Replace(id) => replace::handle(front, who, known(id)?, &head.headers, body).await,
-            Self::Remove(id) => remove::handle(front, who, known(id)?).await,
+            Self::List => list::handle(caller, head.uri.query()).await,
+            Self::Add => add::handle(caller, &head.headers, body).await,
+            Self::Get(id) => get::handle(caller, known(id)?).await,
+            Self::Replace(id) => replace::handle(caller, known(id)?, &head.headers, body).await,
+            Self::Remove(id) => remove::handle(caller, known(id)?).await,
         }
     }
 }

@@ -7,6 +7,7 @@ use anyhow::Context;
 use super::parts;
 use crate::{
     admin, api,
+    auth::Gate,
     config::{Settings, StoreUrl},
     engine::{self, Engine},
     lifecycle::{Activator, Changes, Interest, Shutdown},
@@ -54,7 +55,9 @@ impl Gateway {
         if registered.clock_behind.is_some() {
             store.mend_schedule(clock.now()).await?;
         }
-        let tokens = Arc::new(parts::tokens(&settings, &registered)?);
+        let gate = Gate::new(parts::tokens(&settings, &registered)?);
+        let accounts = parts::accounts(&settings, &registered)?;
+        let served = api::Served::new(&accounts, parts::api(&settings), &metrics);
         let shared = engine::Shared {
             store: store.clone(),
             clock: clock.clone(),
@@ -68,14 +71,13 @@ impl Gateway {
         let absent = registered.absent.iter().map(|(record, _)| record.clone()).collect();
         let router = api::router(api::Api {
             store: store.clone(),
-            tokens,
-            accounts: parts::accounts(&settings, &registered)?,
+            gate,
+            served,
             changes,
             interest,
             activator,
             clock: clock.clone(),
             metrics: metrics.clone(),
-            settings: parts::api(&settings),
         });
         // Both doors are taken before anything is sent anywhere.
         let door = server::bind(settings.server.listen).await?;

@@ -1,6 +1,7 @@
 //! The built-in presets are sound, and a user's file lies over them.
 
 use super::*;
+use crate::model::Rate;
 
 #[test]
 fn every_service_that_is_promised_has_a_dated_preset() {

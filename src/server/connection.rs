@@ -26,7 +26,7 @@ use super::{
     io::Watched,
     pulse::{Lapse, Lapsing, Pulse},
 };
-use crate::lifecycle::Shutdown;
+use crate::{lifecycle::Shutdown, model::Peer};
 
 /// How long an idle connection has to close in order, once it was asked to.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -42,7 +42,7 @@ impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Tracked {
 }
 
 /// Serves one connection until it ends, lapses, or stopping has begun and its requests are answered.
-pub(super) async fn serve<S, B>(server: &Server, stream: TcpStream, service: S)
+pub(super) async fn serve<S, B>(server: &Server, stream: TcpStream, peer: Peer, service: S)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,
     S: Clone + Send + Sync + 'static,
@@ -54,7 +54,8 @@ where
     let pulse = Pulse::start(server.settings.head_timeout, server.settings.idle_timeout);
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&pulse)));
     let (metrics, door, requests) = (server.metrics.clone(), server.door, Arc::clone(&pulse));
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer.clone());
         let under_way = (metrics.in_flight(door), requests.enter(request.version() == Version::HTTP_2));
         let answer = service.clone().oneshot(request);
         async move {

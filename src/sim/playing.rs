@@ -70,7 +70,7 @@ fn rate_limits(limits: &Limits) -> Vec<RateLimit> {
         (Routes::Writes, limits.write),
         (Routes::Any, limits.any),
     ];
-    let limit = |(routes, rate): (Routes, Option<crate::presets::Rate>)| {
+    let limit = |(routes, rate): (Routes, Option<crate::model::Rate>)| {
         let rate = rate?;
         Some(RateLimit { routes, calls: usize::try_from(rate.calls).ok()?, window: rate.per })
     };

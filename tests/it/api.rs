@@ -11,7 +11,7 @@ use hyper_util::{
 };
 use pinfold::{
     api::{self, Account, Api},
-    auth::{TokenDecl, TokenHash, Tokens},
+    auth::{Gate, TokenDecl, TokenHash, Tokens},
     lifecycle::{Activator, Changes, Interest, Shutdown},
     model::{AccountDecl, Clock, Fingerprint, ManualClock, ProviderDecl, Timestamp},
     policy::{Copies, Policy},
@@ -85,16 +85,18 @@ async fn open(file: &Path) -> Api {
     };
     let account =
         |(name, id): &(String, _)| Account { id: *id, name: name.clone(), policy: "default".into() };
+    let accounts: Vec<_> = registered.accounts.iter().map(account).collect();
+    let (metrics, settings) =
+        (Metrics::new(), api::Settings { accept_wait: Duration::ZERO, ..api::Settings::default() });
     Api {
         store,
-        tokens: Arc::new(Tokens::new(registered.accounts.iter().map(token))),
-        accounts: registered.accounts.iter().map(account).collect(),
+        gate: Gate::new(Tokens::new(registered.accounts.iter().map(token))),
+        served: api::Served::new(&accounts, settings, &metrics),
         changes,
         interest: Interest::default(),
         activator: Activator::default(),
         clock,
-        metrics: Metrics::new(),
-        settings: api::Settings { accept_wait: Duration::ZERO, ..api::Settings::default() },
+        metrics,
     }
 }
 

@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["model", "policy", "lifecycle", "store", "providers", "telemetry"]),
     ("api", &["model", "policy", "store", "auth", "limits", "lifecycle", "telemetry"]),
     ("admin", &["model", "lifecycle", "store", "engine", "policy", "auth", "telemetry"]),
-    ("server", &["lifecycle", "telemetry"]),
+    ("server", &["model", "lifecycle", "telemetry"]),
     (
         "config",
         &[

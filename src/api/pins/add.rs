@@ -4,24 +4,19 @@ use axum::{body::Body, response::Response};
 use http::HeaderMap;
 
 use super::{
-    super::{body, errors::ApiError, front::Front},
+    super::{body, errors::ApiError, front::Caller},
     WakeEngine, acceptance,
 };
-use crate::{auth::Principal, telemetry::PinRequest};
+use crate::telemetry::PinRequest;
 
-pub async fn handle(
-    front: &Front,
-    who: &Principal,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Response, ApiError> {
-    let api = &front.api;
-    let spec = body::pin_spec(headers, body, &api.settings).await?;
-    let (request, changes) = acceptance::prepare(front, who, spec)?;
+pub async fn handle(caller: &Caller<'_>, headers: &HeaderMap, body: Body) -> Result<Response, ApiError> {
+    let api = caller.api;
+    let spec = body::pin_spec(headers, body, &caller.terms.settings).await?;
+    let (request, changes) = acceptance::prepare(caller, spec)?;
     let accepted = {
         let _wake = WakeEngine(&api.activator);
         api.store.accept_pin(request).await?
     };
     api.metrics.pins().accepted(PinRequest::Add);
-    Ok(acceptance::finish(front, who, accepted, changes).await)
+    Ok(acceptance::finish(caller, accepted, changes).await)
 }

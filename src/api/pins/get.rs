@@ -4,23 +4,20 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::{
-    super::{errors::ApiError, front::Front, json},
+    super::{errors::ApiError, front::Caller, json},
     json_response,
 };
-use crate::{
-    auth::Principal,
-    model::{RequestId, Status},
-};
+use crate::model::{RequestId, Status};
 
-pub async fn handle(front: &Front, who: &Principal, id: RequestId) -> Result<Response, ApiError> {
-    let api = &front.api;
-    let pin = api.store.get_pin(who.account, id).await?.ok_or(ApiError::NoSuchPin)?;
+pub async fn handle(caller: &Caller<'_>, id: RequestId) -> Result<Response, ApiError> {
+    let api = caller.api;
+    let pin = api.store.get_pin(caller.who.account, id).await?.ok_or(ApiError::NoSuchPin)?;
     let unsettled = matches!(pin.status, Status::Queued | Status::Pinning);
     // The engine looks sooner at what clients ask about; however often they ask, it is woken once a round.
     if unsettled && api.interest.note(id) {
         api.activator.poke();
     }
-    Ok(json_response(StatusCode::OK, json::pin_status(&pin, &api.settings.fallback_delegates)))
+    Ok(json_response(StatusCode::OK, json::pin_status(&pin, &caller.terms.settings.fallback_delegates)))
 }
 
 #[cfg(test)]

@@ -4,15 +4,14 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::{
-    super::{errors::ApiError, front::Front, json, query},
+    super::{errors::ApiError, front::Caller, json, query},
     json_response,
 };
-use crate::auth::Principal;
 
-pub async fn handle(front: &Front, who: &Principal, filters: Option<&str>) -> Result<Response, ApiError> {
-    let settings = &front.api.settings;
+pub async fn handle(caller: &Caller<'_>, filters: Option<&str>) -> Result<Response, ApiError> {
+    let settings = &caller.terms.settings;
     let query = query::parse(filters, settings.default_status)?;
-    let page = front.api.store.list_pins(who.account, query).await?;
+    let page = caller.api.store.list_pins(caller.who.account, query).await?;
     Ok(json_response(StatusCode::OK, json::pin_results(&page, &settings.fallback_delegates)))
 }
 

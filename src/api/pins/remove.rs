@@ -4,16 +4,16 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::{
-    super::{errors::ApiError, front::Front},
+    super::{errors::ApiError, front::Caller},
     WakeEngine, empty_response,
 };
-use crate::{auth::Principal, model::RequestId, telemetry::PinRequest};
+use crate::{model::RequestId, telemetry::PinRequest};
 
-pub async fn handle(front: &Front, who: &Principal, pin: RequestId) -> Result<Response, ApiError> {
-    let api = &front.api;
+pub async fn handle(caller: &Caller<'_>, pin: RequestId) -> Result<Response, ApiError> {
+    let api = caller.api;
     let deleted = {
         let _wake = WakeEngine(&api.activator);
-        api.store.delete_pin(who.account, pin, api.clock.now()).await?
+        api.store.delete_pin(caller.who.account, pin, api.clock.now()).await?
     };
     if !deleted {
         return Err(ApiError::NoSuchPin);

@@ -4,26 +4,25 @@ use axum::{body::Body, response::Response};
 use http::HeaderMap;
 
 use super::{
-    super::{body, errors::ApiError, front::Front},
+    super::{body, errors::ApiError, front::Caller},
     WakeEngine, acceptance,
 };
-use crate::{auth::Principal, model::RequestId, telemetry::PinRequest};
+use crate::{model::RequestId, telemetry::PinRequest};
 
 pub async fn handle(
-    front: &Front,
-    who: &Principal,
+    caller: &Caller<'_>,
     old: RequestId,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let api = &front.api;
-    let spec = body::pin_spec(headers, body, &api.settings).await?;
-    let (request, changes) = acceptance::prepare(front, who, spec)?;
+    let api = caller.api;
+    let spec = body::pin_spec(headers, body, &caller.terms.settings).await?;
+    let (request, changes) = acceptance::prepare(caller, spec)?;
     let replaced = {
         let _wake = WakeEngine(&api.activator);
         api.store.replace_pin(old, request).await?
     };
     let accepted = replaced.ok_or(ApiError::NoSuchPin)?;
     api.metrics.pins().accepted(PinRequest::Replace);
-    Ok(acceptance::finish(front, who, accepted, changes).await)
+    Ok(acceptance::finish(caller, accepted, changes).await)
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    model::Timestamp,
-    presets::{Limits, Rate},
+    model::{Rate, Timestamp},
+    presets::Limits,
 };
 
 use super::Route;
