@@ -4,6 +4,7 @@
 mod background;
 mod dispatch;
 mod driver;
+mod fleet;
 mod health;
 mod introduce;
 mod look;
@@ -17,6 +18,7 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
+pub use fleet::{Exchange, Fleet};
 pub use report::TickReport;
 
 use self::{background::Background, driver::Driver};
@@ -92,7 +94,10 @@ impl Engine {
         }
         let drivers = driven
             .into_iter()
-            .map(|driven| Driver::new(shared.clone(), driven, background.spills()))
+            .map(|driven| {
+                let shared = Shared { shutdown: shared.shutdown.part(), ..shared.clone() };
+                Driver::new(shared, driven, background.spills())
+            })
             .collect();
         Self { shared, drivers, background }
     }
@@ -116,11 +121,10 @@ impl Engine {
     }
 
     /// Runs until stopping begins; what is under way then is tracked by the shutdown.
-    pub fn spawn(self) {
+    pub fn spawn(self) -> Fleet {
         let Self { shared, drivers, background } = self;
-        for driver in drivers {
-            shared.shutdown.spawn_vital("provider driver", driver.run());
-        }
+        let spills = background.spills();
         shared.shutdown.spawn_vital("engine background", background.run());
+        Fleet::new(shared, spills, drivers)
     }
 }

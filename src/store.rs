@@ -32,6 +32,9 @@ pub trait Store: Send + Sync + 'static {
     /// frees what a process that died had claimed. Refuses a provider whose fingerprint changed.
     async fn register(&self, config: Registration, now: Timestamp) -> Result<Registered, StoreError>;
 
+    /// As [`register`](Self::register), for another config of the process that serves already: what is claimed stays so.
+    async fn reregister(&self, config: Registration, now: Timestamp) -> Result<Registered, StoreError>;
+
     /// Gives a provider a new fingerprint: the same account at a new address keeps its copies on record; a new
     /// account starts with none, and they are made again.
     async fn rebind_provider(

@@ -145,6 +145,9 @@ impl Store for ScriptedStore {
     async fn register(&self, _: Registration, _: Timestamp) -> Result<Registered, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
+    async fn reregister(&self, _: Registration, _: Timestamp) -> Result<Registered, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
     async fn rebind_provider(
         &self,
         _: ProviderDecl,

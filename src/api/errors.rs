@@ -59,6 +59,9 @@ fn store_details(error: &StoreError) -> &'static str {
         StoreError::Timeout => {
             "searching took too long: narrow it by cid, status, before and after, or by a name with match=exact or iexact instead of partial"
         }
+        StoreError::Unknown { what: "account", .. } => {
+            "the account of this access token is served no more: ask the operator for another one"
+        }
         _ => "something went wrong inside the gateway; the log tells more under this request's x-request-id",
     }
 }
@@ -78,6 +81,8 @@ impl ApiError {
             Self::Store(StoreError::Unavailable(_) | StoreError::Busy | StoreError::Timeout) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            // Its account left the config while the request was under way.
+            Self::Store(StoreError::Unknown { what: "account", .. }) => StatusCode::UNAUTHORIZED,
             Self::Store(_) | Self::Internal(_) | Self::Panic(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

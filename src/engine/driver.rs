@@ -22,8 +22,8 @@ use super::{
     trust::Trust,
 };
 use crate::{
-    lifecycle::Activator,
-    model::{Op, Operation, Timestamp},
+    lifecycle::{Activator, Shutdown},
+    model::{Op, Operation, ProviderId, Timestamp},
     policy::replica::Work,
     providers::{Readiness, Wait},
     store::{Claim, ClaimRequest, StoreError},
@@ -90,7 +90,16 @@ impl Driver {
         }
     }
 
-    /// Ticks until stopping begins.
+    pub(super) fn provider(&self) -> ProviderId {
+        self.caller.id
+    }
+
+    /// What this driver alone is stopped by.
+    pub(super) fn part(&self) -> &Shutdown {
+        &self.caller.shared.shutdown
+    }
+
+    /// Ticks until stopping begins, and returns once its calls have ended.
     pub(super) async fn run(mut self) {
         let shared = self.caller.shared.clone();
         let (mut woken, mut done) = (shared.activator.listen(), self.done.listen());
@@ -113,6 +122,7 @@ impl Driver {
                 () = tokio::time::sleep(nap) => {}
             }
         }
+        self.idle().await;
     }
 
     /// Returns once nothing of this provider is under way.

@@ -10,15 +10,35 @@ use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Shared by everything that must end before the process does. Children of the hard token abort at once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Shutdown {
+    /// Of the whole process; a part's `soft` is a child of it.
+    root: CancellationToken,
     soft: CancellationToken,
     hard: CancellationToken,
     tasks: TaskTracker,
     failed: Arc<OnceLock<&'static str>>,
 }
 
+impl Default for Shutdown {
+    fn default() -> Self {
+        let root = CancellationToken::new();
+        Self {
+            soft: root.clone(),
+            root,
+            hard: CancellationToken::default(),
+            tasks: TaskTracker::default(),
+            failed: Arc::default(),
+        }
+    }
+}
+
 impl Shutdown {
+    /// A part that can be asked to finish while the rest goes on. It stops with the whole, which waits for its tasks.
+    pub fn part(&self) -> Self {
+        Self { soft: self.soft.child_token(), ..self.clone() }
+    }
+
     /// Asks everything to finish what it began and take nothing new.
     pub fn begin(&self) {
         self.soft.cancel();
@@ -26,7 +46,7 @@ impl Shutdown {
 
     /// Stops everything where it stands.
     pub fn abort(&self) {
-        self.soft.cancel();
+        self.root.cancel();
         self.hard.cancel();
     }
 
@@ -54,7 +74,7 @@ impl Shutdown {
     }
 
     /// Runs a task that must not end before stopping begins: if it does, by a panic too, everything stops.
-    pub fn spawn_vital<F>(&self, name: &'static str, task: F)
+    pub fn spawn_vital<F>(&self, name: &'static str, task: F) -> JoinHandle<()>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -65,9 +85,9 @@ impl Shutdown {
                 let how = ended.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());
                 tracing::error!(task = name, how, "a task that must not end has ended; stopping");
                 this.failed.get_or_init(|| name);
-                this.begin();
+                this.root.cancel();
             }
-        });
+        })
     }
 
     /// The vital task whose end made everything stop.
@@ -107,6 +127,27 @@ mod tests {
         shutdown.begun().await;
         assert_eq!(shutdown.failure(), Some("the engine"));
         assert!(shutdown.drained(Duration::from_secs(5)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_ends_alone_and_with_the_whole_and_its_failure_is_everybodys() {
+        let shutdown = Shutdown::default();
+        let (one, two) = (shutdown.part(), shutdown.part());
+        let waits = |part: &Shutdown| {
+            let inner = part.clone();
+            part.spawn_vital("a part", async move { inner.begun().await })
+        };
+        let (first, second) = (waits(&one), waits(&two));
+        one.begin();
+        first.await.unwrap();
+        assert!(!shutdown.has_begun() && !two.has_begun());
+        shutdown.begin();
+        second.await.unwrap();
+        assert_eq!(shutdown.failure(), None);
+        let whole = Shutdown::default();
+        drop(whole.part().spawn_vital("a part", async { panic!("a bug") }));
+        whole.begun().await;
+        assert_eq!(whole.failure(), Some("a part"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -139,6 +139,10 @@ impl Store for SqliteStore {
         self.write(Write, Lane::Request, move |tx| register::register(tx, &config, now)).await
     }
 
+    async fn reregister(&self, config: Registration, now: Timestamp) -> Result<Registered, StoreError> {
+        self.write(Write, Lane::Request, move |tx| register::reregister(tx, &config, now)).await
+    }
+
     async fn rebind_provider(
         &self,
         declared: crate::model::ProviderDecl,

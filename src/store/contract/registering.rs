@@ -152,3 +152,42 @@ pub(in crate::store) async fn a_credential_is_proven_by_copies_on_record<B: Back
     let known = &house.store().providers().await.unwrap()[0];
     assert_eq!((known.proven, known.health), (None, Health::Healthy), "to be proven anew");
 }
+
+pub(in crate::store) async fn another_config_leaves_claims_alone<B: Backend>() {
+    let house = House::<B>::open().await;
+    house.add(0, "one", 1, t(1)).await;
+    let claimed = house.claim(0, t(2)).await;
+    assert_eq!(claimed.len(), 1);
+    let registered = house.store().reregister(config(), t(3)).await.unwrap();
+    assert_eq!(registered.recovered, 0);
+    assert!(house.claim(0, t(4)).await.is_empty(), "still under its lease");
+}
+
+pub(in crate::store) async fn an_account_that_left_takes_no_more_pins<B: Backend>() {
+    let house = House::<B>::open().await;
+    let late = house.request(1, "one", 1, t(2));
+    let mut without = config();
+    without.accounts.truncate(1);
+    house.store().reregister(without, t(1)).await.unwrap();
+    let refused = house.store().accept_pin(late).await;
+    assert!(matches!(refused, Err(StoreError::Unknown { what: "account", .. })), "{refused:?}");
+}
+
+/// Both may be in one commit, in either order.
+pub(in crate::store) async fn an_account_leaves_or_a_pin_comes_but_not_both<B: Backend>() {
+    for accept_first in [true, false] {
+        let house = House::<B>::open().await;
+        let mut without = config();
+        without.accounts.truncate(1);
+        let store = house.store();
+        let accept = store.accept_pin(house.request(1, "one", 1, t(1)));
+        let leave = store.reregister(without, t(1));
+        let (accepted, left) = if accept_first {
+            tokio::join!(accept, leave)
+        } else {
+            let (left, accepted) = tokio::join!(leave, accept);
+            (accepted, left)
+        };
+        assert!(accepted.is_ok() != left.is_ok(), "{accepted:?} {left:?}");
+    }
+}

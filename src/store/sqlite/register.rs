@@ -25,6 +25,30 @@ pub(super) fn register(
 ) -> Result<Registered, StoreError> {
     let mut registered = Registered::default();
     look_at_the_clock(tx, now, &mut registered)?;
+    declare(tx, config, now, &mut registered)?;
+    registered.recovered = free_claims(tx, now)?;
+    tx.saw(now);
+    Ok(registered)
+}
+
+/// Another config, of the process that serves already.
+pub(super) fn reregister(
+    tx: &mut Tx<'_>,
+    config: &Registration,
+    now: Timestamp,
+) -> Result<Registered, StoreError> {
+    let mut registered = Registered::default();
+    declare(tx, config, now, &mut registered)?;
+    tx.saw(now);
+    Ok(registered)
+}
+
+fn declare(
+    tx: &mut Tx<'_>,
+    config: &Registration,
+    now: Timestamp,
+    registered: &mut Registered,
+) -> Result<(), StoreError> {
     for account in &config.accounts {
         registered.accounts.push((account.name.clone(), register_account(tx, account)?));
     }
@@ -37,10 +61,7 @@ pub(super) fn register(
         register_provider(tx, provider, now)?;
     }
     tx.forget_config();
-    mark_absent(tx, config, now, &mut registered)?;
-    registered.recovered = free_claims(tx, now)?;
-    tx.saw(now);
-    Ok(registered)
+    mark_absent(tx, config, now, registered)
 }
 
 fn look_at_the_clock(tx: &Tx<'_>, now: Timestamp, registered: &mut Registered) -> Result<(), StoreError> {
@@ -76,13 +97,14 @@ fn retire_accounts(tx: &Tx<'_>, config: &Registration, now: Timestamp) -> Result
         "SELECT a.id, a.name, coalesce((SELECT sum(n) FROM pin_counts c WHERE c.account = a.id AND c.width = ?1), 0)
          FROM accounts a WHERE a.retired_at IS NULL",
     )?;
-    let known: Vec<(i64, String, u64)> = select
+    let known: Vec<(i64, String, i64)> = select
         .query_map([WIDTHS[0]], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
-    for (id, name, pins) in known {
+    for (id, name, counted) in known {
         if config.accounts.iter().any(|account| account.name == name) {
             continue;
         }
+        let pins = u64::try_from(counted + tx.uncounted_pins(id)).unwrap_or(0);
         if pins > 0 {
             return Err(StoreError::StillUsed { what: "account", name, pins });
         }

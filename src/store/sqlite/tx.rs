@@ -198,16 +198,24 @@ impl<'a> Tx<'a> {
         self.effects.changes.push((pin, change));
     }
 
+    /// Pins of an account that this batch added, less those that it deleted: not in the counters yet.
+    pub(super) fn uncounted_pins(&self, account: i64) -> i64 {
+        let batch = self.before.pins.iter().chain(&self.effects.pins);
+        batch.filter(|((owner, ..), _)| *owner == account).map(|(_, n)| n).sum()
+    }
+
     /// The next `created` of an account (I3): after all that were given out, also in this transaction.
     pub(super) fn next_created(&mut self, account: i64, now: Timestamp) -> Result<Timestamp, StoreError> {
         let pending = self.effects.last_created.get(&account).or(self.before.last_created.get(&account));
         let last: i64 = match pending {
             Some(last) => *last,
-            // account: newest created
+            // account: newest created, while it is served
             None => self
                 .conn
-                .prepare_cached("SELECT last_created FROM accounts WHERE id = ?1")?
-                .query_row([account], |row| row.get(0))?,
+                .prepare_cached("SELECT last_created FROM accounts WHERE id = ?1 AND retired_at IS NULL")?
+                .query_row([account], |row| row.get(0))
+                .optional()?
+                .ok_or_else(|| StoreError::Unknown { what: "account", name: account.to_string() })?,
         };
         let created = now.as_millis().max(last + 1);
         self.effects.last_created.insert(account, created);

@@ -1,0 +1,99 @@
+//! The engine at work: its drivers can be exchanged, one provider at a time, while the others go on.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use tokio::task::JoinHandle;
+
+use super::{Driven, Shared, background::Spills, driver::Driver};
+use crate::{lifecycle::Shutdown, model::ProviderId};
+
+/// What a new config means for the engine.
+#[derive(Default)]
+pub struct Exchange {
+    /// Providers that are new, back, or called otherwise than before.
+    pub driven: Vec<Driven>,
+    /// Providers that the config does not name any more.
+    pub gone: Vec<ProviderId>,
+}
+
+/// The drivers of a running engine.
+pub struct Fleet {
+    shared: Shared,
+    spills: Spills,
+    seats: Mutex<BTreeMap<ProviderId, Seat>>,
+}
+
+/// One provider's driver.
+struct Seat {
+    part: Shutdown,
+    task: JoinHandle<()>,
+}
+
+impl Fleet {
+    pub(super) fn new(shared: Shared, spills: Spills, drivers: Vec<Driver>) -> Self {
+        let seat = |driver: Driver| {
+            let (id, part) = (driver.provider(), driver.part().clone());
+            let task = part.spawn_vital("provider driver", driver.run());
+            (id, Seat { part, task })
+        };
+        let seats = drivers.into_iter().map(seat).collect();
+        Self { shared, spills, seats: Mutex::new(seats) }
+    }
+
+    /// Takes up a new config. A driver that goes claims nothing more and finishes its calls; whoever takes its seat
+    /// begins after that, so that the provider is never called by both.
+    pub fn exchange(&self, change: Exchange) {
+        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in change.gone {
+            // Its seat is kept: whoever comes back to it waits until its calls have ended.
+            if let Some(seat) = seats.get(&gone) {
+                seat.part.begin();
+            }
+            self.spills.add(gone);
+        }
+        for driven in change.driven {
+            let id = driven.record.id;
+            let before = seats.remove(&id).map(|seat| {
+                seat.part.begin();
+                seat.task
+            });
+            // What waited elsewhere for want of this provider, or here for another one, is looked at anew.
+            self.spills.add(id);
+            seats.insert(id, self.seat(driven, before));
+        }
+        drop(seats);
+        self.shared.activator.poke();
+    }
+
+    fn seat(&self, mut driven: Driven, before: Option<JoinHandle<()>>) -> Seat {
+        let part = self.shared.shutdown.part();
+        let shared = Shared { shutdown: part.clone(), ..self.shared.clone() };
+        let spills = self.spills.clone();
+        let task = part.spawn_vital("provider driver", async move {
+            if let Some(before) = before {
+                // Its panic was dealt with where it happened.
+                let _ = before.await;
+                refresh(&shared, &mut driven).await;
+            }
+            Driver::new(shared, driven, spills).run().await;
+        });
+        Seat { part, task }
+    }
+}
+
+/// The driver that went may have learned something since the record was read.
+async fn refresh(shared: &Shared, driven: &mut Driven) {
+    match shared.store.providers().await {
+        Ok(records) => {
+            let newer = records.into_iter().find(|record| record.id == driven.record.id);
+            driven.record = newer.unwrap_or_else(|| driven.record.clone());
+        }
+        Err(error) => {
+            let provider = driven.record.name.as_str();
+            tracing::warn!(%error, provider, "a provider's record could not be read again");
+        }
+    }
+}
