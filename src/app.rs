@@ -2,6 +2,7 @@
 
 mod demo;
 mod gateway;
+mod live;
 mod login;
 mod parts;
 pub mod probe;

@@ -2,6 +2,7 @@
 //! what to write instead.
 
 mod accounts;
+mod changes;
 mod credential;
 mod effective;
 mod environment;
@@ -19,8 +20,9 @@ mod yaml;
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+pub use changes::Change;
 pub use environment::Environment;
 pub use problem::{Problem, Problems, Spot};
 pub use reader::nearest;
@@ -55,6 +57,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// Same shape as errors; `check-config --strict` fails on them.
     pub warnings: Vec<Problem>,
+    /// The files that it was read from, but for those of providers' secrets, which are watched where they are used.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads a configuration file, with the environment's word above the file's.
@@ -69,7 +73,9 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, Problems> 
         let list = vec![Problem::new("", None, what).help(help)];
         Problems { file: name.clone(), list, covered: String::new() }
     })?;
-    parse(&name, &source, file.parent().unwrap_or(Path::new("")), environment)
+    let mut loaded = parse(&name, &source, file.parent().unwrap_or(Path::new("")), environment)?;
+    loaded.files.push(file.to_owned());
+    Ok(loaded)
 }
 
 /// [`load`] for a text; `folder` is what relative paths are relative to.
@@ -89,9 +95,9 @@ pub fn parse(file: &str, source: &str, folder: &Path, environment: &Environment)
     }
     reader.problems = broken;
     let settings = settings(&mut reader, root.as_ref());
-    let Reader { problems: list, warnings, .. } = reader;
+    let Reader { problems: list, warnings, files, .. } = reader;
     if list.is_empty() {
-        return Ok(Loaded { settings, warnings });
+        return Ok(Loaded { settings, warnings, files });
     }
     let mut problems = Problems { file: file.to_owned(), list, covered };
     problems.sort();

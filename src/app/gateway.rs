@@ -3,12 +3,13 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use tokio::sync::Mutex;
 
-use super::parts;
+use super::{live::Live, parts};
 use crate::{
     admin, api,
     auth::Gate,
-    config::{Settings, StoreUrl},
+    config::{Change, Settings, StoreUrl},
     engine::{self, Engine},
     lifecycle::{Activator, Changes, Interest, Shutdown},
     model::{AccountId, Clock, SystemClock, Timestamp},
@@ -33,7 +34,7 @@ pub struct Tuning {
 pub struct Gateway {
     address: SocketAddr,
     admin: SocketAddr,
-    store: SharedStore,
+    live: Arc<Live>,
     accounts: Vec<(String, AccountId)>,
     shutdown: Shutdown,
     /// The admin listener goes last, so that it can tell of the stopping.
@@ -67,12 +68,13 @@ impl Gateway {
             metrics: metrics.clone(),
             settings: tuning.engine.clone(),
         };
-        let driven = parts::driven(&settings, tuning, &registered, &clock, &metrics)?;
+        let connections = parts::connections(&settings, tuning, |_| true)?;
+        let driven = parts::driven(connections, &registered, &clock, &metrics)?;
         let absent = registered.absent.iter().map(|(record, _)| record.clone()).collect();
         let router = api::router(api::Api {
             store: store.clone(),
-            gate,
-            served,
+            gate: gate.clone(),
+            served: served.clone(),
             changes,
             interest,
             activator,
@@ -89,10 +91,13 @@ impl Gateway {
         let inner = Server::new(Listener::Admin, bounds, &metrics, &admin_shutdown);
         let admin_router = admin::router(store.clone(), &shutdown, &metrics);
         admin_shutdown.spawn_vital("admin listener", inner.run(admin_door, admin_router));
-        let refresh = admin::refresh_metrics(store.clone(), clock, metrics, shutdown.clone());
+        let refresh = admin::refresh_metrics(store.clone(), clock.clone(), metrics.clone(), shutdown.clone());
         shutdown.spawn_vital("metrics refresh", refresh);
-        Engine::new(shared, driven, absent).spawn();
-        Ok(Self { address, admin, store, accounts: registered.accounts, shutdown, admin_shutdown })
+        let fleet = Engine::new(shared, driven, absent).spawn();
+        let settings = Mutex::new(settings);
+        let tuning = tuning.clone();
+        let live = Arc::new(Live { store, clock, metrics, tuning, gate, served, fleet, settings });
+        Ok(Self { address, admin, live, accounts: registered.accounts, shutdown, admin_shutdown })
     }
 
     /// Where clients find the pinning API.
@@ -111,7 +116,15 @@ impl Gateway {
     }
 
     pub fn store(&self) -> &SharedStore {
-        &self.store
+        &self.live.store
+    }
+
+    /// Takes up another config while serving; returns what it changes, and what of that waits for a restart.
+    ///
+    /// # Errors
+    /// Where the store refuses it: then everything is as it was.
+    pub async fn take_up(&self, newer: Settings) -> anyhow::Result<Vec<Change>> {
+        self.live.take_up(newer).await
     }
 
     pub fn shutdown(&self) -> &Shutdown {

@@ -81,23 +81,32 @@ fn id_of(registered: &Registered, account: &str) -> anyhow::Result<AccountId> {
     known.map(|(_, id)| *id).with_context(|| format!("account {account:?} was not registered"))
 }
 
-/// The providers of the config, joined with what the store remembers of them.
-pub(super) fn driven(
+/// How the providers of the config that are `wanted` are called.
+pub(super) fn connections(
     settings: &Settings,
     tuning: &Tuning,
+    wanted: impl Fn(&ProviderSettings) -> bool,
+) -> anyhow::Result<Vec<providers::Settings>> {
+    let of = |entry: &ProviderSettings| {
+        provider(entry, &settings.store, tuning).with_context(|| format!("provider {:?}", entry.name))
+    };
+    settings.providers.iter().filter(|entry| wanted(entry)).map(of).collect()
+}
+
+/// Providers, joined with what the store remembers of them.
+pub(super) fn driven(
+    connections: Vec<providers::Settings>,
     registered: &Registered,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
 ) -> anyhow::Result<Vec<Driven>> {
     let client = http::Client::new(&http::Settings::default());
-    let driven = |entry: &ProviderSettings| {
-        let record = record_of(registered, &entry.name)?;
-        let settings =
-            provider(entry, &settings.store, tuning).with_context(|| format!("provider {:?}", entry.name))?;
-        let handle = metrics.provider(&entry.name);
+    let driven = |settings: providers::Settings| {
+        let record = record_of(registered, &settings.name)?;
+        let handle = metrics.provider(&settings.name);
         Ok(Driven { provider: providers::connect(settings, client.clone(), clock.clone(), handle), record })
     };
-    settings.providers.iter().map(driven).collect()
+    connections.into_iter().map(driven).collect()
 }
 
 fn record_of(registered: &Registered, provider: &str) -> anyhow::Result<ProviderRecord> {

@@ -1,6 +1,7 @@
 //! Accounts and their tokens.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use secrecy::ExposeSecret;
 
@@ -99,7 +100,10 @@ fn read_token(
     let section = reader.open(field, TOKEN);
     let name = names.take(reader, &section);
     let hash = match secret::read(reader, &section, SOURCES) {
-        Some(Given::Secret(source)) => Some(TokenHash::of(source.current().expose_secret())),
+        Some(Given::Secret(source)) => {
+            reader.files.extend(source.file().map(Path::to_owned));
+            Some(TokenHash::of(source.current().expose_secret()))
+        }
         Some(Given::Hash(text)) => reader.parse(&text, sha256),
         None => None,
     };

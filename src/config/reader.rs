@@ -1,7 +1,7 @@
 //! Reading of sections, fields and values that goes on after a mistake, so that all are reported at once.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::problem::{Problem, Spot};
@@ -16,6 +16,8 @@ pub(super) struct Reader<'a> {
     pub warnings: Vec<Problem>,
     /// Variables that a `*_env` key names.
     pub named: BTreeSet<String>,
+    /// Files that were read, and are read by nobody else later.
+    pub files: Vec<PathBuf>,
 }
 
 /// The keys of one kind of map.
@@ -78,7 +80,14 @@ impl<'a> Section<'a> {
 
 impl<'a> Reader<'a> {
     pub fn new(environment: &'a Environment, folder: &'a Path) -> Self {
-        Self { environment, folder, problems: Vec::new(), warnings: Vec::new(), named: BTreeSet::new() }
+        Self {
+            environment,
+            folder,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            named: BTreeSet::new(),
+            files: Vec::new(),
+        }
     }
 
     pub fn wrong(

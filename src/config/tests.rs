@@ -1,3 +1,4 @@
+mod changes;
 mod credentials;
 mod presets;
 
@@ -53,7 +54,7 @@ fn alpha(rest: &str) -> String {
 
 #[test]
 fn the_sample_is_read_without_a_warning() {
-    let Loaded { settings, warnings } = good(SAMPLE);
+    let Loaded { settings, warnings, .. } = good(SAMPLE);
     assert_eq!(warnings, []);
     assert_eq!(settings.tokens[0].sha256, TokenHash::of("t-laptop"));
     assert_eq!(token(&settings.providers[1]), "t-beta");

@@ -72,6 +72,25 @@ impl Credential {
         }
     }
 
+    /// Whether a provider would be called with the same: of a secret in a file, with whatever is in it now.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::None, Self::None) => true,
+            (Self::Token(one), Self::Token(two)) => one.is_same(two),
+            (Self::Basic { user, password }, Self::Basic { user: other_user, password: other }) => {
+                user == other_user && password.is_same(other)
+            }
+            (Self::Login(one), Self::Login(two)) => {
+                let same_password = match (&one.password, &two.password) {
+                    (Some(one), Some(two)) => one.is_same(two),
+                    (one, two) => one.is_none() && two.is_none(),
+                };
+                one.user == two.user && one.how == two.how && same_password
+            }
+            _ => false,
+        }
+    }
+
     /// SHA-256 of what the provider knows us by: a token itself, else the user and where they log in.
     pub fn identity(&self, endpoint: &Endpoint) -> [u8; 32] {
         let of_user = |kind: &str, user: &str| {

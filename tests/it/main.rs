@@ -6,3 +6,4 @@ mod cli;
 mod demo;
 mod login;
 mod matrix;
+mod reload;

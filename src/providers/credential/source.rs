@@ -10,6 +10,7 @@ use std::{
 };
 
 use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
 use thiserror::Error;
 
 use crate::model::Timestamp;
@@ -34,6 +35,25 @@ impl Source {
         match self {
             Self::Fixed(secret) => secret.clone(),
             Self::File(file) => file.held().used.clone(),
+        }
+    }
+
+    /// The file that it comes from.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::File(file) => Some(&file.0.path),
+        }
+    }
+
+    /// Whether it comes from the same place; of a file, whatever is in it now.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Fixed(one), Self::Fixed(two)) => {
+                one.expose_secret().as_bytes().ct_eq(two.expose_secret().as_bytes()).into()
+            }
+            (Self::File(one), Self::File(two)) => one.0.path == two.0.path && one.0.kind == two.0.kind,
+            _ => false,
         }
     }
 

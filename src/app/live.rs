@@ -1,0 +1,67 @@
+//! What of a running gateway follows its config: taken up whole, or not at all.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::{Tuning, parts};
+use crate::{
+    api,
+    auth::Gate,
+    config::{Change, Settings},
+    engine::{Exchange, Fleet},
+    model::Clock,
+    store::{Registered, SharedStore},
+    telemetry::Metrics,
+};
+
+/// The exchangeable parts, and the settings that they go by.
+pub(super) struct Live {
+    pub(super) store: SharedStore,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Metrics,
+    pub(super) tuning: Tuning,
+    pub(super) gate: Gate,
+    pub(super) served: api::Served,
+    pub(super) fleet: Fleet,
+    /// Locked while another config is taken up: one at a time.
+    pub(super) settings: Mutex<Settings>,
+}
+
+impl Live {
+    /// Takes up another config; requests and calls under way end as they began. Returns what it changes, also what
+    /// waits for a restart.
+    ///
+    /// # Errors
+    /// Where the store refuses it, such as an account that vanished with its pins: then everything is as it was.
+    pub(super) async fn take_up(&self, newer: Settings) -> anyhow::Result<Vec<Change>> {
+        let mut in_force = self.settings.lock().await;
+        let changes = in_force.changes(&newer);
+        let changed = in_force.changed_providers(&newer);
+        let newer = in_force.taken_up(newer);
+        let connections = parts::connections(&newer, &self.tuning, |entry| changed.contains(&entry.name))?;
+        let registered = self.store.reregister(parts::registration(&newer), self.clock.now()).await?;
+        let (accounts, tokens) = (parts::accounts(&newer, &registered)?, parts::tokens(&newer, &registered)?);
+        let driven = parts::driven(connections, &registered, &self.clock, &self.metrics)?;
+        // From here on nothing fails. Accounts come before the tokens that let them in.
+        self.served.replace(&accounts, parts::api(&newer));
+        self.gate.declare(tokens);
+        let gone = gone(&in_force, &registered);
+        self.fleet.exchange(Exchange { driven, gone });
+        *in_force = newer;
+        Ok(changes)
+    }
+}
+
+/// The providers that were driven until now, and are absent from now on.
+fn gone(in_force: &Settings, registered: &Registered) -> Vec<crate::model::ProviderId> {
+    let driven = |name: &str| in_force.providers.iter().any(|entry| entry.name == name);
+    let absent = registered.absent.iter().filter(|(record, _)| driven(&record.name));
+    absent
+        .map(|(record, copies)| {
+            let provider = record.name.as_str();
+            tracing::warn!(provider, copies, "a provider left the config; its copies stay on record");
+            record.id
+        })
+        .collect()
+}

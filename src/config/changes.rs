@@ -1,0 +1,147 @@
+//! What differs between two configurations, by the paths of their keys, secrets aside.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::settings::Settings;
+use super::yaml::{self, Value};
+
+/// The sections that are read at the start only.
+const AT_START: [&str; 5] = ["server", "admin", "store", "engine", "log"];
+
+/// One setting that differs; never shows a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Items of lists go by their names: `providers[alpha].budget.concurrency`.
+    pub path: String,
+    /// `None`: it was not there.
+    pub from: Option<String>,
+    /// `None`: it is not there any more.
+    pub to: Option<String>,
+}
+
+impl Change {
+    /// Whether it takes a restart to make it so.
+    pub fn needs_restart(&self) -> bool {
+        let section = self.path.split(['.', '[']).next().unwrap_or_default();
+        AT_START.contains(&section)
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = &self.path;
+        match (&self.from, &self.to) {
+            (Some(from), Some(to)) if from == to => write!(f, "{path}: another secret"),
+            (Some(from), Some(to)) => write!(f, "{path}: {to} (was {from})"),
+            (None, Some(to)) => write!(f, "{path}: {to} (new)"),
+            (Some(from), None) => write!(f, "{path}: removed (was {from})"),
+            (None, None) => write!(f, "{path}: another definition"),
+        }
+    }
+}
+
+impl Settings {
+    /// What `newer` says otherwise, by path.
+    pub fn changes(&self, newer: &Self) -> Vec<Change> {
+        let (old, new) = (self.flat(), newer.flat());
+        let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let shown = paths.into_iter().filter(|path| old.get(*path) != new.get(*path)).map(|path| Change {
+            path: path.clone(),
+            from: old.get(path).cloned(),
+            to: new.get(path).cloned(),
+        });
+        shown.chain(self.other_secrets(newer)).chain(self.other_presets(newer)).collect()
+    }
+
+    /// The providers of `newer` that are new, or to be called otherwise than before.
+    pub fn changed_providers(&self, newer: &Self) -> BTreeSet<String> {
+        let name = |change: Change| {
+            let rest = change.path.strip_prefix("providers[")?;
+            Some(rest.split_once(']')?.0.to_owned())
+        };
+        let changed: BTreeSet<_> = self.changes(newer).into_iter().filter_map(name).collect();
+        let named = |name: &String| newer.providers.iter().any(|provider| provider.name == *name);
+        changed.into_iter().filter(named).collect()
+    }
+
+    /// As `newer`, but for what takes a restart.
+    pub fn taken_up(&self, newer: Self) -> Self {
+        let Self { server, admin, store, engine, log, .. } = self.clone();
+        Self { server, admin, store, engine, log, ..newer }
+    }
+
+    /// Every value by its path, as the effective configuration shows it.
+    fn flat(&self) -> BTreeMap<String, String> {
+        let mut flat = BTreeMap::new();
+        if let (Some(root), _) = yaml::parse(&self.effective()) {
+            flatten(String::new(), &root.value, &mut flat);
+        }
+        flat
+    }
+
+    fn other_secrets(&self, newer: &Self) -> Vec<Change> {
+        let secret = |path: String| Change { path, from: Some("***".into()), to: Some("***".into()) };
+        let tokens = newer.tokens.iter().filter(|new| {
+            let same = |old: &&super::TokenDecl| old.account == new.account && old.name == new.name;
+            self.tokens.iter().find(same).is_some_and(|old| old.sha256 != new.sha256)
+        });
+        let tokens =
+            tokens.map(|token| secret(format!("accounts[{}].tokens[{}].secret", token.account, token.name)));
+        let providers = newer.providers.iter().filter(|new| {
+            let old = self.providers.iter().find(|old| old.name == new.name);
+            old.is_some_and(|old| !old.credential.is_same(&new.credential))
+        });
+        tokens.chain(providers.map(|new| secret(format!("providers[{}].token", new.name)))).collect()
+    }
+
+    /// Presets of the same name that say something else, by a changed presets file.
+    fn other_presets(&self, newer: &Self) -> Vec<Change> {
+        let differs = newer.providers.iter().filter(|new| {
+            let old = self.providers.iter().find(|old| old.name == new.name);
+            old.is_some_and(|old| old.preset.name == new.preset.name && old.preset != new.preset)
+        });
+        differs
+            .map(|new| Change { path: format!("providers[{}].preset", new.name), from: None, to: None })
+            .collect()
+    }
+}
+
+fn flatten(path: String, value: &Value, into: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Nothing => {}
+        Value::Scalar(text) => {
+            into.insert(path, text.clone());
+        }
+        Value::Map(entries) => {
+            for (key, node) in entries {
+                let dot = if path.is_empty() { "" } else { "." };
+                flatten(format!("{path}{dot}{}", key.name), &node.value, into);
+            }
+        }
+        Value::List(items) => {
+            let names: Vec<_> = items.iter().map(|item| name_of(&item.value)).collect();
+            if names.iter().all(Option::is_some) && !names.is_empty() {
+                for (item, name) in items.iter().zip(names.into_iter().flatten()) {
+                    flatten(format!("{path}[{name}]"), &item.value, into);
+                }
+            } else {
+                let words: Vec<_> = items.iter().filter_map(|item| scalar(&item.value)).collect();
+                into.insert(path, format!("[{}]", words.join(", ")));
+            }
+        }
+    }
+}
+
+fn name_of(value: &Value) -> Option<&str> {
+    let Value::Map(entries) = value else { return None };
+    let (_, name) = entries.iter().find(|(key, _)| key.name == "name")?;
+    scalar(&name.value)
+}
+
+fn scalar(value: &Value) -> Option<&str> {
+    match value {
+        Value::Scalar(text) => Some(text),
+        _ => None,
+    }
+}
