@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::Timestamp,
-    providers::{Credential, Endpoint, NoVault, Pair, Stamp, Vault},
+    providers::{Credential, Endpoint, NoVault, Pair, SecretKind, Stamp, Vault},
 };
 
 /// A pair takes a few kilobytes at most.
@@ -90,7 +90,8 @@ impl Vault for FileVault {
         if metadata.len() > MAX_BYTES {
             return wrong(format!("{file} is too large to be what was kept"));
         }
-        let Ok(kept) = serde_json::from_slice::<Kept>(&fs::read(&self.file)?) else {
+        let kept = serde_json::from_slice::<Kept>(&fs::read(&self.file)?).ok();
+        let Some(kept) = kept.filter(|kept| SecretKind::Token.check(&kept.access).is_ok()) else {
             // Its own words might quote what is in it.
             return wrong(format!("{file} holds no tokens: log in again"));
         };
@@ -180,5 +181,14 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&file, r#"{"access":"hunter2"}"#).unwrap();
         assert!(!vault.load().unwrap_err().to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_kept_token_that_fits_no_header_is_told_and_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let ada = vault(&dir.path().join("pins.db"), "ada", "https://a.example/psa");
+        ada.save(&Pair { access: "two\nlines".into(), ..pair(1) }).unwrap();
+        let why = ada.load().unwrap_err().to_string();
+        assert!(why.contains("holds no tokens") && !why.contains("lines"), "{why}");
     }
 }

@@ -51,9 +51,11 @@ impl Meaning {
     pub(super) fn of(message: &str) -> Self {
         let message = message.to_lowercase();
         let any = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        // Why a peer cannot be reached is no news of the node, whose breaker dead origins must not open.
+        let of_a_peer = message.starts_with("connect ") && message.contains(" failure: ");
         if any(NOT_PINNED) {
             Self::NotPinned
-        } else if any(REFUSALS) {
+        } else if of_a_peer || any(REFUSALS) {
             Self::Refusal
         } else if any(PASSING) {
             Self::Passing
@@ -143,6 +145,9 @@ mod tests {
         assert_eq!(code(Submit, "pin: context deadline exceeded"), 500);
         assert_eq!(code(Submit, "pin: promise channel was closed"), 500);
         assert_eq!((code(Look, "what?"), code(Submit, "what?")), (500, 422));
+        let dead =
+            "connect 12D3KooW failure: failed to dial: all dials failed: dial tcp4 8.8.8.8:4001: i/o timeout";
+        assert_eq!(code(Submit, dead), 422);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
 
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 /// The newest that are remembered: tokens that are renewed push older ones out.
 const MOST: usize = 16;
@@ -41,12 +42,21 @@ impl Secrets {
     fn hide(&self, text: &str) -> String {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Longest first: a shorter one may be a part of it.
-        let mut secrets: Vec<&str> = known.iter().map(ExposeSecret::expose_secret).collect();
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        let whole = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[token]"));
-        let parts = secrets.iter().fold(whole, |text, secret| without_parts(&text, secret));
+        let mut secrets: Vec<SecretString> =
+            known.iter().flat_map(|secret| in_json(secret).into_iter().chain([secret.clone()])).collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
+        let all = || secrets.iter().map(ExposeSecret::expose_secret);
+        let whole = all().fold(text.to_owned(), |text, secret| text.replace(secret, "[token]"));
+        let parts = all().fold(whole, |text, secret| without_parts(&text, secret));
         without_jwts(&parts)
     }
+}
+
+/// As a quoted body has it, where that is spelled otherwise.
+fn in_json(secret: &SecretString) -> Option<SecretString> {
+    let quoted = Value::from(secret.expose_secret()).to_string();
+    let bare = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    (bare != secret.expose_secret()).then(|| bare.into())
 }
 
 fn of_token(c: char) -> bool {
@@ -54,13 +64,19 @@ fn of_token(c: char) -> bool {
 }
 
 fn without_parts(text: &str, secret: &str) -> String {
-    let mut runs: Vec<&str> = text
-        .split(|c| !of_token(c))
-        .map(|run| run.trim_matches(['.', '=']))
-        .filter(|run| run.len() >= RUN && secret.contains(run))
-        .collect();
-    runs.sort_by_key(|run| std::cmp::Reverse(run.len()));
-    runs.into_iter().fold(text.to_owned(), |text, run| text.replace(run, "[token]"))
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(first) = rest.chars().next() {
+        let part = part_at_start(rest, secret);
+        out.push_str(if part == 0 { &rest[..first.len_utf8()] } else { "[token]" });
+        rest = &rest[part.max(first.len_utf8())..];
+    }
+    out
+}
+
+/// How much of a text's beginning is a part of the secret that tells of it.
+fn part_at_start(text: &str, secret: &str) -> usize {
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8()).skip_while(|end| *end < RUN);
+    ends.take_while(|end| secret.contains(&text[..*end])).last().unwrap_or(0)
 }
 
 /// A JWT begins with the base64 of `{"`; whose it is does not matter, it may let somebody in.
@@ -114,8 +130,27 @@ mod tests {
     #[test]
     fn only_so_many_are_remembered_the_newest_ones() {
         let secrets = Secrets::default();
-        (0..100).for_each(|n| secrets.add(format!("secret-{n:03}!").into()));
-        assert_eq!(secrets.redact("secret-099! secret-000!"), "[token] secret-000!");
+        (0..100).for_each(|n| secrets.add(format!("s-{n:03}!").into()));
+        assert_eq!(secrets.redact("s-099! s-000!"), "[token] s-000!");
         assert_eq!(secrets.0.lock().unwrap().len(), MOST);
+    }
+
+    #[test]
+    fn a_part_of_a_secret_is_replaced_whatever_stands_beside_it() {
+        let secrets = secrets(&["0123456789abcdef"]);
+        for (text, clean) in [
+            ("?token=0123456789abc", "?token=[token]"),
+            ("ü0123456789abcü", "ü[token]ü"),
+            ("a/456789abcdefgh", "a/[token]gh"),
+            ("0123456 and 9abcdef", "0123456 and 9abcdef"),
+        ] {
+            assert_eq!(secrets.redact(text), clean);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_found_as_json_writes_it() {
+        let text = secrets(&[r#"it"is\so"#]).redact(r#"cannot read {"password":"it\"is\\so"}"#);
+        assert_eq!(text, r#"cannot read {"password":"[token]"}"#);
     }
 }

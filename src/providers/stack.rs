@@ -33,8 +33,8 @@ use crate::{
     telemetry::ProviderMetrics,
 };
 
-/// One call: a request without its credential, and how its answer is to be read.
-#[derive(Clone, Debug)]
+/// One call: a request without its credential, and how its answer is to be read. No Debug: a login's body is a secret (I11).
+#[derive(Clone)]
 pub(super) struct Call {
     pub(super) operation: Operation,
     pub(super) expect: Expect,

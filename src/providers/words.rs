@@ -86,7 +86,9 @@ fn page(text: &str) -> String {
 
 /// Short, on one line, and without secrets.
 pub(super) fn plain(text: &str, secrets: &Secrets) -> String {
-    let one_line: String = text.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect();
+    // Looking for parts of secrets takes its time, and white space may go.
+    let one_line: String =
+        text.chars().take(4 * MAX_CHARS).map(|c| if is_hidden(c) { ' ' } else { c }).collect();
     let redacted = secrets.redact(&one_line);
     let mut words = redacted.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((cut, _)) = words.char_indices().nth(MAX_CHARS) {

@@ -138,9 +138,8 @@ impl Session {
         if let Ok(_saving) = self.saving.try_lock() {
             let unsaved = {
                 let mut state = self.state();
-                if state.is_saved {
-                    self.reload(&mut state);
-                }
+                // First: what an operator brought is newer than a pair that could not be kept.
+                self.reload(&mut state);
                 state.live.as_ref().filter(|_| !state.is_saved).map(|live| live.pair.clone())
             };
             if let Some(pair) = unsaved {
@@ -201,6 +200,8 @@ impl Session {
     fn remember(&self, pair: &Pair) {
         self.secrets.add(pair.access.clone());
         pair.refresh.iter().for_each(|refresh| self.secrets.add(refresh.clone()));
+        // Only the newest are kept in mind, and this one stays a secret.
+        self.remember_password();
     }
 
     /// The one renewal that is under way, or a new one; the last failure while it is too soon for another.
@@ -247,13 +248,18 @@ impl Session {
 
     async fn save(&self, pair: Pair) {
         let vault = self.vault.clone();
-        let saved = tokio::task::spawn_blocking(move || vault.save(&pair)).await;
-        let error = match saved {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some("it was cut off".to_owned()),
+        let saved = tokio::task::spawn_blocking(move || vault.save(&pair).map(|()| vault.stamp())).await;
+        let (stamp, error) = match saved {
+            Ok(Ok(stamp)) => (Some(stamp), None),
+            Ok(Err(error)) => (None, Some(error.to_string())),
+            Err(_) => (None, Some("it was cut off".to_owned())),
         };
-        let was_saved = std::mem::replace(&mut self.state().is_saved, error.is_none());
+        let was_saved = {
+            let mut state = self.state();
+            // Our own writing is no news: a pair that came after it, and could not be kept, must not give way to it.
+            state.stamp = stamp.unwrap_or(state.stamp);
+            std::mem::replace(&mut state.is_saved, error.is_none())
+        };
         if let Some(error) = error.filter(|_| was_saved) {
             let provider = &self.provider;
             tracing::error!(

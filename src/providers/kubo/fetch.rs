@@ -113,10 +113,11 @@ impl Fetch {
     pub(super) async fn run(&self, rpc: &Rpc, slots: &Slots, pace: Pace) {
         let mut wait = pace.again;
         for first in std::iter::once(true).chain(std::iter::repeat(false)) {
+            let at_once = first && slots.are_free();
             let slot = slots.take().await;
             let before = self.state();
             self.enter(State::Running);
-            let ended = self.attempt(rpc, slots, pace, first).await;
+            let ended = self.attempt(rpc, slots, pace, at_once).await;
             drop(slot);
             match ended {
                 Ended::Pinned => return self.enter(State::Pinned),
@@ -143,10 +144,11 @@ impl Fetch {
     }
 
     /// Has the node fetch it, and tells it meanwhile of peers who have it.
-    async fn attempt(&self, rpc: &Rpc, slots: &Slots, pace: Pace, first: bool) -> Ended {
+    async fn attempt(&self, rpc: &Rpc, slots: &Slots, pace: Pace, at_once: bool) -> Ended {
         let fetching = async {
-            // What begins a fetch has just looked; by now the user may have made a pin that ours would replace.
-            match if first { Ok(false) } else { rpc.holds(&self.content.canonical(), Hold::Direct).await } {
+            // What begins a fetch has just looked. Later, be it in the line, the user may have made a pin that ours
+            // would replace.
+            match if at_once { Ok(false) } else { rpc.holds(&self.content.canonical(), Hold::Direct).await } {
                 Ok(false) => self.fetch(rpc, slots, pace).await,
                 Ok(true) => Ended::Refused(super::held_directly(rpc, &self.content)),
                 Err(error) => Ended::Broken(error),

@@ -258,6 +258,18 @@ async fn fetches_beyond_the_slots_wait_and_beyond_the_line_are_put_off() {
 }
 
 #[tokio::test]
+async fn a_direct_pin_that_was_made_while_a_fetch_waited_in_line_is_left_alone() {
+    let lab = Lab::with(crate::sim::Builder::never_pins, PACE, 1, 10).await;
+    lab.submit(OTHER).await.unwrap();
+    lab.until_sim(|sim| sim.counts().calls(Route::Add) == 1).await;
+    lab.submit(CID).await.unwrap();
+    lab.plant(CID, Some("direct"));
+    lab.remove(OTHER).await.unwrap();
+    lab.until(|seen| matches!(seen, Ok(Some(Status::Failed)))).await;
+    assert_eq!(lab.sim.counts().calls(Route::Add), 1);
+}
+
+#[tokio::test]
 async fn a_fetch_in_which_nothing_moves_makes_room_for_those_that_wait() {
     let pace = Pace { turn: Duration::ZERO, ..PACE };
     let lab = Lab::with(crate::sim::Builder::never_pins, pace, 1, 10).await;

@@ -20,7 +20,6 @@ use super::{
 use crate::model::Clock;
 
 /// A call that may leave: there is no way to the client but with a permit.
-#[derive(Debug)]
 pub(super) struct Permitted {
     pub(super) call: Call,
     pub(super) permit: Permit,

@@ -343,3 +343,41 @@ async fn no_token_of_a_login_is_passed_on_neither_the_new_nor_the_old_one() {
     let error = lab.pin().await.unwrap_err();
     assert_eq!(error.text, "401: bad Some(\"[token]\")");
 }
+
+#[tokio::test]
+async fn the_password_is_not_passed_on_however_many_tokens_came_after_it() {
+    let lab = Lab::new(PLAIN).await;
+    lab.pin().await.unwrap();
+    for _ in 0..20 {
+        lab.revoke();
+        lab.pin().await.unwrap();
+    }
+    assert_eq!((lab.count("login"), lab.count("refresh")), (1, 20));
+    (lab.service.state().refresh, lab.service.state().refuse) = (None, Some(403));
+    lab.revoke();
+    assert_eq!(lab.pin().await.unwrap_err().text, "the login was refused: 403: [token]");
+}
+
+#[tokio::test]
+async fn a_pair_that_could_not_be_kept_does_not_overwrite_one_that_an_operator_brought_meanwhile() {
+    let lab = Lab::new(PLAIN).await;
+    lab.service.state().full = true;
+    lab.pin().await.unwrap();
+    lab.service.state().full = false;
+    lab.service.save(&Pair { access: "pasted".into(), refresh: None, obtained: None }).unwrap();
+    lab.provider.credential().await;
+    let kept = lab.service.state().kept.clone().unwrap();
+    assert_eq!(kept.access.expose_secret(), "pasted");
+}
+
+#[tokio::test]
+async fn a_pair_that_could_not_be_kept_does_not_give_way_to_the_older_one_that_was() {
+    let lab = Lab::new(PLAIN).await;
+    lab.pin().await.unwrap();
+    lab.service.state().full = true;
+    lab.revoke();
+    lab.pin().await.unwrap();
+    lab.revoke();
+    lab.pin().await.unwrap();
+    assert_eq!((lab.count("login"), lab.count("refresh"), lab.count("401")), (1, 2, 2));
+}
