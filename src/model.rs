@@ -15,7 +15,7 @@ pub mod replica;
 pub mod span;
 pub mod status;
 
-pub use account::AccountDecl;
+pub use account::{AccountDecl, Weight};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use content::{CidError, Content, PinCid};
 pub use ids::{

@@ -72,8 +72,8 @@ pub trait Store: Send + Sync + 'static {
     /// All providers that were ever registered, absent ones included.
     async fn providers(&self) -> Result<Vec<ProviderRecord>, StoreError>;
 
-    /// Takes due replicas of one provider under a lease: removes first, then submits, polls, verifies; accounts in
-    /// turn. Commits attempt, lease and (where the first call is a submit or a delete) doubt before it returns.
+    /// Takes due replicas of one provider under a lease: accounts in turn by weight, of each its removes before its
+    /// submits (but not for ever); polls before verifies. Commits attempt, lease and (where the first call is a submit or a delete) doubt before it returns.
     async fn claim_due(&self, request: ClaimRequest) -> Result<Claimed, StoreError>;
 
     /// Commits the doubt of submits that are about to leave, after a look that left at `asked_at` found nothing. Returns those

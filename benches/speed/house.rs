@@ -66,7 +66,7 @@ impl House {
             fingerprint: Fingerprint::new(endpoint, None),
         };
         let registration = Registration {
-            accounts: vec![AccountDecl { name: "bench".into(), policy: "two".into() }],
+            accounts: vec![AccountDecl::new("bench", "two")],
             policies: vec![Policy {
                 name: "two".into(),
                 copies: Copies { min: 2, max: 2 },

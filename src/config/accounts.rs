@@ -9,12 +9,12 @@ use super::problem::Problem;
 use super::reader::{Field, Keys, Reader, Section, Wrong};
 use super::secret::{self, Given, Sources};
 use super::settings::TokenDecl;
-use super::value::name;
+use super::value::{name, number};
 use crate::auth::TokenHash;
-use crate::model::AccountDecl;
+use crate::model::{AccountDecl, Weight};
 use crate::providers::SecretKind;
 
-const ACCOUNT: Keys = Keys { known: &["name", "policy", "tokens"], later: &["limits", "quota"] };
+const ACCOUNT: Keys = Keys { known: &["name", "policy", "weight", "tokens"], later: &["limits", "quota"] };
 const TOKEN: Keys = Keys {
     known: &["name", "secret", "secret_file", "secret_env", "sha256"],
     later: &["limits", "quota", "scopes", "expires"],
@@ -47,8 +47,9 @@ pub(super) fn read(
         let section = reader.open(field, ACCOUNT);
         let name = names.take(reader, &section);
         let policy = policy(reader, &section, policies);
+        let weight = weight(reader, &section);
         read_tokens(reader, &section, name.as_deref(), &mut tokens);
-        accounts.extend(name.map(|name| AccountDecl { name, policy }));
+        accounts.extend(name.map(|name| AccountDecl { name, policy, weight }));
     }
     if root.get("accounts").is_none() || (accounts.is_empty() && reader.problems.is_empty()) {
         reader.wrong("accounts", None, "no account is given", ACCOUNTS_HELP);
@@ -68,6 +69,12 @@ fn policy(reader: &mut Reader<'_>, section: &Section<'_>, policies: &[String]) -
     let known: Vec<_> = policies.iter().map(String::as_str).collect();
     let parsed = reader.parse(&text, |text| super::policies::one_named(text, &known, "policy"));
     parsed.unwrap_or_default()
+}
+
+fn weight(reader: &mut Reader<'_>, section: &Section<'_>) -> Weight {
+    let text = reader.optional(section, "weight");
+    let number = reader.parse_or(text, Weight::MIN, number(Weight::MIN, Weight::MAX));
+    Weight::new(number).unwrap_or_default()
 }
 
 /// Tokens so far, and where each hash stands.

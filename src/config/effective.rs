@@ -53,9 +53,10 @@ impl Settings {
 fn write_account(out: &mut String, account: &AccountDecl, tokens: &[TokenDecl]) -> fmt::Result {
     writeln!(
         out,
-        "  - name: {}\n    policy: {}\n    tokens:",
+        "  - name: {}\n    policy: {}\n    weight: {}\n    tokens:",
         quoted(&account.name),
-        quoted(&account.policy)
+        quoted(&account.policy),
+        account.weight.get()
     )?;
     for token in tokens.iter().filter(|token| token.account == account.name) {
         writeln!(out, "      - {{ name: {}, secret: \"***\" }}", quoted(&token.name))?;

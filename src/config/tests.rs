@@ -397,3 +397,24 @@ proptest! {
         prop_assert!(!shown(&read(&source, &environment([]))).is_empty());
     }
 }
+
+#[test]
+fn an_account_has_a_weight() {
+    let account = |words: &str| {
+        let tokens = "tokens: [ { name: laptop, secret: t-laptop } ]";
+        format!(
+            "accounts: [ {{ name: default, {words}{tokens} }} ]\nproviders: [ {{ name: alpha, {ENDPOINT}, token: a }} ]"
+        )
+    };
+    assert_eq!(good(&account("")).settings.accounts[0].weight.get(), 1);
+    assert_eq!(good(&account("weight: 100, ")).settings.accounts[0].weight.get(), 100);
+    for weight in ["0", "101", "-1", "1.5", "much"] {
+        let text = bad(&account(&format!("weight: {weight}, ")));
+        assert!(
+            text.contains(
+                "accounts[0].weight: not a number that can be used; write a whole number from 1 to 100"
+            ),
+            "{text}"
+        );
+    }
+}

@@ -7,6 +7,7 @@ mod doubts;
 mod kubo;
 mod looking;
 mod quirks;
+mod sharing;
 mod starting;
 mod trouble;
 mod world;

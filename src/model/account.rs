@@ -6,4 +6,37 @@ pub struct AccountDecl {
     pub name: String,
     /// The policy that places its pins.
     pub policy: String,
+    /// Its share of each provider, against those of other accounts.
+    pub weight: Weight,
+}
+
+impl AccountDecl {
+    /// One like any other.
+    pub fn new(name: impl Into<String>, policy: impl Into<String>) -> Self {
+        Self { name: name.into(), policy: policy.into(), weight: Weight::default() }
+    }
+}
+
+/// How much an account gets of a provider that others need too: 1 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Weight(u32);
+
+impl Weight {
+    pub const MIN: u32 = 1;
+    pub const MAX: u32 = 100;
+
+    /// `None` outside of 1 to 100.
+    pub fn new(weight: u32) -> Option<Self> {
+        (Self::MIN..=Self::MAX).contains(&weight).then_some(Self(weight))
+    }
+
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl Default for Weight {
+    fn default() -> Self {
+        Self(Self::MIN)
+    }
 }

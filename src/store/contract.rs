@@ -8,6 +8,7 @@ pub(super) mod outcomes;
 pub(super) mod pins;
 pub(super) mod registering;
 pub(super) mod replacing;
+pub(super) mod sharing;
 pub(super) mod spilling;
 
 use super::SharedStore;
@@ -51,6 +52,8 @@ macro_rules! contract_suite {
                 an_outcome_of_an_older_claim_changes_nothing, submits_that_nobody_wants_do_not_begin,
                 a_submit_does_not_begin_within_a_doubt, a_restart_frees_claims_and_keeps_doubts,
                 a_submit_carries_the_name_of_the_first_pin_that_asks;
+            sharing: accounts_are_served_by_weight, three_removes_go_before_each_submit,
+                new_pins_are_looked_at_before_old_ones;
             outcomes: many_pins_of_one_copy_end_equal, a_fan_out_survives_a_crash, polls_are_hastened_for_those_who_ask,
                 polls_of_one_provider_are_brought_forward_to_a_limit,
                 doubles_are_deleted_later_and_stay_on_record_until_then,

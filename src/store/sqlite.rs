@@ -7,6 +7,7 @@ mod count;
 mod delete;
 mod errors;
 mod get;
+mod lanes;
 mod list;
 mod open;
 mod outcome;

@@ -67,9 +67,7 @@ async fn open(file: &Path) -> Api {
     let registered = store
         .register(
             Registration {
-                accounts: names
-                    .map(|name| AccountDecl { name: name.into(), policy: "default".into() })
-                    .into(),
+                accounts: names.map(|name| AccountDecl::new(name, "default")).into(),
                 policies: vec![policy],
                 providers: vec![provider("alpha"), provider("beta")],
             },

@@ -178,7 +178,7 @@ impl World {
     fn registration(&self) -> Registration {
         let fingerprint = |n: usize| Fingerprint::new(&self.sims[n].url(), None);
         let known = NAMES.iter().enumerate().filter(|(_, name)| self.named.contains(name));
-        let account = |name: &str| AccountDecl { name: name.into(), policy: "it".into() };
+        let account = |name: &str| AccountDecl::new(name, "it");
         Registration {
             accounts: ["ada", "ben"].map(account).to_vec(),
             policies: vec![Policy {

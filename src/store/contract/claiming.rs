@@ -49,7 +49,7 @@ pub(in crate::store) async fn an_account_with_work_is_found_behind_many_that_wai
     let mut house = House::<B>::open().await;
     let mut many = config();
     let name = |n: u64| format!("account-{n:03}");
-    many.accounts.extend((0..100).map(|n| AccountDecl { name: name(n), policy: "one".into() }));
+    many.accounts.extend((0..100).map(|n| AccountDecl::new(name(n), "one")));
     house.register(many, t(0)).await.unwrap();
     for account in 0..101 {
         house.add(account, "one", account as u64, t(1)).await;

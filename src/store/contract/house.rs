@@ -39,7 +39,7 @@ pub(in crate::store) fn provider(name: &str) -> ProviderDecl {
 
 /// Policies by what they ask: `one` copy, `two` of which one will do, `both`, `some` (one, better two).
 pub(in crate::store) fn config() -> Registration {
-    let account = |name: &str| AccountDecl { name: name.into(), policy: "one".into() };
+    let account = |name: &str| AccountDecl::new(name, "one");
     Registration {
         accounts: ACCOUNTS.map(account).to_vec(),
         policies: vec![

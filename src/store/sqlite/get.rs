@@ -72,7 +72,7 @@ mod tests {
             providers: vec![name.clone()],
         };
         Registration {
-            accounts: vec![AccountDecl { name: "a".into(), policy: "p".into() }],
+            accounts: vec![AccountDecl::new("a", "p")],
             policies: vec![policy],
             providers: vec![ProviderDecl { name, fingerprint }],
         }

@@ -83,8 +83,9 @@ fn look_at_the_clock(tx: &Tx<'_>, now: Timestamp, registered: &mut Registered) -
 fn register_account(tx: &Tx<'_>, account: &AccountDecl) -> Result<AccountId, StoreError> {
     // account: new, or back
     let id = tx.conn.query_row(
-        "INSERT INTO accounts(name) VALUES(?1) ON CONFLICT DO UPDATE SET retired_at = NULL RETURNING id",
-        [&account.name],
+        "INSERT INTO accounts(name, weight) VALUES(?1, ?2)
+         ON CONFLICT DO UPDATE SET retired_at = NULL, weight = excluded.weight RETURNING id",
+        params![account.name, account.weight.get()],
         |row| row.get(0),
     )?;
     Ok(AccountId(id))

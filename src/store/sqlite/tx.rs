@@ -5,10 +5,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{count::WIDTHS, providers::load_providers};
+use super::{count::WIDTHS, lanes::Turn, providers::load_providers};
 use crate::{
     lifecycle::{Change, Changes},
-    model::{PolicyId, ProviderRecord, ReplicaState, RequestId, Status, Timestamp},
+    model::{PolicyId, ProviderRecord, ReplicaState, RequestId, Status, Timestamp, Weight},
     policy::{Moment, Policy, ProviderView, Timing},
     store::StoreError,
     telemetry::{PinMetrics, Settled},
@@ -23,8 +23,11 @@ pub(super) struct Memory {
     providers: Option<Arc<Vec<ProviderRecord>>>,
     policies: HashMap<PolicyId, Arc<Policy>>,
     current: HashMap<String, PolicyId>,
-    /// Accounts are served in turn: the one served last, by provider and op.
-    pub(super) turns: HashMap<(i64, i64), i64>,
+    pub(super) weights: HashMap<i64, Weight>,
+    /// Accounts are served in turn: whose turn it is, by provider and line of ops.
+    pub(super) turns: HashMap<(i64, i64), Turn>,
+    /// Removes that an account had in a row, by provider.
+    pub(super) removes: HashMap<(i64, i64), u8>,
 }
 
 /// What a transaction adds to counters, summed and written once, and whom it tells of changes after its commit.
@@ -246,6 +249,7 @@ impl<'a> Tx<'a> {
         self.memory.providers = None;
         self.memory.policies.clear();
         self.memory.current.clear();
+        self.memory.weights.clear();
     }
 
     /// One revision of a policy.

@@ -26,7 +26,7 @@ fn the_instance_is_minted_once() {
 fn a_database_of_a_newer_version_is_refused_and_left_alone() {
     let (_dir, path) = database();
     let (writer, lock) = open_writer(&path).unwrap();
-    let newer = "INSERT INTO refinery_schema_history SELECT 999, name, applied_on, checksum FROM refinery_schema_history";
+    let newer = "INSERT INTO refinery_schema_history SELECT 999, name, applied_on, checksum FROM refinery_schema_history LIMIT 1";
     writer.execute(newer, []).unwrap();
     drop((writer, lock));
     match open_writer(&path) {
