@@ -3,6 +3,7 @@
 //! It has no tokens yet, so it is for this machine only: see [`check_address`].
 
 mod address;
+mod config;
 mod health;
 mod refresh;
 
@@ -19,6 +20,7 @@ use http::{StatusCode, header::CONTENT_TYPE};
 use serde_json::json;
 
 pub use address::{AdminAddressError, check_address};
+pub use config::{Config, ConfigReport, Refused};
 pub use refresh::refresh_metrics;
 
 use crate::{

@@ -6,6 +6,7 @@ mod live;
 mod login;
 mod parts;
 pub mod probe;
+mod reload;
 mod signals;
 mod vault;
 
@@ -16,6 +17,7 @@ use anyhow::Context;
 pub use demo::{Demo, demo};
 pub use gateway::{Gateway, Tuning};
 pub use login::{Login, LoginError};
+pub use reload::Source;
 
 use crate::{
     config::{Settings, StoreUrl},
@@ -38,11 +40,15 @@ pub enum Rebind {
 ///
 /// # Errors
 /// Where a part cannot start, or dies unasked.
-pub async fn serve(settings: Settings, no_color: bool) -> anyhow::Result<()> {
+pub async fn serve(source: Source, no_color: bool) -> anyhow::Result<()> {
+    // From the first moment on: before this, SIGHUP would end the process.
+    let hangup = signals::hangup()?;
+    let settings = source.loaded.settings.clone();
     let metrics = Metrics::new();
     logging::init(&parts::logging(&settings.log, no_color), metrics.log())?;
     let grace = settings.server.shutdown_grace;
     let gateway = Gateway::start(settings, &Tuning::default(), metrics).await?;
+    gateway.follow(&source, hangup);
     let for_kubo = format!("ipfs pin remote service add pinfold http://{} TOKEN", gateway.address());
     tracing::info!("ready; give it to Kubo with: {for_kubo}");
     if stdout().is_terminal() {

@@ -4,6 +4,7 @@
 //! of series is bounded whatever clients send. Handles hold resolved series: recording is a few atomic additions.
 
 mod accounts;
+mod config;
 mod engine;
 mod family;
 mod http;
@@ -21,6 +22,7 @@ use std::{fmt, sync::Arc};
 use prometheus::{Registry, TextEncoder};
 
 pub use accounts::AccountMetrics;
+pub use config::ConfigMetrics;
 pub use engine::EngineMetrics;
 pub use family::GaugeGuard;
 pub use http::HttpMetrics;
@@ -44,6 +46,7 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     accounts: accounts::Accounts,
+    config: ConfigMetrics,
     engine: EngineMetrics,
     http: HttpMetrics,
     log: LogMetrics,
@@ -61,6 +64,7 @@ impl Metrics {
         process::register(&registrar);
         Self(Arc::new(Inner {
             accounts: accounts::Accounts::new(&registrar),
+            config: ConfigMetrics::new(&registrar),
             engine: EngineMetrics::new(&registrar),
             http: HttpMetrics::new(&registrar),
             log: LogMetrics::new(&registrar),
@@ -83,6 +87,10 @@ impl Metrics {
         let account = self.0.accounts.get(name);
         self.0.snapshot.account(account.label());
         account
+    }
+
+    pub fn config(&self) -> &ConfigMetrics {
+        &self.0.config
     }
 
     pub fn engine(&self) -> &EngineMetrics {

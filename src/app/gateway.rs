@@ -3,9 +3,13 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use tokio::sync::Mutex;
+use tokio::{signal::unix::Signal, sync::Mutex};
 
-use super::{live::Live, parts};
+use super::{
+    live::Live,
+    parts,
+    reload::{Reloader, Source},
+};
 use crate::{
     admin, api,
     auth::Gate,
@@ -129,6 +133,12 @@ impl Gateway {
 
     pub fn shutdown(&self) -> &Shutdown {
         &self.shutdown
+    }
+
+    /// Reads the config again when it changes, or `hangup` says so.
+    pub(super) fn follow(&self, source: &Source, hangup: Signal) {
+        let reloader = Arc::new(Reloader::new(source, self.live.clone()));
+        self.shutdown.spawn_vital("config watch", reloader.watch(hangup, self.shutdown.clone()));
     }
 
     /// Finishes what is under way, for at most `grace`; what is cut off is settled by look-ups at the next start.

@@ -1,9 +1,14 @@
 //! SIGTERM and Ctrl-C: the first drains, the second aborts.
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::lifecycle::Shutdown;
+
+/// SIGHUP, which asks to read the config again.
+pub(super) fn hangup() -> anyhow::Result<Signal> {
+    signal(SignalKind::hangup()).context("cannot listen for SIGHUP")
+}
 
 /// Returns once stopping has begun, by a signal or from inside; from then on a second signal aborts.
 pub(super) async fn stop_when_told(shutdown: &Shutdown) -> anyhow::Result<()> {

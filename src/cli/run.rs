@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 
 use super::{Exit, Failure, load, no_color, on_runtime};
-use crate::app;
+use crate::{app, config::Environment};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArgs {
@@ -30,8 +30,9 @@ fn token(text: &str) -> Result<SecretString, &'static str> {
 }
 
 pub(super) fn serve(config: &Path) -> Result<Exit, Failure> {
-    let loaded = load(config)?;
-    on_runtime(app::serve(loaded.settings, no_color()))??;
+    let (loaded, environment) = (load(config)?, Environment::of_process());
+    let source = app::Source { file: config.to_owned(), environment, loaded };
+    on_runtime(app::serve(source, no_color()))??;
     Ok(Exit::Ok)
 }
 

@@ -1,5 +1,5 @@
 // `pinfold serve` as a child: its config, its start, its end, and plain requests to it.
-import { writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from './check.mjs'
 import { BINARY, end, freePort, scratch, start, tail } from './process.mjs'
@@ -34,9 +34,16 @@ export class Gateway {
 
   /** Starts the program and returns at once: the kill test does not always wait until it is ready. */
   spawn () {
-    const config = join(this.folder, 'config.yaml')
-    writeFileSync(config, JSON.stringify(this.config(), null, 2)) // JSON is YAML
-    this.child = start(BINARY, ['serve', '--config', config], { cwd: this.folder, log: this.log, env: this.settings.env })
+    this.write()
+    this.child = start(BINARY, ['serve', '--config', this.file], { cwd: this.folder, log: this.log, env: this.settings.env })
+  }
+
+  get file () { return join(this.folder, 'config.yaml') }
+
+  /** Puts the config, or `text`, in its place in one step, as editors and configuration management do. */
+  write (text = JSON.stringify(this.config(), null, 2)) { // JSON is YAML
+    writeFileSync(`${this.file}.new`, text)
+    renameSync(`${this.file}.new`, this.file)
   }
 
   config () {

@@ -1,0 +1,59 @@
+//! The config as operators see it: what is in force, what waits for a restart, why the last one was refused.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use crate::model::Timestamp;
+
+/// Who reads the config, and can read it again.
+#[async_trait]
+pub trait Config: Send + Sync + 'static {
+    async fn report(&self) -> ConfigReport;
+
+    /// Reads it again and takes it up, if it can be used; else the one in force stays, and the report says why.
+    async fn reload(&self) -> ConfigReport;
+}
+
+/// How the config stands; holds no secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigReport {
+    pub file: String,
+    /// As YAML.
+    pub effective: String,
+    /// When what is in force was read.
+    pub loaded_at: Timestamp,
+    /// What the last one that was taken up changed.
+    pub changes: Vec<String>,
+    /// What differs from the file until a restart.
+    pub needs_restart: Vec<String>,
+    pub warnings: Vec<String>,
+    /// Why the file as it is now is not in force.
+    pub refused: Option<Refused>,
+}
+
+/// A config that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub at: Timestamp,
+    /// Every mistake, with its place and what to write instead.
+    pub problems: Vec<String>,
+}
+
+impl ConfigReport {
+    /// As the admin API shows it.
+    pub fn to_json(&self) -> Value {
+        let refused = self.refused.as_ref();
+        json!({
+            "file": self.file,
+            "loaded_at": self.loaded_at.to_string(),
+            "changes": self.changes,
+            "needs_restart": self.needs_restart,
+            "warnings": self.warnings,
+            "refused": refused.map(|refused| json!({
+                "at": refused.at.to_string(),
+                "problems": refused.problems,
+            })),
+            "effective": self.effective,
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! Where the config comes from, and when it is read again: told by SIGHUP or the admin API, or after its files changed.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::{
+    signal::unix::Signal,
+    sync::Mutex,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::live::Live;
+use crate::{
+    admin::{Config, ConfigReport, Refused},
+    config::{self, Change, Environment, Loaded, Problem},
+    lifecycle::Shutdown,
+    model::Timestamp,
+    providers::Stamp,
+};
+
+/// Between looks at the files.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Changes that are logged one by one.
+const TOLD: usize = 50;
+
+/// A config as it was read, and how to read it again.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub file: PathBuf,
+    pub environment: Environment,
+    pub loaded: Loaded,
+}
+
+/// Reads the config again, and has it taken up.
+pub(super) struct Reloader {
+    file: PathBuf,
+    environment: Environment,
+    live: Arc<Live>,
+    state: Mutex<State>,
+}
+
+/// What is known of the last readings.
+struct State {
+    watched: Vec<PathBuf>,
+    loaded_at: Timestamp,
+    changes: Vec<Change>,
+    warnings: Vec<Problem>,
+    refused: Option<Refused>,
+}
+
+impl Reloader {
+    pub(super) fn new(source: &Source, live: Arc<Live>) -> Self {
+        let state = State {
+            watched: source.loaded.files.clone(),
+            loaded_at: live.clock.now(),
+            changes: Vec::new(),
+            warnings: source.loaded.warnings.clone(),
+            refused: None,
+        };
+        live.metrics.config().taken_up(state.loaded_at);
+        Self { file: source.file.clone(), environment: source.environment.clone(), live, state: state.into() }
+    }
+
+    /// Reads the config again whenever told by `hangup`, or when a file that it was read from has changed and stays
+    /// as it is; until stopping begins.
+    pub(super) async fn watch(self: Arc<Self>, mut hangup: Signal, shutdown: Shutdown) {
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut known = self.stamps().await;
+        let mut seen = known.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.begun() => return,
+                _ = hangup.recv() => tracing::info!("SIGHUP: reading the config again"),
+                _ = looks.tick() => {
+                    let before = std::mem::replace(&mut seen, self.stamps().await);
+                    // A file that changes still is about to be written.
+                    if seen == known || seen != before {
+                        continue;
+                    }
+                    tracing::info!("a file of the config has changed: reading it again");
+                }
+            }
+            self.read_again().await;
+            known = self.stamps().await;
+            seen = known.clone();
+        }
+    }
+
+    async fn stamps(&self) -> Vec<Option<Stamp>> {
+        let watched = self.state.lock().await.watched.clone();
+        watched.iter().map(|file| Stamp::at(file)).collect()
+    }
+
+    async fn read_again(&self) {
+        let mut state = self.state.lock().await;
+        let now = self.live.clock.now();
+        match self.try_again(&mut state).await {
+            Ok(()) => {
+                (state.loaded_at, state.refused) = (now, None);
+                self.live.metrics.config().taken_up(now);
+                tell(&state.changes);
+            }
+            Err(problems) => {
+                self.live.metrics.config().refused();
+                for problem in &problems {
+                    tracing::error!(%problem, "the config cannot be used; the one in force stays");
+                }
+                state.refused = Some(Refused { at: now, problems });
+            }
+        }
+    }
+
+    async fn try_again(&self, state: &mut State) -> Result<(), Vec<String>> {
+        let (file, environment) = (self.file.clone(), self.environment.clone());
+        // Files may be on a disk that hangs.
+        let read = tokio::task::spawn_blocking(move || config::load(&file, &environment));
+        let read = read.await.map_err(|panic| vec![format!("reading it failed: {panic}")])?;
+        let Loaded { settings, warnings, files } =
+            read.map_err(|problems| problems.to_string().lines().map(str::to_owned).collect::<Vec<_>>())?;
+        let taken_up = self.live.take_up(settings).await;
+        state.changes = taken_up.map_err(|error| vec![format!("{error:#}")])?;
+        (state.warnings, state.watched) = (warnings, files);
+        Ok(())
+    }
+}
+
+fn tell(changes: &[Change]) {
+    if changes.is_empty() {
+        tracing::info!("the config says what it said before");
+    }
+    for change in changes.iter().take(TOLD) {
+        match change.needs_restart() {
+            false => tracing::info!(%change, "config taken up"),
+            true => tracing::warn!(%change, "this part of the config takes a restart; it stays as it was"),
+        }
+    }
+    if let Some(more) = changes.len().checked_sub(TOLD + 1) {
+        tracing::info!("{} more changes of the config were taken up", more + 1);
+    }
+}
+
+#[async_trait]
+impl Config for Reloader {
+    async fn report(&self) -> ConfigReport {
+        let effective = self.live.settings.lock().await.effective();
+        let state = self.state.lock().await;
+        let (waiting, done): (Vec<_>, Vec<_>) =
+            state.changes.iter().partition(|change| change.needs_restart());
+        let words = |changes: Vec<&Change>| changes.iter().map(ToString::to_string).collect();
+        let file = self.file.display().to_string();
+        ConfigReport {
+            effective,
+            loaded_at: state.loaded_at,
+            changes: words(done),
+            needs_restart: words(waiting),
+            warnings: state.warnings.iter().map(|warning| warning.line(&file)).collect(),
+            refused: state.refused.clone(),
+            file,
+        }
+    }
+
+    async fn reload(&self) -> ConfigReport {
+        self.read_again().await;
+        self.report().await
+    }
+}
