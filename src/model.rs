@@ -12,8 +12,10 @@ pub mod provider;
 pub mod query;
 pub mod rate;
 pub mod replica;
+pub mod scope;
 pub mod span;
 pub mod status;
+pub mod token;
 
 pub use account::{AccountDecl, Weight};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
@@ -27,5 +29,7 @@ pub use provider::{Fingerprint, Health, Mode, Operation, ProviderDecl, ProviderR
 pub use query::{ListQuery, NameFilter, NameMatch};
 pub use rate::Rate;
 pub use replica::{Doubt, ErrorClass, Goal, Op, Owned, ReplicaState};
+pub use scope::{Scope, Scopes};
 pub use span::Span;
 pub use status::{Status, StatusSet};
+pub use token::{NotAHash, TokenHash};

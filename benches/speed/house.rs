@@ -174,17 +174,12 @@ impl House {
 
     /// Serves the API over this store; it ends with the process.
     pub async fn serve(&self) -> SocketAddr {
-        let tokens = Tokens::new([TokenDecl {
-            account: self.account,
-            account_name: "bench".into(),
-            name: "bench".into(),
-            sha256: TokenHash::of(TOKEN),
-        }]);
+        let token = TokenDecl::of_account(self.account, "bench", "bench", TokenHash::of(TOKEN));
         let account = Account { id: self.account, name: "bench".into(), policy: "two".into() };
         let settings = api::Settings { accept_wait: Duration::ZERO, ..api::Settings::default() };
         let router = api::router(api::Api {
             store: self.store.clone(),
-            gate: Gate::new(tokens),
+            gate: Gate::new(Tokens::new([token]), Arc::new(SystemClock)),
             served: api::Served::new(&[account], settings, &self.metrics),
             changes: self.changes.clone(),
             interest: Interest::default(),

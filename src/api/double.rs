@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 use super::{Account, Api, Served, Settings};
 use crate::{
-    auth::{Gate, TokenDecl, TokenHash, Tokens},
+    auth::{Gate, Scope, Scopes, TokenDecl, TokenHash, Tokens},
     lifecycle::{Activator, Changes, Interest},
     model::{
         AccountId, Content, ContentId, Health, InstanceId, ListQuery, ManualClock, ProviderDecl, ProviderId,
@@ -232,7 +232,8 @@ pub const CID: &str = "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n";
 /// An id that no test's pin has.
 pub const NOBODY: &str = "01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa";
 
-/// The API over a scripted store; two accounts, whose tokens are `one` and `two`.
+/// The API over a scripted store; two accounts, whose tokens are `one` and `two`; the first has one more,
+/// `reader`, that only reads.
 pub struct House {
     pub store: Arc<ScriptedStore>,
     pub changes: Changes,
@@ -288,22 +289,25 @@ impl House {
         let (changes, interest, activator) = <(Changes, Interest, Activator)>::default();
         let metrics = Metrics::new();
         let names = [(ACCOUNT, "one"), (AccountId(2), "two")];
-        let token = |(account, name): (AccountId, &str)| TokenDecl {
-            account,
-            account_name: name.into(),
-            name: "laptop".into(),
-            sha256: TokenHash::of(name),
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+        let token = |(account, name): (AccountId, &str)| {
+            TokenDecl::of_account(account, name, "laptop", TokenHash::of(name))
         };
+        let reader = TokenDecl {
+            scopes: Scopes::NONE.with(Scope::PinsRead),
+            ..TokenDecl::of_account(ACCOUNT, "one", "reader", TokenHash::of("reader"))
+        };
+        let tokens = Tokens::new(names.map(token).into_iter().chain([reader]));
         let account =
             |(id, name): (AccountId, &str)| Account { id, name: name.into(), policy: "default".into() };
         let router = super::router(Api {
             store: store.clone(),
-            gate: Gate::new(Tokens::new(names.map(token))),
+            gate: Gate::new(tokens, clock.clone()),
             served: Served::new(&names.map(account), settings, &metrics),
             changes: changes.clone(),
             interest: interest.clone(),
             activator: activator.clone(),
-            clock: Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000))),
+            clock,
             metrics: metrics.clone(),
         });
         Self { store, changes, interest, activator, metrics, router }

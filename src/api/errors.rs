@@ -7,7 +7,10 @@ use http::{HeaderValue, StatusCode, header};
 use thiserror::Error;
 
 use super::{body::BodyError, json, query::QueryError, route::Route};
-use crate::{auth::Unauthorized, store::StoreError};
+use crate::{
+    auth::{Scope, Unauthorized},
+    store::StoreError,
+};
 
 /// A failed request. Its `Display` is what the client reads as `error.details`: never empty, and where the client
 /// can do better it says what to send instead. Causes go to the log only.
@@ -18,7 +21,9 @@ pub enum ApiError {
     #[error(transparent)]
     Body(#[from] BodyError),
     #[error("the access token is missing or invalid: send the header Authorization: Bearer TOKEN")]
-    Unauthorized(#[from] Unauthorized),
+    Unauthorized(Unauthorized),
+    #[error("this token may not do that: it lacks the scope {0}; use one that has it, or have one made")]
+    Forbidden(Scope),
     #[error("there is no such pin: it was deleted or replaced, or it belongs to another account")]
     NoSuchPin,
     #[error(
@@ -43,6 +48,16 @@ pub enum ApiError {
     Internal(&'static str),
     #[error("something went wrong inside the gateway; the log tells more under this request's x-request-id")]
     Panic(String),
+}
+
+/// A token without an account is known, but none of the pins' scopes can be its own.
+impl From<Unauthorized> for ApiError {
+    fn from(why: Unauthorized) -> Self {
+        match why {
+            Unauthorized::NoAccount => Self::Forbidden(Scope::PinsRead),
+            why => Self::Unauthorized(why),
+        }
+    }
 }
 
 fn store_details(error: &StoreError) -> &'static str {
@@ -72,6 +87,7 @@ impl ApiError {
             Self::Query(_) => StatusCode::BAD_REQUEST,
             Self::Body(error) => error.status(),
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NoSuchPin | Self::NoSuchRoute => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
@@ -92,6 +108,7 @@ impl ApiError {
         match self.status() {
             StatusCode::BAD_REQUEST => "BAD_REQUEST",
             StatusCode::UNAUTHORIZED => "UNAUTHORIZED",
+            StatusCode::FORBIDDEN => "FORBIDDEN",
             StatusCode::NOT_FOUND => "NOT_FOUND",
             StatusCode::METHOD_NOT_ALLOWED => "METHOD_NOT_ALLOWED",
             StatusCode::REQUEST_TIMEOUT => "REQUEST_TIMEOUT",

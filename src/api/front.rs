@@ -39,6 +39,16 @@ pub struct Caller<'a> {
     pub who: &'a Principal,
 }
 
+impl Caller<'_> {
+    /// The policy that places a new pin: the first of the token's own, else the account's.
+    pub fn policy(&self) -> Result<&str, ApiError> {
+        match self.who.policies.first() {
+            Some(policy) => Ok(policy),
+            None => self.terms.policy_of(self.who.account),
+        }
+    }
+}
+
 /// One request on its way: what it goes by, and who sent it once that is known.
 struct Visit {
     terms: Arc<Terms>,
@@ -89,6 +99,7 @@ impl Front {
         let endpoint = pins::Endpoint::of(route, &head.method)?;
         let who = self.api.gate.authenticate(&head.headers, head.extensions.get::<Peer>())?;
         visit.who = Some(who.clone());
+        endpoint.check_scope(who.scopes)?;
         let (api, waiting) = (&self.api, &self.waiting);
         endpoint.handle(&Caller { api, waiting, terms: &visit.terms, who: &who }, head, body).await
     }
@@ -101,6 +112,7 @@ impl Front {
             StatusCode::PAYLOAD_TOO_LARGE | StatusCode::URI_TOO_LONG => {
                 self.metrics.rejected(Rejection::TooLarge)
             }
+            StatusCode::FORBIDDEN => self.metrics.rejected(Rejection::Forbidden),
             _ if matches!(error, ApiError::Overloaded) => self.metrics.rejected(Rejection::Overload),
             _ => {}
         }

@@ -11,7 +11,11 @@ use axum::{body::Body, response::Response};
 use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 
 use super::{errors::ApiError, front::Caller, json, route::Route};
-use crate::{lifecycle::Activator, model::RequestId};
+use crate::{
+    auth::{Scope, Scopes},
+    lifecycle::Activator,
+    model::RequestId,
+};
 
 /// What a request asks for, by its route and method. An id that is none of ours is `None`: it is only said to be
 /// unknown to those who may ask.
@@ -35,6 +39,18 @@ impl Endpoint {
             (Route::Unknown, _) => Err(ApiError::NoSuchRoute),
             (Route::Pins | Route::Pin(_), _) => Err(ApiError::Method(route)),
         }
+    }
+
+    const fn scope(self) -> Scope {
+        match self {
+            Self::List | Self::Get(_) => Scope::PinsRead,
+            Self::Add | Self::Replace(_) | Self::Remove(_) => Scope::PinsWrite,
+        }
+    }
+
+    pub fn check_scope(self, scopes: Scopes) -> Result<(), ApiError> {
+        let needed = self.scope();
+        if scopes.allow(needed) { Ok(()) } else { Err(ApiError::Forbidden(needed)) }
     }
 
     pub async fn handle(self, caller: &Caller<'_>, head: &Parts, body: Body) -> Result<Response, ApiError> {

@@ -44,6 +44,25 @@ async fn a_preflight_needs_no_token_on_any_path() {
 }
 
 #[tokio::test]
+async fn a_token_that_only_reads_is_told_which_scope_it_lacks_to_write() {
+    let house = House::new();
+    let pin = house.add().await;
+    let path = format!("/pins/{pin}");
+    for read in ["/pins", path.as_str()] {
+        assert_eq!(house.send(request(Method::GET, read, "reader", "")).await.status, 200);
+        assert_eq!(house.send(request(Method::HEAD, read, "reader", "")).await.status, 200);
+    }
+    let asked = house.store.asked();
+    for (method, path) in [(Method::POST, "/pins"), (Method::POST, &path), (Method::DELETE, &path)] {
+        let body = if method == Method::POST { pin_json() } else { String::new() };
+        let answer = house.send(request(method, path, "reader", &body)).await;
+        assert!(answer.failure(403, "FORBIDDEN").contains("pins:write"));
+        assert_open(&answer);
+    }
+    assert_eq!(house.store.asked(), asked);
+}
+
+#[tokio::test]
 async fn without_a_good_token_there_is_401_and_the_store_is_not_asked() {
     let house = House::new();
     let bare = Request::get("/pins").body(Body::empty()).unwrap();

@@ -60,7 +60,7 @@ impl Gateway {
         if registered.clock_behind.is_some() {
             store.mend_schedule(clock.now()).await?;
         }
-        let gate = Gate::new(parts::tokens(&settings, &registered)?);
+        let gate = Gate::new(parts::tokens(&settings, &registered)?, clock.clone());
         let accounts = parts::accounts(&settings, &registered)?;
         let served = api::Served::new(&accounts, parts::api(&settings), &metrics);
         let shared = engine::Shared {

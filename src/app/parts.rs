@@ -65,12 +65,8 @@ pub(super) fn tokens(settings: &Settings, registered: &Registered) -> anyhow::Re
         .tokens
         .iter()
         .map(|token| {
-            Ok(auth::TokenDecl {
-                account: id_of(registered, &token.account)?,
-                account_name: token.account.as_str().into(),
-                name: token.name.as_str().into(),
-                sha256: token.sha256,
-            })
+            let id = id_of(registered, &token.account)?;
+            Ok(auth::TokenDecl::of_account(id, &token.account, &token.name, token.sha256))
         })
         .collect();
     Ok(auth::Tokens::new(tokens?))

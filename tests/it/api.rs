@@ -75,12 +75,7 @@ async fn open(file: &Path) -> Api {
         )
         .await
         .unwrap();
-    let token = |(name, id): &(String, _)| TokenDecl {
-        account: *id,
-        account_name: name.as_str().into(),
-        name: "laptop".into(),
-        sha256: TokenHash::of(name),
-    };
+    let token = |(name, id): &(String, _)| TokenDecl::of_account(*id, name, "laptop", TokenHash::of(name));
     let account =
         |(name, id): &(String, _)| Account { id: *id, name: name.clone(), policy: "default".into() };
     let accounts: Vec<_> = registered.accounts.iter().map(account).collect();
@@ -88,7 +83,7 @@ async fn open(file: &Path) -> Api {
         (Metrics::new(), api::Settings { accept_wait: Duration::ZERO, ..api::Settings::default() });
     Api {
         store,
-        gate: Gate::new(Tokens::new(registered.accounts.iter().map(token))),
+        gate: Gate::new(Tokens::new(registered.accounts.iter().map(token)), clock.clone()),
         served: api::Served::new(&accounts, settings, &metrics),
         changes,
         interest: Interest::default(),

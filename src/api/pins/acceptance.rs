@@ -18,7 +18,7 @@ pub fn prepare(caller: &Caller<'_>, spec: PinSpec) -> Result<(AcceptPin, Subscri
     let api = caller.api;
     let now = api.clock.now();
     let requestid = RequestId::mint(now);
-    let policy = caller.terms.policy_of(caller.who.account)?.to_owned();
+    let policy = caller.policy()?.to_owned();
     let request = AcceptPin { account: caller.who.account, requestid, spec, policy, now };
     Ok((request, api.changes.subscribe(requestid)))
 }

@@ -1,0 +1,104 @@
+//! A fixed set of tokens, found by the hash of what a request brings.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use super::{Operator, Principal, Scope, Scopes, TokenHash, Unauthorized};
+use crate::model::{AccountId, Timestamp};
+
+/// The account that a token stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub id: AccountId,
+    pub name: Arc<str>,
+}
+
+/// A token of the config.
+#[derive(Clone, Debug)]
+pub struct TokenDecl {
+    /// `None`: for the gateway itself, not for anybody's pins.
+    pub owner: Option<Owner>,
+    pub name: Arc<str>,
+    pub sha256: TokenHash,
+    pub scopes: Scopes,
+    /// From then on (by the gate's clock) it lets nobody in.
+    pub expires: Option<Timestamp>,
+    pub policies: Vec<String>,
+}
+
+impl TokenDecl {
+    /// A token for all that may be done with an account's pins, for ever.
+    pub fn of_account(id: AccountId, account: &str, name: &str, sha256: TokenHash) -> Self {
+        Self {
+            owner: Some(Owner { id, name: account.into() }),
+            name: name.into(),
+            sha256,
+            scopes: Scopes::NONE.with(Scope::PinsWrite),
+            expires: None,
+            policies: Vec::new(),
+        }
+    }
+}
+
+/// All tokens of the config.
+#[derive(Default)]
+pub struct Tokens {
+    known: HashMap<[u8; 32], Known>,
+}
+
+/// A token, and whom it stands for.
+pub(super) struct Known {
+    hash: TokenHash,
+    expires: Option<Timestamp>,
+    principal: Option<Arc<Principal>>,
+    operator: Arc<Operator>,
+}
+
+impl Known {
+    pub(super) fn new(token: TokenDecl) -> Self {
+        let TokenDecl { owner, name, sha256, scopes, expires, policies } = token;
+        let operator = Operator { token_name: name.clone(), scopes };
+        let principal = owner.map(|Owner { id, name: account_name }| {
+            Arc::new(Principal { account: id, account_name, token_name: name, scopes, policies })
+        });
+        Self { hash: sha256, expires, principal, operator: operator.into() }
+    }
+
+    /// The last word on whether this is the token that was sent: by a comparison in constant time.
+    pub(super) fn admit(&self, sent: &TokenHash, now: Timestamp) -> Result<(), Unauthorized> {
+        if self.hash != *sent {
+            return Err(Unauthorized::Unknown);
+        }
+        if self.expires.is_some_and(|expires| now >= expires) {
+            return Err(Unauthorized::Expired);
+        }
+        Ok(())
+    }
+
+    pub(super) fn principal(&self) -> Result<Arc<Principal>, Unauthorized> {
+        self.principal.clone().ok_or(Unauthorized::NoAccount)
+    }
+
+    pub(super) fn operator(&self) -> Arc<Operator> {
+        self.operator.clone()
+    }
+}
+
+impl Tokens {
+    /// Of two tokens with one hash the later counts; the config refuses such a pair.
+    pub fn new(tokens: impl IntoIterator<Item = TokenDecl>) -> Self {
+        let known = tokens.into_iter().map(|token| (*token.sha256.as_bytes(), Known::new(token)));
+        Self { known: known.collect() }
+    }
+
+    /// The map sees a hash, which tells a guesser nothing of the secret by its timing.
+    pub(super) fn find(&self, sent: &TokenHash, now: Timestamp) -> Result<&Known, Unauthorized> {
+        let known = self.known.get(sent.as_bytes()).ok_or(Unauthorized::Unknown)?;
+        known.admit(sent, now).map(|()| known)
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("known", &self.known.len()).finish()
+    }
+}
