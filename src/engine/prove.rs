@@ -54,10 +54,15 @@ pub(super) async fn prove(
 async fn reaches(caller: &Caller, sample: &[(crate::model::Content, crate::model::UpstreamId)]) -> Proof {
     for (content, upstream) in sample {
         let contents = std::slice::from_ref(content);
-        match caller.call(Operation::Look, caller.provider.look_up(contents)).await {
+        match caller.provider.look_up(contents).await {
             Ok(found) if found.iter().any(|pin| pin.id == *upstream) => return Proof::Proven,
+            // That it is answered is no sign of health: pins would be placed there until the last look is through.
             Ok(_) => {}
-            Err(_) => return Proof::Unknown,
+            Err(error) => {
+                // Told all the same: it may be refused, or down. The error comes back as it is.
+                let _told = caller.call(Operation::Look, std::future::ready(Err::<(), _>(error))).await;
+                return Proof::Unknown;
+            }
         }
     }
     Proof::Wrong

@@ -49,6 +49,23 @@ async fn a_token_of_another_account_in_the_file_sends_nothing() {
     world.end().await;
 }
 
+#[tokio::test]
+async fn a_token_of_another_account_never_seems_healthy_when_it_is_tried_again() {
+    let mut world = World::of(1).token_files().start().await;
+    world.add(1).await;
+    world.settle().await;
+    world.sims[0].reset_token("anothers");
+    world.sims[0].forget(&content(1));
+    world.put_token(0, "anothers");
+    world.run_for(10 * MINUTE).await;
+    world.sims[0].reset_stats();
+    let healths = world.healths_from_now_on();
+    world.run_for(HOUR).await;
+    assert!(world.calls(0, Route::List) > 2);
+    assert_eq!((healths(), world.health(0).await), (0, Health::AuthFailed));
+    world.end().await;
+}
+
 /// As Fula answers while its database is down.
 #[tokio::test]
 async fn passing_401s_are_not_believed_however_many_come_at_once() {

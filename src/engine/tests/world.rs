@@ -340,6 +340,15 @@ impl World {
         providers.into_iter().find(|provider| provider.name == NAMES[n]).unwrap().health
     }
 
+    /// Counts the changes of health that are noted after this.
+    pub(super) fn healths_from_now_on(&self) -> impl Fn() -> i64 + use<> {
+        let database = rusqlite::Connection::open(self.dir.path().join("pins.db")).unwrap();
+        let noting = "CREATE TABLE noted (health INTEGER);
+            CREATE TRIGGER noting AFTER UPDATE OF health ON providers BEGIN INSERT INTO noted VALUES (NEW.health); END";
+        database.execute_batch(noting).unwrap();
+        move || database.query_row("SELECT count(*) FROM noted", [], |row| row.get(0)).unwrap()
+    }
+
     // ---- what the engine does
 
     /// One tick at a time at which the store refuses what the trigger `on` names, as on a full disk.
