@@ -1,9 +1,12 @@
-//! The operators' listener: health and metrics.
+//! The operators' listener: health, metrics, and the admin API under `/api/v1`.
 //!
-//! It has no tokens yet, so it is for this machine only: see [`check_address`].
+//! What each request needs is said in one place: see [`Authority`].
 
 mod address;
+mod authority;
+mod body;
 mod config;
+mod failure;
 mod health;
 mod refresh;
 
@@ -13,14 +16,17 @@ use async_trait::async_trait;
 use axum::{
     Router,
     extract::State,
+    middleware,
     response::{IntoResponse, Response},
     routing::get,
 };
 use http::{StatusCode, header::CONTENT_TYPE};
-use serde_json::json;
 
 pub use address::{AdminAddressError, check_address};
+pub use authority::{Authority, Exposure};
+pub use body::Sent;
 pub use config::{Config, ConfigReport, Refused};
+pub use failure::Failure;
 pub use refresh::refresh_metrics;
 
 use crate::{
@@ -57,16 +63,28 @@ struct Admin {
     metrics: Metrics,
 }
 
-/// The admin listener's routes: `/livez`, `/readyz`, `/metrics`.
-pub fn router(store: impl Vitals, shutdown: &Shutdown, metrics: &Metrics) -> Router {
+/// The admin listener's routes: `/livez` and `/readyz` are open to all who reach it, `/metrics` and `api`, whose
+/// paths are below `/api/v1`, to whom `authority` admits.
+pub fn router(
+    store: impl Vitals,
+    shutdown: &Shutdown,
+    metrics: &Metrics,
+    authority: Authority,
+    api: Router,
+) -> Router {
     let admin = Admin { store: Arc::new(store), shutdown: shutdown.clone(), metrics: metrics.clone() };
+    let guarded = Router::new()
+        .route("/metrics", get(metrics_text))
+        .with_state(admin.clone())
+        .nest("/api/v1", api)
+        .route_layer(middleware::from_fn_with_state(authority, authority::guard));
     Router::new()
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics_text))
+        .with_state(admin)
+        .merge(guarded)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(admin)
 }
 
 /// Nothing is refreshed here, so that scraping costs the same however often it is done.
@@ -74,17 +92,14 @@ async fn metrics_text(State(admin): State<Admin>) -> Response {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.metrics.render()).into_response()
 }
 
-async fn not_found() -> Response {
-    let details = "the admin listener has /livez, /readyz and /metrics; pins are at the API's address";
-    failure(StatusCode::NOT_FOUND, "NOT_FOUND", details)
+async fn not_found() -> Failure {
+    Failure::not_found(
+        "the admin listener has /livez, /readyz, /metrics and the API under /api/v1; pins are at the gateway's own address",
+    )
 }
 
-async fn method_not_allowed() -> Response {
-    failure(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "this address only answers GET")
-}
-
-fn failure(status: StatusCode, reason: &str, details: &str) -> Response {
-    json_response(status, &json!({ "error": { "reason": reason, "details": details } }))
+async fn method_not_allowed() -> Failure {
+    Failure::method_not_allowed("this address does not take this method: the header allow says which it does")
 }
 
 fn json_response(status: StatusCode, body: &serde_json::Value) -> Response {

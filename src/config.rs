@@ -15,6 +15,7 @@ mod reader;
 mod render;
 mod secret;
 mod settings;
+mod tokens;
 mod value;
 mod yaml;
 
@@ -119,16 +120,17 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         incomplete: reader.problems.len() > before,
     };
     let (policies, policy_names) = policies::read(reader, &root, &listed);
-    let (accounts, tokens) = accounts::read(reader, &root, &policy_names);
+    let mut tokens = tokens::Tokens::default();
+    let accounts = accounts::read(reader, &root, &policy_names, &mut tokens);
     let settings = Settings {
         server: general::server(reader, &root),
-        admin: general::admin(reader, &root),
+        admin: general::admin(reader, &root, &mut tokens),
         store: general::store_url(reader, &root),
         api: general::api(reader, &root),
         engine: general::engine(reader, &root),
         log: general::log(reader, &root),
         accounts,
-        tokens,
+        tokens: tokens.list,
         policies,
         presets,
         presets_file,

@@ -4,6 +4,7 @@ pub mod account;
 pub mod clock;
 pub mod content;
 pub mod delegates;
+pub mod expiry;
 pub mod ids;
 pub mod name;
 pub mod peer;
@@ -20,6 +21,7 @@ pub mod token;
 pub use account::{AccountDecl, Weight};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use content::{CidError, Content, PinCid};
+pub use expiry::Expiry;
 pub use ids::{
     AccountId, ContentId, InstanceId, PinId, PolicyId, ProviderId, ReplicaId, RequestId, UpstreamId,
 };

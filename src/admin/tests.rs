@@ -2,14 +2,18 @@
 
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
-use axum::body::Body;
+use axum::{Extension, body::Body};
 use http::{Method, Request, header::ALLOW};
 use http_body_util::BodyExt;
+use serde_json::json;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tower::ServiceExt;
 
 use super::*;
-use crate::model::{ManualClock, Op, ReplicaState, Status};
+use crate::{
+    auth::{Gate, Operator, Scope, Scopes, TokenDecl, TokenHash, Tokens},
+    model::{AccountId, Certificate, ManualClock, Op, Peer, ReplicaState, Status},
+};
 
 /// Answers pings as told, then hangs; hands out one set of counts and tells of it.
 struct Scripted {
@@ -44,6 +48,95 @@ impl Vitals for Scripted {
     }
 }
 
+/// At a loopback address, with one operator of each kind: `reads` and `writes`.
+fn open(store: Scripted, shutdown: &Shutdown) -> Router {
+    at(store, shutdown, Exposure::Loopback)
+}
+
+fn at(store: Scripted, shutdown: &Shutdown, exposure: Exposure) -> Router {
+    let operator = |(name, scope): (&str, Scope)| TokenDecl {
+        owner: None,
+        scopes: Scopes::NONE.with(scope),
+        ..TokenDecl::of_account(AccountId(1), "default", name, TokenHash::of(name))
+    };
+    let operators = [("reads", Scope::AdminRead), ("writes", Scope::AdminWrite), ("pins", Scope::PinsWrite)];
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(7000)));
+    let gate = Gate::new(Tokens::new(operators.map(operator)), clock);
+    let who = |operator: Option<Extension<Arc<Operator>>>| async move {
+        operator.map_or("nobody".to_owned(), |Extension(operator)| operator.token_name.to_string())
+    };
+    let api = Router::new().route("/who", get(who).post(who));
+    router(store, shutdown, &Metrics::new(), Authority::new(gate, exposure), api)
+}
+
+/// The status and body of a request with this token, at this host, by this peer.
+async fn call(router: &Router, method: Method, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+    let request = Request::builder().method(method).uri(path);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+const READS: (&str, &str) = ("authorization", "Bearer reads");
+const WRITES: (&str, &str) = ("authorization", "Bearer writes");
+
+#[tokio::test]
+async fn at_loopback_reads_are_open_and_writes_need_their_scope() {
+    let router = open(scripted([]), &Shutdown::default());
+    for path in ["/metrics", "/api/v1/who"] {
+        assert_eq!(call(&router, Method::GET, path, &[]).await.0, 200, "{path}");
+        assert_eq!(call(&router, Method::HEAD, path, &[]).await.0, 200, "{path}");
+    }
+    let (status, body) = call(&router, Method::POST, "/api/v1/who", &[]).await;
+    assert!(status == 401 && body.contains("admin:write") && body.contains(".admin-token"), "{body}");
+    let (status, body) = call(&router, Method::POST, "/api/v1/who", &[READS]).await;
+    assert!(status == 403 && body.contains("FORBIDDEN") && body.contains("admin:write"), "{body}");
+    assert_eq!(call(&router, Method::POST, "/api/v1/who", &[WRITES]).await, (200, "writes".to_owned()));
+    let wrong = ("authorization", "Bearer hunter2");
+    for method in [Method::GET, Method::POST] {
+        let (status, body) = call(&router, method, "/api/v1/who", &[wrong]).await;
+        assert!(status == 401 && body.contains("not valid") && !body.contains("hunter2"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_lets_its_name_point_here_reads_nothing() {
+    let router = open(scripted([Ok(())]), &Shutdown::default());
+    let foreign = ("host", "rebound.example:5081");
+    for path in ["/metrics", "/api/v1/who"] {
+        let (status, body) = call(&router, Method::GET, path, &[foreign]).await;
+        assert!(status == 401 && body.contains("localhost"), "{body}");
+        assert_eq!(call(&router, Method::GET, path, &[foreign, READS]).await.0, 200);
+        assert_eq!(call(&router, Method::GET, path, &[("host", "localhost:5081")]).await.0, 200);
+    }
+    assert_eq!(call(&router, Method::GET, "http://rebound.example/api/v1/who", &[]).await.0, 401);
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(call(&router, Method::GET, path, &[foreign]).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn where_others_can_reach_it_everything_but_health_needs_a_token_or_a_certificate() {
+    let router = at(scripted([Ok(())]), &Shutdown::default(), Exposure::Network);
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(call(&router, Method::GET, path, &[]).await.0, 200);
+    }
+    for path in ["/metrics", "/api/v1/who"] {
+        assert_eq!(call(&router, Method::GET, path, &[("host", "127.0.0.1")]).await.0, 401, "{path}");
+        assert_eq!(call(&router, Method::GET, path, &[READS]).await.0, 200, "{path}");
+        assert_eq!(call(&router, Method::GET, path, &[("authorization", "Bearer pins")]).await.0, 403);
+    }
+    let certificate = Certificate { sha256: [0; 32], names: vec!["ops".into()] };
+    let peer = Peer { certificate: Some(certificate.into()), ..Peer::at([10, 0, 0, 1].into()) };
+    for (method, status) in [(Method::GET, 200), (Method::POST, 401)] {
+        let request = Request::builder().method(method).uri("/api/v1/who").extension(peer.clone());
+        let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), status);
+    }
+}
+
 async fn ask(router: Router, method: Method, path: &str) -> (StatusCode, http::HeaderMap, String) {
     let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
     let (head, body) = router.oneshot(request).await.unwrap().into_parts();
@@ -61,7 +154,7 @@ async fn get_from(router: Router, path: &str) -> (StatusCode, serde_json::Value)
 async fn alive_is_said_while_the_store_is_silent_and_stopping_has_begun() {
     let shutdown = Shutdown::default();
     shutdown.begin();
-    let router = router(scripted([]), &shutdown, &Metrics::new());
+    let router = open(scripted([]), &shutdown);
     let (status, _, body) = ask(router, Method::GET, "/livez").await;
     assert_eq!((status, body.as_str()), (StatusCode::OK, "ok"));
 }
@@ -69,7 +162,7 @@ async fn alive_is_said_while_the_store_is_silent_and_stopping_has_begun() {
 #[tokio::test]
 async fn ready_while_the_store_answers_and_not_from_the_first_moment_of_stopping() {
     let shutdown = Shutdown::default();
-    let router = router(scripted([Ok(()), Ok(())]), &shutdown, &Metrics::new());
+    let router = open(scripted([Ok(()), Ok(())]), &shutdown);
     let (status, body) = get_from(router.clone(), "/readyz").await;
     assert_eq!((status, &body["ready"]), (StatusCode::OK, &json!(true)));
     shutdown.begin();
@@ -81,7 +174,7 @@ async fn ready_while_the_store_answers_and_not_from_the_first_moment_of_stopping
 #[tokio::test(start_paused = true)]
 async fn not_ready_while_the_store_fails_or_is_silent_and_ready_again_afterwards() {
     let pings = [Err(StoreError::Busy), Ok(())];
-    let router = router(scripted(pings), &Shutdown::default(), &Metrics::new());
+    let router = open(scripted(pings), &Shutdown::default());
     let (status, body) = get_from(router.clone(), "/readyz").await;
     assert_eq!((status, &body["failed"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("store")));
     assert_eq!(body["details"], StoreError::Busy.to_string());
@@ -92,7 +185,7 @@ async fn not_ready_while_the_store_fails_or_is_silent_and_ready_again_afterwards
 
 #[tokio::test]
 async fn metrics_are_text_of_version_0_0_4() {
-    let router = router(scripted([]), &Shutdown::default(), &Metrics::new());
+    let router = open(scripted([]), &Shutdown::default());
     let (status, headers, body) = ask(router, Method::GET, "/metrics").await;
     assert_eq!(status, StatusCode::OK);
     assert!(headers[CONTENT_TYPE].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
@@ -101,7 +194,7 @@ async fn metrics_are_text_of_version_0_0_4() {
 
 #[tokio::test]
 async fn anything_else_is_a_failure_in_json() {
-    let router = router(scripted([]), &Shutdown::default(), &Metrics::new());
+    let router = open(scripted([]), &Shutdown::default());
     let (status, body) = get_from(router.clone(), "/pins").await;
     assert_eq!((status, &body["error"]["reason"]), (StatusCode::NOT_FOUND, &json!("NOT_FOUND")));
     let (status, headers, body) = ask(router, Method::DELETE, "/metrics").await;

@@ -48,7 +48,7 @@ pub struct Gateway {
 impl Gateway {
     /// Opens the store, registers the config there, and starts to serve and to work.
     pub async fn start(settings: Settings, tuning: &Tuning, metrics: Metrics) -> anyhow::Result<Self> {
-        admin::check_address(settings.admin.listen)?;
+        let exposure = admin::check_address(settings.admin.listen, settings.admin.knows_operators)?;
         let clock = tuning.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
         let (shutdown, admin_shutdown) = (Shutdown::default(), Shutdown::default());
         let (changes, interest, activator) = (Changes::default(), Interest::default(), Activator::default());
@@ -93,7 +93,9 @@ impl Gateway {
         let public = Server::new(Listener::Public, bounds, &metrics, &shutdown);
         shutdown.spawn_vital("public listener", public.run(door, router));
         let inner = Server::new(Listener::Admin, bounds, &metrics, &admin_shutdown);
-        let admin_router = admin::router(store.clone(), &shutdown, &metrics);
+        let authority = admin::Authority::new(gate.clone(), exposure);
+        let api = axum::Router::new();
+        let admin_router = admin::router(store.clone(), &shutdown, &metrics, authority, api);
         admin_shutdown.spawn_vital("admin listener", inner.run(admin_door, admin_router));
         let refresh = admin::refresh_metrics(store.clone(), clock.clone(), metrics.clone(), shutdown.clone());
         shutdown.spawn_vital("metrics refresh", refresh);

@@ -65,8 +65,17 @@ pub(super) fn tokens(settings: &Settings, registered: &Registered) -> anyhow::Re
         .tokens
         .iter()
         .map(|token| {
-            let id = id_of(registered, &token.account)?;
-            Ok(auth::TokenDecl::of_account(id, &token.account, &token.name, token.sha256))
+            let owner = |name: &String| {
+                id_of(registered, name).map(|id| auth::Owner { id, name: name.as_str().into() })
+            };
+            Ok(auth::TokenDecl {
+                owner: token.account.as_ref().map(owner).transpose()?,
+                name: token.name.as_str().into(),
+                sha256: token.sha256,
+                scopes: token.scopes,
+                expires: token.expires,
+                policies: token.policies.clone(),
+            })
         })
         .collect();
     Ok(auth::Tokens::new(tokens?))

@@ -9,6 +9,9 @@ use super::yaml::{self, Value};
 /// The sections that are read at the start only.
 const AT_START: [&str; 5] = ["server", "admin", "store", "engine", "log"];
 
+/// What of them is not.
+const ADMIN_TOKENS: &str = "admin.tokens";
+
 /// One setting that differs; never shows a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -24,7 +27,7 @@ impl Change {
     /// Whether it takes a restart to make it so.
     pub fn needs_restart(&self) -> bool {
         let section = self.path.split(['.', '[']).next().unwrap_or_default();
-        AT_START.contains(&section)
+        AT_START.contains(&section) && !self.path.starts_with(ADMIN_TOKENS)
     }
 }
 
@@ -86,8 +89,11 @@ impl Settings {
             let same = |old: &&super::TokenDecl| old.account == new.account && old.name == new.name;
             self.tokens.iter().find(same).is_some_and(|old| old.sha256 != new.sha256)
         });
-        let tokens =
-            tokens.map(|token| secret(format!("accounts[{}].tokens[{}].secret", token.account, token.name)));
+        let tokens = tokens.map(|token| {
+            let owner = token.account.as_ref().map(|account| format!("accounts[{account}].tokens"));
+            let list = owner.unwrap_or_else(|| ADMIN_TOKENS.to_owned());
+            secret(format!("{list}[{}].secret", token.name))
+        });
         let providers = newer.providers.iter().filter(|new| {
             let old = self.providers.iter().find(|old| old.name == new.name);
             old.is_some_and(|old| !old.credential.is_same(&new.credential))

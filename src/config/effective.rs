@@ -27,7 +27,11 @@ impl Settings {
         let delegates = list(api.fallback_delegates.iter().map(quoted));
         writeln!(out, "server:\n  listen: {}", quoted(server.listen))?;
         writeln!(out, "  max_connections: {}\n  shutdown_grace: {grace}", server.max_connections)?;
-        writeln!(out, "admin:\n  listen: {}", quoted(admin.listen))?;
+        writeln!(out, "admin:\n  listen: {}\n  tokens:", quoted(admin.listen))?;
+        self.tokens
+            .iter()
+            .filter(|token| token.account.is_none())
+            .try_for_each(|token| write_token(out, token))?;
         writeln!(out, "store:\n  url: {}", quoted(store))?;
         writeln!(out, "api:\n  accept_wait: {wait}\n  default_status: {statuses}")?;
         writeln!(out, "  fallback_delegates: {delegates}")?;
@@ -58,10 +62,20 @@ fn write_account(out: &mut String, account: &AccountDecl, tokens: &[TokenDecl]) 
         quoted(&account.policy),
         account.weight.get()
     )?;
-    for token in tokens.iter().filter(|token| token.account == account.name) {
-        writeln!(out, "      - {{ name: {}, secret: \"***\" }}", quoted(&token.name))?;
+    let own = |token: &&TokenDecl| token.account.as_ref() == Some(&account.name);
+    tokens.iter().filter(own).try_for_each(|token| write_token(out, token))
+}
+
+fn write_token(out: &mut String, token: &TokenDecl) -> fmt::Result {
+    let scopes = list(token.scopes.iter().map(quoted));
+    write!(out, "      - {{ name: {}, secret: \"***\", scopes: {scopes}", quoted(&token.name))?;
+    if let Some(expires) = token.expires {
+        write!(out, ", expires: {}", quoted(expires))?;
     }
-    Ok(())
+    if !token.policies.is_empty() {
+        write!(out, ", policies: {}", list(token.policies.iter().map(quoted)))?;
+    }
+    out.write_str(" }\n")
 }
 
 fn write_provider(out: &mut String, provider: &ProviderSettings) -> fmt::Result {

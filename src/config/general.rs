@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::reader::{Keys, Reader, Section, Text, Wrong, nearest, variable};
 use super::settings::{AdminSettings, ApiSettings, LogFormat, LogSettings, ServerSettings, StoreUrl};
-use super::value::{address, delegate, log_format, loopback, number, span, status, store};
+use super::tokens::Tokens;
+use super::value::{address, admin_address, delegate, log_format, number, span, status, store};
 use crate::model::{Status, StatusSet, delegates};
 use crate::policy::Timing;
 
@@ -47,10 +48,17 @@ pub(super) fn server(reader: &mut Reader<'_>, root: &Section<'_>) -> ServerSetti
     }
 }
 
-pub(super) fn admin(reader: &mut Reader<'_>, root: &Section<'_>) -> AdminSettings {
-    let section = later_section(reader, root, "admin", ADMIN, &["tls", "tokens"]);
+/// Tokens that an account has for the admin API do not count here: they may vanish with it.
+pub(super) fn admin(reader: &mut Reader<'_>, root: &Section<'_>, tokens: &mut Tokens) -> AdminSettings {
+    let known = &["listen", "tokens"];
+    let section = later_section(reader, root, "admin", known, &["tls"]);
+    let knows_operators = tokens.read_admin(reader, &section);
     let listen = reader.setting(&section, "listen");
-    AdminSettings { listen: reader.parse_or(listen, SocketAddr::from((Ipv4Addr::LOCALHOST, 5081)), loopback) }
+    let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 5081));
+    AdminSettings {
+        listen: reader.parse_or(listen, default, admin_address(knows_operators)),
+        knows_operators,
+    }
 }
 
 /// A relative path is relative to the config's folder.

@@ -201,6 +201,11 @@ impl<'a> Reader<'a> {
                 |part: &str| Text { path: path.clone(), spot: spot.clone(), text: part.trim().to_owned() };
             return Some(text.split(',').filter(|part| !part.trim().is_empty()).map(part).collect());
         }
+        self.words(section, key, what_to_write)
+    }
+
+    /// The single values at `key`: a list of them, or one; `None` where it is left out.
+    pub fn words(&mut self, section: &Section<'_>, key: &str, what_to_write: &str) -> Option<Vec<Text>> {
         let field = section.get(key)?;
         if matches!(field.value, Value::Scalar(_)) {
             return self.text(field).map(|text| vec![text]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::TokenHash;
-use crate::model::{AccountDecl, Fingerprint, ProviderDecl, StatusSet};
+use crate::model::{AccountDecl, Fingerprint, ProviderDecl, Scopes, StatusSet, Timestamp};
 use crate::policy::{Policy, Timing};
 use crate::presets::{Preset, Presets};
 use crate::providers::Credential;
@@ -44,8 +44,10 @@ pub struct ServerSettings {
 /// The listener of health, metrics and the admin API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminSettings {
-    /// Always a loopback address.
+    /// A loopback address, unless the configuration says how to know operators.
     pub listen: SocketAddr,
+    /// There are tokens of operators here.
+    pub knows_operators: bool,
 }
 
 /// Where pins are kept.
@@ -100,12 +102,17 @@ impl LogFormat {
     }
 }
 
-/// A token of an account of this configuration.
+/// A token of this configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenDecl {
-    pub account: String,
+    /// `None`: an operator's, who has no pins.
+    pub account: Option<String>,
     pub name: String,
     pub sha256: TokenHash,
+    pub scopes: Scopes,
+    pub expires: Option<Timestamp>,
+    /// The policies that it may use; none: its account's.
+    pub policies: Vec<String>,
 }
 
 /// One upstream pinning service.

@@ -9,6 +9,7 @@ use http::Uri;
 
 use super::reader::{Wrong, nearest};
 use super::settings::{LogFormat, StoreUrl};
+use crate::admin;
 use crate::model::Status;
 use crate::presets::{Preset, Presets};
 
@@ -18,14 +19,18 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Wrong> {
     })
 }
 
-/// An address of the admin listener, which has no tokens yet and so must not be reachable from elsewhere.
-pub(super) fn loopback(text: &str) -> Result<SocketAddr, Wrong> {
-    let address = address(text)?;
-    if address.ip().is_loopback() {
-        return Ok(address);
+/// An address of the admin listener: one that others can reach needs a way to know operators by.
+pub(super) fn admin_address(knows_operators: bool) -> impl Fn(&str) -> Result<SocketAddr, Wrong> {
+    move |text| {
+        let address = address(text)?;
+        admin::check_address(address, knows_operators).map(|_| address).map_err(|_| {
+            let port = address.port();
+            let help = format!(
+                "write a loopback address, such as 127.0.0.1:{port}, or admin.tokens: [ {{ name: ops, scopes: [admin:write], secret_file: ops-token }} ]"
+            );
+            Wrong::new("the admin listener would be open to others, without a token to know operators by", help)
+        })
     }
-    let help = format!("write a loopback address, such as 127.0.0.1:{}", address.port());
-    Err(Wrong::new("the admin listener has no tokens yet and would be open to others", help))
 }
 
 /// A span of at most `max`, such as `1s`, `200ms` or `1h 30m`.

@@ -1,0 +1,88 @@
+//! The one shape in which operators are told that something did not work: `{"error":{"reason","details"}}`.
+
+use std::fmt::Display;
+
+use axum::response::{IntoResponse, Response};
+use http::{
+    HeaderValue, StatusCode,
+    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use serde_json::json;
+
+use super::json_response;
+use crate::{auth::Scope, store::StoreError};
+
+/// A request that was not done. Details say what to do instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    status: StatusCode,
+    reason: &'static str,
+    details: String,
+}
+
+impl Failure {
+    fn new(status: StatusCode, reason: &'static str, details: impl Display) -> Self {
+        Self { status, reason, details: details.to_string() }
+    }
+
+    pub fn bad_request(details: impl Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", details)
+    }
+
+    pub fn unauthorized(details: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", details)
+    }
+
+    /// The token is good, but not for this.
+    pub fn lacks(needed: Scope) -> Self {
+        let details = format!("this token may not do that: it lacks the scope {needed}");
+        Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", details)
+    }
+
+    pub fn not_found(details: impl Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", details)
+    }
+
+    pub fn method_not_allowed(details: &str) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", details)
+    }
+
+    pub fn conflict(details: impl Display) -> Self {
+        Self::new(StatusCode::CONFLICT, "CONFLICT", details)
+    }
+
+    pub fn too_large(details: impl Display) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", details)
+    }
+}
+
+/// Its causes go to the log, once.
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "an admin request failed in the store");
+        match error {
+            StoreError::Full(_) => Self::new(StatusCode::INSUFFICIENT_STORAGE, "INSUFFICIENT_STORAGE", error),
+            StoreError::Unavailable(_) | StoreError::Busy | StoreError::Timeout => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", error)
+            }
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", error),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": { "reason": self.reason, "details": self.details } });
+        let mut response = json_response(self.status, &body);
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
