@@ -7,6 +7,7 @@ mod login;
 mod parts;
 pub mod probe;
 mod signals;
+mod upstream;
 mod vault;
 
 use std::io::{IsTerminal, stdout};

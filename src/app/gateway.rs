@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context;
 use tokio::sync::Mutex;
 
-use super::{live::Live, parts};
+use super::{live::Live, parts, upstream::Upstream};
 use crate::{
     admin, api,
     auth::Gate,
@@ -68,8 +68,9 @@ impl Gateway {
             metrics: metrics.clone(),
             settings: tuning.engine.clone(),
         };
+        let upstream = Upstream::new();
         let connections = parts::connections(&settings, tuning, |_| true)?;
-        let driven = parts::driven(connections, &registered, &clock, &metrics)?;
+        let driven = parts::driven(connections, &upstream, &registered, &clock, &metrics)?;
         let absent = registered.absent.iter().map(|(record, _)| record.clone()).collect();
         let router = api::router(api::Api {
             store: store.clone(),
@@ -96,7 +97,7 @@ impl Gateway {
         let fleet = Engine::new(shared, driven, absent).spawn();
         let settings = Mutex::new(settings);
         let tuning = tuning.clone();
-        let live = Arc::new(Live { store, clock, metrics, tuning, gate, served, fleet, settings });
+        let live = Arc::new(Live { store, clock, metrics, tuning, gate, served, upstream, fleet, settings });
         Ok(Self { address, admin, live, accounts: registered.accounts, shutdown, admin_shutdown })
     }
 
