@@ -8,6 +8,7 @@ mod parts;
 pub mod probe;
 mod reload;
 mod signals;
+mod upstream;
 mod vault;
 
 use std::io::{IsTerminal, stdout};

@@ -11,10 +11,12 @@ mod connection;
 mod credential;
 mod desk;
 mod dialect;
+mod retries;
 mod retry_after;
 mod secrets;
 mod settings;
 mod stack;
+mod standing;
 mod words;
 
 use std::{sync::Arc, time::Duration};
@@ -29,12 +31,14 @@ use crate::{
     telemetry::ProviderMetrics,
 };
 
+pub use breaker::{BreakerSettings, Peers};
 pub use budget::Permit;
 pub use credential::{
     Credential, Login, NoVault, Pair, SecretFile, SecretKind, Source, Stamp, UnfitSecret, Vault,
 };
 pub use desk::{Desk, DeskError};
 pub use settings::{Endpoint, Settings, SettingsError};
+pub use standing::{LastError, Standing};
 
 /// One upstream pinning service with one credential.
 ///
@@ -49,6 +53,9 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Whether calls can leave now, without making one.
     fn readiness(&self, now: Timestamp) -> Readiness;
+
+    /// How it stands, for operators.
+    fn standing(&self, now: Timestamp) -> Standing;
 
     /// Which credential is given now. Looks for another one where it comes from; call it often, it is cheap.
     async fn credential(&self) -> Held;

@@ -9,6 +9,7 @@ use super::{
     live::Live,
     parts,
     reload::{Reloader, Source},
+    upstream::Upstream,
 };
 use crate::{
     admin, api,
@@ -72,8 +73,9 @@ impl Gateway {
             metrics: metrics.clone(),
             settings: tuning.engine.clone(),
         };
+        let upstream = Upstream::new();
         let connections = parts::connections(&settings, tuning, |_| true)?;
-        let driven = parts::driven(connections, &registered, &clock, &metrics)?;
+        let driven = parts::driven(connections, &upstream, &registered, &clock, &metrics)?;
         let absent = registered.absent.iter().map(|(record, _)| record.clone()).collect();
         let router = api::router(api::Api {
             store: store.clone(),
@@ -102,7 +104,7 @@ impl Gateway {
         let fleet = Engine::new(shared, driven, absent).spawn();
         let settings = Mutex::new(settings);
         let tuning = tuning.clone();
-        let live = Arc::new(Live { store, clock, metrics, tuning, gate, served, fleet, settings });
+        let live = Arc::new(Live { store, clock, metrics, tuning, gate, served, upstream, fleet, settings });
         Ok(Self { address, admin, live, accounts: registered.accounts, shutdown, admin_shutdown })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::{Tuning, parts};
+use super::{Tuning, parts, upstream::Upstream};
 use crate::{
     api,
     auth::Gate,
@@ -23,6 +23,7 @@ pub(super) struct Live {
     pub(super) tuning: Tuning,
     pub(super) gate: Gate,
     pub(super) served: api::Served,
+    pub(super) upstream: Upstream,
     pub(super) fleet: Fleet,
     /// Locked while another config is taken up: one at a time.
     pub(super) settings: Mutex<Settings>,
@@ -42,7 +43,7 @@ impl Live {
         let connections = parts::connections(&newer, &self.tuning, |entry| changed.contains(&entry.name))?;
         let registered = self.store.reregister(parts::registration(&newer), self.clock.now()).await?;
         let (accounts, tokens) = (parts::accounts(&newer, &registered)?, parts::tokens(&newer, &registered)?);
-        let driven = parts::driven(connections, &registered, &self.clock, &self.metrics)?;
+        let driven = parts::driven(connections, &self.upstream, &registered, &self.clock, &self.metrics)?;
         // From here on nothing fails. Accounts come before the tokens that let them in.
         self.served.replace(&accounts, parts::api(&newer));
         self.gate.declare(tokens);

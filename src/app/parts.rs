@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::{Tuning, vault::FileVault};
+use super::{Tuning, upstream::Upstream, vault::FileVault};
 use crate::{
     api, auth,
     config::{LogFormat, LogSettings, ProviderSettings, Settings, StoreUrl},
     engine::Driven,
-    http,
     model::{AccountId, Clock, ProviderRecord},
     providers::{self, Endpoint},
     server,
@@ -101,15 +100,17 @@ pub(super) fn connections(
 /// Providers, joined with what the store remembers of them.
 pub(super) fn driven(
     connections: Vec<providers::Settings>,
+    upstream: &Upstream,
     registered: &Registered,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
 ) -> anyhow::Result<Vec<Driven>> {
-    let client = http::Client::new(&http::Settings::default());
-    let driven = |settings: providers::Settings| {
+    let driven = |mut settings: providers::Settings| {
         let record = record_of(registered, &settings.name)?;
         let handle = metrics.provider(&settings.name);
-        Ok(Driven { provider: providers::connect(settings, client.clone(), clock.clone(), handle), record })
+        settings.peers = upstream.peers.clone();
+        let client = upstream.client.clone();
+        Ok(Driven { provider: providers::connect(settings, client, clock.clone(), handle), record })
     };
     connections.into_iter().map(driven).collect()
 }

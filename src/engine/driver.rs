@@ -25,7 +25,7 @@ use crate::{
     lifecycle::{Activator, Shutdown},
     model::{Op, Operation, ProviderId, Timestamp},
     policy::replica::Work,
-    providers::{Readiness, Wait},
+    providers::{Provider, Readiness, Wait},
     store::{Claim, ClaimRequest, StoreError},
 };
 
@@ -90,8 +90,12 @@ impl Driver {
         }
     }
 
-    pub(super) fn provider(&self) -> ProviderId {
+    pub(super) fn id(&self) -> ProviderId {
         self.caller.id
+    }
+
+    pub(super) fn provider(&self) -> &Arc<dyn Provider> {
+        &self.caller.provider
     }
 
     /// What this driver alone is stopped by.

@@ -2,13 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use tokio::task::JoinHandle;
 
 use super::{Driven, Shared, background::Spills, driver::Driver};
-use crate::{lifecycle::Shutdown, model::ProviderId};
+use crate::{
+    lifecycle::Shutdown,
+    model::{ProviderId, Timestamp},
+    providers::{Provider, Standing},
+};
 
 /// What a new config means for the engine.
 #[derive(Default)]
@@ -28,6 +32,7 @@ pub struct Fleet {
 
 /// One provider's driver.
 struct Seat {
+    provider: Arc<dyn Provider>,
     part: Shutdown,
     task: JoinHandle<()>,
 }
@@ -35,9 +40,9 @@ struct Seat {
 impl Fleet {
     pub(super) fn new(shared: Shared, spills: Spills, drivers: Vec<Driver>) -> Self {
         let seat = |driver: Driver| {
-            let (id, part) = (driver.provider(), driver.part().clone());
+            let (id, provider, part) = (driver.id(), driver.provider().clone(), driver.part().clone());
             let task = part.spawn_vital("provider driver", driver.run());
-            (id, Seat { part, task })
+            (id, Seat { provider, part, task })
         };
         let seats = drivers.into_iter().map(seat).collect();
         Self { shared, spills, seats: Mutex::new(seats) }
@@ -68,10 +73,17 @@ impl Fleet {
         self.shared.activator.poke();
     }
 
+    /// How each provider that is driven stands, by its name.
+    pub fn standings(&self, now: Timestamp) -> BTreeMap<String, Standing> {
+        let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let driven = seats.values().filter(|seat| !seat.part.has_begun());
+        driven.map(|seat| (seat.provider.name().to_owned(), seat.provider.standing(now))).collect()
+    }
+
     fn seat(&self, mut driven: Driven, before: Option<JoinHandle<()>>) -> Seat {
         let part = self.shared.shutdown.part();
         let shared = Shared { shutdown: part.clone(), ..self.shared.clone() };
-        let spills = self.spills.clone();
+        let (spills, provider) = (self.spills.clone(), driven.provider.clone());
         let task = part.spawn_vital("provider driver", async move {
             if let Some(before) = before {
                 // Its panic was dealt with where it happened.
@@ -80,7 +92,7 @@ impl Fleet {
             }
             Driver::new(shared, driven, spills).run().await;
         });
-        Seat { part, task }
+        Seat { provider, part, task }
     }
 }
 

@@ -1,37 +1,72 @@
-//! Leaves a provider that does not answer alone for a while, then lets one call try.
+//! Leaves a provider that is sick alone for a while, then lets one call try.
 //!
-//! A pure machine in one lock: `closed -> open -> probation -> closed | open`, each state with its own data.
+//! A pure machine in one lock: `closed -> open -> half-open -> closed | open`, each state with its own data.
+
+mod peers;
+mod window;
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+pub use peers::Peers;
+
+use self::{peers::Seat, window::Window};
 use crate::{
     model::Timestamp,
     telemetry::{BreakerState, ProviderMetrics},
 };
 
-/// When a breaker opens, and for how long.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) threshold: u32,
-    pub(super) base: Duration,
-    pub(super) max: Duration,
+/// When a breaker opens, and for how long. Failures are calls without an answer and 5xx.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BreakerSettings {
+    /// Failures in a row that open it: soon enough for a dead service that is seldom called.
+    pub in_a_row: u32,
+    /// Over this span ...
+    pub window: Duration,
+    /// ... so many calls at least ...
+    pub calls: u32,
+    /// ... of which this share failed open it, too: a service that answers now and then is no better.
+    pub ratio: f64,
+    /// How long it stays open at first; doubles with each time, half of it is chance.
+    pub base: Duration,
+    pub max: Duration,
+    /// After each such span of being closed the next time counts as one less.
+    pub heal: Duration,
+    /// The longest that it stays open while no other provider is left.
+    pub alone: Duration,
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self {
+            in_a_row: 5,
+            window: Duration::from_secs(30),
+            calls: 20,
+            ratio: 0.5,
+            base: Duration::from_secs(1),
+            max: Duration::from_secs(30),
+            heal: Duration::from_secs(60),
+            alone: Duration::from_secs(5),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 enum State {
+    /// `level`: how often it was open, less what it has healed by.
     Closed {
-        failures: u32,
+        in_a_row: u32,
+        level: u32,
     },
     Open {
         pause: Pause,
-        repeats: u32,
+        level: u32,
     },
     /// One call is out to try.
-    Probation {
-        repeats: u32,
+    HalfOpen {
+        level: u32,
     },
 }
 
@@ -45,6 +80,10 @@ pub(super) struct Pause {
 impl Pause {
     pub(super) fn holds_at(self, now: Timestamp) -> bool {
         self.since <= now && now < self.until
+    }
+
+    fn at_most(self, span: Duration) -> Self {
+        Self { until: self.until.min(self.since.plus(span)), ..self }
     }
 }
 
@@ -69,83 +108,140 @@ pub(super) enum Gate {
 }
 
 pub(super) struct Breaker {
-    state: Mutex<State>,
-    limits: Limits,
+    inner: Mutex<Inner>,
+    settings: BreakerSettings,
     metrics: ProviderMetrics,
 }
 
+struct Inner {
+    state: State,
+    /// When it came into its state.
+    since: Timestamp,
+    window: Window,
+    seat: Seat,
+}
+
 impl Breaker {
-    pub(super) fn new(limits: Limits, metrics: ProviderMetrics) -> Self {
+    pub(super) fn new(
+        settings: BreakerSettings,
+        peers: &Peers,
+        metrics: ProviderMetrics,
+        now: Timestamp,
+    ) -> Self {
         metrics.breaker(BreakerState::Closed);
-        Self { state: Mutex::new(State::Closed { failures: 0 }), limits, metrics }
+        let state = State::Closed { in_a_row: 0, level: 0 };
+        let inner = Inner { state, since: now, window: Window::of(settings.window), seat: peers.join() };
+        Self { inner: Mutex::new(inner), settings, metrics }
     }
 
     pub(super) fn gate(&self, now: Timestamp) -> Gate {
-        match *self.lock() {
+        let inner = self.lock();
+        match inner.state {
             State::Closed { .. } => Gate::Open,
-            State::Open { pause, .. } if pause.holds_at(now) => Gate::ShutUntil(pause.until),
-            State::Open { .. } => Gate::OneProbe,
-            State::Probation { .. } => Gate::Probing,
+            State::Open { pause, .. } => match self.shut(&inner, pause).holds_at(now) {
+                true => Gate::ShutUntil(self.shut(&inner, pause).until),
+                false => Gate::OneProbe,
+            },
+            State::HalfOpen { .. } => Gate::Probing,
         }
+    }
+
+    /// Which state it is in, and since when.
+    pub(super) fn state(&self) -> (BreakerState, Timestamp) {
+        let inner = self.lock();
+        (label(inner.state), inner.since)
     }
 
     /// Lets a call leave, or says until when none may.
     pub(super) fn admit(&self, now: Timestamp) -> Result<Admission<'_>, Timestamp> {
-        let mut state = self.lock();
-        match *state {
+        let mut inner = self.lock();
+        match inner.state {
             State::Closed { .. } => Ok(Admission { breaker: self, probe: false }),
-            State::Open { pause, .. } if pause.holds_at(now) => Err(pause.until),
-            State::Open { repeats, .. } => {
-                self.enter(&mut state, State::Probation { repeats });
+            State::Open { pause, level } => {
+                let shut = self.shut(&inner, pause);
+                if shut.holds_at(now) {
+                    return Err(shut.until);
+                }
+                self.enter(&mut inner, State::HalfOpen { level }, now);
                 Ok(Admission { breaker: self, probe: true })
             }
-            State::Probation { .. } => Err(now.plus(self.limits.base)),
+            State::HalfOpen { .. } => Err(now.plus(self.settings.base)),
         }
     }
 
+    /// While no provider is left the pause is short, however often it failed before.
+    fn shut(&self, inner: &Inner, pause: Pause) -> Pause {
+        if inner.seat.peers.none_is_left() { pause.at_most(self.settings.alone) } else { pause }
+    }
+
     fn settle(&self, probe: bool, verdict: Verdict, now: Timestamp) {
-        let mut state = self.lock();
-        let next = match (*state, verdict) {
-            (State::Closed { .. }, Verdict::Answered) => State::Closed { failures: 0 },
-            (State::Closed { failures }, Verdict::Failed) if failures + 1 < self.limits.threshold => {
-                State::Closed { failures: failures + 1 }
+        let mut inner = self.lock();
+        match (inner.state, verdict) {
+            (State::Closed { level, in_a_row }, _) => {
+                let failed = verdict == Verdict::Failed;
+                inner.window.note(failed, now);
+                let in_a_row = if failed { in_a_row + 1 } else { 0 };
+                if failed && self.is_too_much(in_a_row, &inner.window, now) {
+                    let level = level.saturating_sub(self.healed(inner.since, now));
+                    self.open(&mut inner, level, now);
+                } else {
+                    inner.state = State::Closed { in_a_row, level };
+                }
             }
-            (State::Closed { .. }, Verdict::Failed) => self.open(0, now),
-            (State::Probation { .. }, Verdict::Answered) if probe => State::Closed { failures: 0 },
-            (State::Probation { repeats }, Verdict::Failed) if probe => self.open(repeats + 1, now),
+            (State::HalfOpen { level }, Verdict::Answered) if probe => {
+                inner.window.clear();
+                self.enter(&mut inner, State::Closed { in_a_row: 0, level: level + 1 }, now);
+            }
+            (State::HalfOpen { level }, Verdict::Failed) if probe => self.open(&mut inner, level + 1, now),
             // A call that left before the breaker opened: it tells of the past.
-            (State::Open { .. } | State::Probation { .. }, _) => return,
-        };
-        self.enter(&mut state, next);
+            (State::Open { .. } | State::HalfOpen { .. }, _) => {}
+        }
+    }
+
+    fn is_too_much(&self, in_a_row: u32, window: &Window, now: Timestamp) -> bool {
+        let (calls, failed) = window.sums(now);
+        let too_many =
+            calls >= self.settings.calls && f64::from(failed) >= self.settings.ratio * f64::from(calls);
+        in_a_row >= self.settings.in_a_row || too_many
+    }
+
+    fn healed(&self, since: Timestamp, now: Timestamp) -> u32 {
+        let spans = now.since(since).as_millis() / self.settings.heal.as_millis().max(1);
+        u32::try_from(spans).unwrap_or(u32::MAX)
     }
 
     /// A call that nothing was learned from: another may try.
     fn abandon(&self, probe: bool) {
-        let mut state = self.lock();
-        if let (State::Probation { repeats }, true) = (*state, probe) {
-            let over = Pause { since: Timestamp::ZERO, until: Timestamp::ZERO };
-            self.enter(&mut state, State::Open { pause: over, repeats });
+        let mut inner = self.lock();
+        if let (State::HalfOpen { level }, true) = (inner.state, probe) {
+            let (since, over) = (inner.since, Pause { since: Timestamp::ZERO, until: Timestamp::ZERO });
+            self.enter(&mut inner, State::Open { pause: over, level }, since);
         }
     }
 
-    /// Doubles with each probe that failed, up to the cap; half of it is chance.
-    fn open(&self, repeats: u32, now: Timestamp) -> State {
-        let wait = self.limits.base.saturating_mul(1 << repeats.min(16)).min(self.limits.max);
+    /// For twice as long as the level before, up to the cap; half of it is chance.
+    fn open(&self, inner: &mut Inner, level: u32, now: Timestamp) {
+        let wait = self.settings.base.saturating_mul(1 << level.min(16)).min(self.settings.max);
         let wait = wait.mul_f64(0.5 + rand::random::<f64>() / 2.0);
-        State::Open { pause: Pause { since: now, until: now.plus(wait) }, repeats }
+        self.enter(inner, State::Open { pause: Pause { since: now, until: now.plus(wait) }, level }, now);
     }
 
-    fn enter(&self, state: &mut State, next: State) {
-        self.metrics.breaker(match next {
-            State::Closed { .. } => BreakerState::Closed,
-            State::Open { .. } => BreakerState::Open,
-            State::Probation { .. } => BreakerState::Probation,
-        });
-        *state = next;
+    fn enter(&self, inner: &mut Inner, next: State, now: Timestamp) {
+        self.metrics.breaker(label(next));
+        inner.seat.eject(!matches!(next, State::Closed { .. }));
+        (inner.state, inner.since) = (next, now);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn label(state: State) -> BreakerState {
+    match state {
+        State::Closed { .. } => BreakerState::Closed,
+        State::Open { .. } => BreakerState::Open,
+        State::HalfOpen { .. } => BreakerState::HalfOpen,
     }
 }
 
@@ -172,74 +268,4 @@ impl Drop for Admission<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::telemetry::Metrics;
-
-    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-
-    fn breaker() -> Breaker {
-        let limits = Limits { threshold: 2, base: Duration::from_secs(1), max: Duration::from_secs(30) };
-        Breaker::new(limits, Metrics::new().provider("alpha"))
-    }
-
-    fn end(breaker: &Breaker, verdict: Verdict, now: Timestamp) {
-        let Ok(admission) = breaker.admit(now) else { panic!("the breaker is open at {now}") };
-        admission.settle(verdict, now);
-    }
-
-    fn shut_until(breaker: &Breaker, now: Timestamp) -> Timestamp {
-        let Gate::ShutUntil(until) = breaker.gate(now) else { panic!("not open: {:?}", breaker.gate(now)) };
-        until
-    }
-
-    #[test]
-    fn failures_in_a_row_open_it_and_one_good_probe_closes_it() {
-        let breaker = breaker();
-        end(&breaker, Verdict::Failed, NOW);
-        end(&breaker, Verdict::Answered, NOW);
-        end(&breaker, Verdict::Failed, NOW);
-        assert_eq!(breaker.gate(NOW), Gate::Open);
-        end(&breaker, Verdict::Failed, NOW);
-        let until = shut_until(&breaker, NOW);
-        assert!(breaker.admit(NOW).is_err());
-        assert_eq!(breaker.gate(until), Gate::OneProbe);
-        let Ok(probe) = breaker.admit(until) else { panic!("no probe") };
-        assert_eq!(breaker.gate(until), Gate::Probing);
-        assert!(breaker.admit(until).is_err());
-        probe.settle(Verdict::Answered, until);
-        assert_eq!(breaker.gate(until), Gate::Open);
-    }
-
-    #[test]
-    fn each_failed_probe_doubles_the_wait_up_to_the_cap() {
-        let breaker = breaker();
-        let mut now = NOW;
-        end(&breaker, Verdict::Failed, now);
-        for opened in 0..10u32 {
-            end(&breaker, Verdict::Failed, now);
-            let until = shut_until(&breaker, now);
-            let whole = Duration::from_secs(1 << opened).min(Duration::from_secs(30));
-            assert!(until.since(now) >= whole / 2 && until.since(now) <= whole);
-            now = until;
-        }
-    }
-
-    #[test]
-    fn a_probe_given_up_lets_another_try() {
-        let breaker = breaker();
-        end(&breaker, Verdict::Failed, NOW);
-        end(&breaker, Verdict::Failed, NOW);
-        let until = shut_until(&breaker, NOW);
-        drop(breaker.admit(until));
-        assert_eq!(breaker.gate(until), Gate::OneProbe);
-    }
-
-    #[test]
-    fn a_clock_turned_back_does_not_keep_it_open() {
-        let breaker = breaker();
-        end(&breaker, Verdict::Failed, NOW);
-        end(&breaker, Verdict::Failed, NOW);
-        assert_eq!(breaker.gate(NOW.minus(Duration::from_secs(3600))), Gate::OneProbe);
-    }
-}
+mod tests;

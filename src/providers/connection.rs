@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use super::{
-    ProviderError, Readiness, Settings, Wait,
+    ProviderError, Readiness, Settings, Standing, Wait,
     breaker::Gate,
     classify::{Context, Expect},
     stack::{self, Answer, Call, InDoubt, Parts, Stack, Streamed},
@@ -64,6 +64,15 @@ impl Connection {
             Gate::Probing => Readiness::Ready { permits: 0 },
             Gate::ShutUntil(until) => Readiness::Wait { until, why: Wait::Breaker },
         }
+    }
+
+    pub(super) fn standing(&self, now: Timestamp) -> Standing {
+        let (breaker, since) = self.parts.breaker.state();
+        let until = match self.readiness(now) {
+            Readiness::Wait { until, .. } => Some(until),
+            Readiness::Ready { .. } => None,
+        };
+        Standing { breaker, since, until, last_error: self.parts.errors.last() }
     }
 
     pub(super) async fn call(

@@ -15,8 +15,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use super::{
-    Accepted, Held, Known, Provider, ProviderError, Readiness, Settings, Submit, Traits, UpstreamPage,
-    UpstreamPin, connection::Connection,
+    Accepted, Held, Known, Provider, ProviderError, Readiness, Settings, Standing, Submit, Traits,
+    UpstreamPage, UpstreamPin, connection::Connection,
 };
 use crate::{
     http,
@@ -144,6 +144,10 @@ impl Provider for Kubo {
 
     fn readiness(&self, now: Timestamp) -> Readiness {
         self.rpc.connection.readiness(now)
+    }
+
+    fn standing(&self, now: Timestamp) -> Standing {
+        self.rpc.connection.standing(now)
     }
 
     async fn credential(&self) -> Held {

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    Accepted, Held, Known, Provider, ProviderError, Readiness, Settings, Submit, Traits, UpstreamPage,
-    UpstreamPin, classify::Expect, connection::Connection, stack::Answer,
+    Accepted, Held, Known, Provider, ProviderError, Readiness, Settings, Standing, Submit, Traits,
+    UpstreamPage, UpstreamPin, classify::Expect, connection::Connection, stack::Answer,
 };
 use crate::{
     http,
@@ -166,6 +166,10 @@ impl Provider for Psa {
 
     fn readiness(&self, now: Timestamp) -> Readiness {
         self.connection.readiness(now)
+    }
+
+    fn standing(&self, now: Timestamp) -> Standing {
+        self.connection.standing(now)
     }
 
     async fn credential(&self) -> Held {

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use ::http::Uri;
 use thiserror::Error;
 
-use super::{Credential, NoVault, Vault};
+use super::{BreakerSettings, Credential, NoVault, Peers, Vault};
 use crate::presets::{GENERIC, Preset, Presets};
 
 /// One provider: where it is, the credential, and how gently it is to be called.
@@ -33,11 +33,9 @@ pub struct Settings {
     pub retries: u32,
     /// The wait before the first further try; doubles, and half of it is chance.
     pub retry_base: Duration,
-    /// Calls that fail in a row, by transport or 5xx, before the breaker opens.
-    pub breaker_threshold: u32,
-    /// How long the breaker stays open at first; doubles with each probe that fails.
-    pub breaker_base: Duration,
-    pub breaker_max: Duration,
+    pub breaker: BreakerSettings,
+    /// The other providers of the gateway, to know when none is left.
+    pub peers: Peers,
     /// Passes on delegates in private networks: for providers in a lab.
     pub allow_private_delegates: bool,
 }
@@ -67,9 +65,8 @@ impl Settings {
             settle: preset.settle(),
             retries: 2,
             retry_base: Duration::from_millis(250),
-            breaker_threshold: 5,
-            breaker_base: Duration::from_secs(1),
-            breaker_max: Duration::from_secs(30),
+            breaker: BreakerSettings::default(),
+            peers: Peers::default(),
             allow_private_delegates: false,
             preset,
         }

@@ -21,11 +21,12 @@ use tower::{BoxError, ServiceBuilder, retry::RetryLayer, util::BoxCloneSyncServi
 
 use super::{
     ProviderError, Settings,
-    breaker::{self, Breaker},
+    breaker::Breaker,
     budget::Budget,
     classify::{Expect, Failure},
     credential::Keeper,
     dialect::Dialect,
+    standing::Memory,
 };
 use crate::{
     http,
@@ -102,6 +103,8 @@ pub(super) struct Parts {
     pub(super) metrics: ProviderMetrics,
     pub(super) breaker: Arc<Breaker>,
     pub(super) budget: Arc<Budget>,
+    /// What calls failed by, for operators.
+    pub(super) errors: Arc<Memory>,
     /// What every request passes that leaves.
     pub(super) lower: Lower,
     /// For calls that do not pass the stack, such as streams: they ask it for their header.
@@ -115,17 +118,13 @@ impl Parts {
         clock: Arc<dyn Clock>,
         metrics: ProviderMetrics,
     ) -> Self {
-        let limits = breaker::Limits {
-            threshold: settings.breaker_threshold,
-            base: settings.breaker_base,
-            max: settings.breaker_max,
-        };
-        let breaker = Arc::new(Breaker::new(limits, metrics.clone()));
+        let breaker = Breaker::new(settings.breaker, &settings.peers, metrics.clone(), clock.now()).into();
         let budget = Arc::new(Budget::new(settings.concurrency.max(1), metrics.clone()));
         let settings = Arc::new(settings);
         let lower = lower(&settings, &client, &clock, &metrics, &breaker, &budget);
         let keeper = Keeper::new(settings.clone(), lower.clone(), clock.clone(), metrics.clone()).into();
-        Self { settings, client, clock, metrics, breaker, budget, lower, keeper }
+        let errors = Arc::default();
+        Self { settings, client, clock, metrics, breaker, budget, errors, lower, keeper }
     }
 }
 
@@ -133,15 +132,15 @@ impl Parts {
 pub(super) type Stack = BoxCloneSyncService<Call, Answer, ProviderError>;
 
 pub(super) fn build(parts: &Parts) -> Stack {
-    let Parts { settings, clock, budget, keeper, .. } = parts.clone();
+    let Parts { settings, clock, budget, errors, keeper, .. } = parts.clone();
     let (total, secrets) = (settings.deadline, keeper.secrets().clone());
     let stack = ServiceBuilder::new()
         // Errors get their class, their words and their context once, here at the edge.
-        .layer(edge::EdgeLayer { settings: settings.clone(), clock, budget, secrets })
+        .layer(edge::EdgeLayer { settings: settings.clone(), clock, budget, errors, secrets })
         // Whatever happens below, a call ends: the engine's leases count on it.
         .layer(deadline::DeadlineLayer { total })
-        // Only what may be done twice is tried again; a submit never is.
-        .layer(RetryLayer::new(retry::Policy::new(settings.retries, settings.retry_base)))
+        // Only what may be done twice is tried again, and a fifth of all calls at most; a submit never is.
+        .layer(RetryLayer::new(retry::Policy::new(settings.retries, settings.retry_base, Arc::default())))
         // Below the retry, so that each try carries the credential of its moment.
         .service(with_credential(keeper, parts.lower.clone()));
     BoxCloneSyncService::new(stack)

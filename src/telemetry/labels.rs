@@ -221,8 +221,8 @@ labels! {
     BreakerState {
         Closed = "closed",
         Open = "open",
-        /// A few calls try whether it is well again.
-        Probation = "probation",
+        /// One call tries whether it is well again.
+        HalfOpen = "half-open",
     }
 }
 

@@ -137,10 +137,10 @@ fn a_breaker_is_in_one_state_and_counts_its_transitions() {
     let state = |state: &str| {
         value(&metrics, &format!(r#"pinfold_provider_breaker_state{{provider="alpha",state="{state}"}}"#))
     };
-    assert_eq!((state("closed"), state("open"), state("probation")), (Some(1.0), Some(0.0), Some(0.0)));
+    assert_eq!((state("closed"), state("open"), state("half-open")), (Some(1.0), Some(0.0), Some(0.0)));
     alpha.breaker(BreakerState::Open);
     alpha.breaker(BreakerState::Open);
-    assert_eq!((state("closed"), state("open"), state("probation")), (Some(0.0), Some(1.0), Some(0.0)));
+    assert_eq!((state("closed"), state("open"), state("half-open")), (Some(0.0), Some(1.0), Some(0.0)));
     let opened = r#"pinfold_provider_breaker_transitions_total{provider="alpha",to="open"}"#;
     assert_eq!(value(&metrics, opened), Some(1.0));
 }

@@ -101,6 +101,27 @@ async fn a_provider_that_is_down_is_not_called_much() {
 }
 
 #[tokio::test]
+async fn while_all_are_down_all_are_still_tried_and_work_goes_on_with_the_first_that_is_back() {
+    let mut world = World::of(2).copies(2, 1).start().await;
+    for sim in &world.sims {
+        sim.faults().down();
+    }
+    let pin = world.add(1).await;
+    world.run_for(HOUR).await;
+    for sim in &world.sims {
+        let calls = sim.counts().total();
+        assert!((10..100).contains(&calls), "{calls} calls in an hour");
+    }
+    world.sims[1].faults().up();
+    world.run_for(15 * MINUTE).await;
+    assert_eq!(world.status(pin).await, Status::Pinned);
+    world.sims[0].faults().up();
+    world.run_for(15 * MINUTE).await;
+    assert_eq!((world.held(0), world.held(1)), (1, 1));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_third_provider_takes_what_a_sick_one_does_not() {
     let mut world = World::of(3).copies(2, 2).start().await;
     world.sims[0].faults().down();

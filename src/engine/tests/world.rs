@@ -10,7 +10,7 @@ use crate::{
     model::*,
     policy::{Copies, Policy},
     presets::{GENERIC, Presets},
-    providers::{self, Credential, Endpoint, Login, SecretFile, SecretKind, Source},
+    providers::{self, Credential, Endpoint, Login, Peers, SecretFile, SecretKind, Source},
     sim::{self, Fault, Route, Sim},
     store::{
         AcceptPin, PinRecord, Registered, Registration, SharedStore,
@@ -129,7 +129,7 @@ impl Builder {
         }
         let named = NAMES[..self.sims].to_vec();
         let dir = tempfile::tempdir().unwrap();
-        let mut world = World { dir, clock, sims, named, setup: self, inside: None };
+        let mut world = World { dir, clock, sims, named, setup: self, peers: Peers::default(), inside: None };
         for (n, name) in NAMES.iter().enumerate() {
             world.put_token(n, name);
         }
@@ -154,6 +154,7 @@ pub(super) struct World {
     /// Providers that the config names now.
     pub(super) named: Vec<&'static str>,
     setup: Builder,
+    peers: Peers,
     inside: Option<Inside>,
 }
 
@@ -263,6 +264,7 @@ impl World {
         let mut settings = providers::Settings::of(preset, NAMES[n], endpoint, credential);
         settings.exclusive = self.setup.exclusive;
         settings.try_timeout = self.setup.try_timeout;
+        settings.peers = self.peers.clone();
         // Further tries wait in real time.
         settings.retries = 0;
         let client = http::Client::new(&http::Settings::default());

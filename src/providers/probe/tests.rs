@@ -45,7 +45,7 @@ impl Trial {
         let endpoint = Endpoint::parse(&sim.endpoint()).unwrap();
         let token = Credential::token(&TOKEN.into()).unwrap();
         let mut settings = Settings::of(preset, "alpha", endpoint, token);
-        settings.breaker_base = Duration::from_millis(100);
+        settings.breaker.base = Duration::from_millis(100);
         Self { sim, clock, settings }
     }
 

@@ -15,6 +15,7 @@ use super::{
         budget::Budget,
         classify::{self, Failure},
         secrets::Secrets,
+        standing::Memory,
     },
     Answer, Call,
 };
@@ -25,6 +26,7 @@ pub(super) struct EdgeLayer {
     pub(super) settings: Arc<Settings>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) budget: Arc<Budget>,
+    pub(super) errors: Arc<Memory>,
     pub(super) secrets: Arc<Secrets>,
 }
 
@@ -56,7 +58,7 @@ where
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
-        let (inner, EdgeLayer { settings, clock, budget, secrets }) =
+        let (inner, EdgeLayer { settings, clock, budget, errors, secrets }) =
             (self.inner.clone(), self.layer.clone());
         Box::pin(async move {
             let (operation, expect, doubt) = (call.operation, call.expect, call.doubt.clone());
@@ -68,14 +70,20 @@ where
                 maybe_done: doubt.get(),
                 now: clock.now(),
             };
-            match outcome {
+            // What never left says nothing that the provider did.
+            let was_called = !matches!(outcome, Err(Failure::Shut(_) | Failure::Throttled(_)));
+            let result = match outcome {
                 Ok(answer) if classify::is_missing(expect, &answer) => Ok(Answer::Missing),
                 Ok(answer) if answer.status().is_success() => {
                     Ok(Answer::Body { code: answer.status().as_u16(), body: answer.into_body() })
                 }
                 Ok(answer) => Err(context().refused(&answer, budget.blocked_at(clock.now()))),
                 Err(failure) => Err(context().failed(&failure)),
+            };
+            if let (Err(error), true) = (&result, was_called) {
+                errors.note(error, clock.now());
             }
+            result
         })
     }
 }

@@ -1,13 +1,16 @@
 //! Tries again what may be done twice, after a wait of which half is chance.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use ::http::Response;
 use bytes::Bytes;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use super::{
-    super::classify::{Failure, Outcome},
+    super::{
+        classify::{Failure, Outcome},
+        retries::Retries,
+    },
     Call,
 };
 use crate::{http, model::Operation};
@@ -16,22 +19,27 @@ use crate::{http, model::Operation};
 pub(super) struct Policy {
     left: u32,
     wait: Duration,
+    /// Shared by all calls of a provider.
+    budget: Arc<Retries>,
+    is_counted: bool,
 }
 
 impl Policy {
-    pub(super) fn new(retries: u32, base: Duration) -> Self {
-        Self { left: retries, wait: base }
+    pub(super) fn new(retries: u32, base: Duration, budget: Arc<Retries>) -> Self {
+        Self { left: retries, wait: base, budget, is_counted: false }
     }
 }
 
 impl tower::retry::Policy<Call, Response<Bytes>, Failure> for Policy {
     type Future = Sleep;
 
-    fn retry(&mut self, _: &mut Call, outcome: &mut Outcome) -> Option<Sleep> {
-        if self.left == 0 || !may_pass(outcome) {
+    fn retry(&mut self, call: &mut Call, outcome: &mut Outcome) -> Option<Sleep> {
+        let wait = self.wait.mul_f64(0.5 + rand::random::<f64>() / 2.0);
+        // What would be cut off anyway is told as it is.
+        let in_time = Instant::now() + wait < call.deadline;
+        if self.left == 0 || !in_time || !may_pass(outcome) || !self.budget.spend() {
             return None;
         }
-        let wait = self.wait.mul_f64(0.5 + rand::random::<f64>() / 2.0);
         self.left -= 1;
         self.wait = self.wait.saturating_mul(2);
         Some(tokio::time::sleep(wait))
@@ -39,6 +47,9 @@ impl tower::retry::Policy<Call, Response<Bytes>, Failure> for Policy {
 
     /// A second submit might make a second pin (I7).
     fn clone_request(&mut self, call: &Call) -> Option<Call> {
+        if !std::mem::replace(&mut self.is_counted, true) {
+            self.budget.earn();
+        }
         (call.operation != Operation::Submit).then(|| call.clone())
     }
 }

@@ -3,7 +3,7 @@
 use ::http::Request;
 use bytes::Bytes;
 use secrecy::SecretString;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     model::{ErrorClass, Operation},
     providers::{
-        classify::{self, Expect},
+        classify::{self, Expect, Failure},
         stack::{Call, InDoubt},
         words::{self, Words},
     },
@@ -86,7 +86,8 @@ impl Session {
         let (deadline, doubt) = (Instant::now() + self.deadline, InDoubt::default());
         let (operation, expect) = (Operation::Login, Expect::Reply);
         let call = Call { operation, expect, request, limit: BODY_LIMIT, deadline, doubt, streamed: None };
-        let outcome = self.lower.clone().oneshot(call).await;
+        let outcome = timeout_at(deadline, self.lower.clone().oneshot(call)).await;
+        let outcome = outcome.unwrap_or(Err(Failure::Deadline(self.deadline)));
         let class = classify::class(expect, &outcome, self.clock.now());
         match (outcome, class) {
             (Ok(answer), Ok(())) => Ok(answer.into_body()),

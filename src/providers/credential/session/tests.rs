@@ -144,7 +144,7 @@ impl Lab {
         let endpoint = Endpoint::parse(&format!("{}/api/psa/", server.url())).unwrap();
         let credential = Credential::Login(Login { user: USER.into(), password, how });
         let mut settings = Settings::of(preset, "alpha", endpoint, credential);
-        (settings.vault, settings.retries, settings.breaker_threshold) = (service.clone(), 0, 1000);
+        (settings.vault, settings.retries, settings.breaker.in_a_row) = (service.clone(), 0, 1000);
         let client = http::Client::new(&http::Settings::default());
         connect(settings, client, service.clock.clone(), Metrics::new().provider("alpha"))
     }

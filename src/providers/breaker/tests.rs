@@ -1,0 +1,155 @@
+use super::*;
+use crate::telemetry::Metrics;
+
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+const SETTINGS: BreakerSettings = BreakerSettings {
+    in_a_row: 2,
+    window: Duration::from_secs(10),
+    calls: 10,
+    ratio: 0.5,
+    base: Duration::from_secs(1),
+    max: Duration::from_secs(30),
+    heal: Duration::from_secs(60),
+    alone: Duration::from_secs(5),
+};
+
+fn breaker() -> Breaker {
+    among(&Peers::default(), SETTINGS)
+}
+
+fn among(peers: &Peers, settings: BreakerSettings) -> Breaker {
+    Breaker::new(settings, peers, Metrics::new().provider("alpha"), NOW)
+}
+
+fn end(breaker: &Breaker, verdict: Verdict, now: Timestamp) {
+    let Ok(admission) = breaker.admit(now) else { panic!("the breaker is open at {now}") };
+    admission.settle(verdict, now);
+}
+
+fn shut_until(breaker: &Breaker, now: Timestamp) -> Timestamp {
+    let Gate::ShutUntil(until) = breaker.gate(now) else { panic!("not open: {:?}", breaker.gate(now)) };
+    until
+}
+
+#[test]
+fn failures_in_a_row_open_it_and_one_good_probe_closes_it() {
+    let breaker = breaker();
+    end(&breaker, Verdict::Failed, NOW);
+    end(&breaker, Verdict::Answered, NOW);
+    end(&breaker, Verdict::Failed, NOW);
+    assert_eq!(breaker.gate(NOW), Gate::Open);
+    end(&breaker, Verdict::Failed, NOW);
+    let until = shut_until(&breaker, NOW);
+    assert!(breaker.admit(NOW).is_err());
+    assert_eq!(breaker.gate(until), Gate::OneProbe);
+    let Ok(probe) = breaker.admit(until) else { panic!("no probe") };
+    assert_eq!(breaker.gate(until), Gate::Probing);
+    assert!(breaker.admit(until).is_err());
+    probe.settle(Verdict::Answered, until);
+    assert_eq!(breaker.gate(until), Gate::Open);
+}
+
+#[test]
+fn each_failed_probe_doubles_the_wait_up_to_the_cap() {
+    let breaker = breaker();
+    let mut now = NOW;
+    end(&breaker, Verdict::Failed, now);
+    for opened in 0..10u32 {
+        end(&breaker, Verdict::Failed, now);
+        let until = shut_until(&breaker, now);
+        let whole = Duration::from_secs(1 << opened).min(Duration::from_secs(30));
+        assert!(until.since(now) >= whole / 2 && until.since(now) <= whole);
+        now = until;
+    }
+}
+
+#[test]
+fn a_probe_given_up_lets_another_try() {
+    let breaker = breaker();
+    end(&breaker, Verdict::Failed, NOW);
+    end(&breaker, Verdict::Failed, NOW);
+    let until = shut_until(&breaker, NOW);
+    drop(breaker.admit(until));
+    assert_eq!(breaker.gate(until), Gate::OneProbe);
+}
+
+#[test]
+fn a_clock_turned_back_does_not_keep_it_open() {
+    let breaker = breaker();
+    end(&breaker, Verdict::Failed, NOW);
+    end(&breaker, Verdict::Failed, NOW);
+    assert_eq!(breaker.gate(NOW.minus(Duration::from_secs(3600))), Gate::OneProbe);
+}
+
+/// Makes a breaker open as often as `times`, each time by failures or a failed probe; the last time it is shut until.
+fn fail(breaker: &Breaker, mut now: Timestamp, times: u32) -> Timestamp {
+    for _ in 0..times {
+        while matches!(breaker.gate(now), Gate::Open | Gate::OneProbe) {
+            end(breaker, Verdict::Failed, now);
+        }
+        now = shut_until(breaker, now);
+    }
+    now
+}
+
+#[test]
+fn a_share_of_failures_opens_it_though_some_are_answered_between() {
+    let settings = BreakerSettings { in_a_row: 100, ..SETTINGS };
+    let breaker = among(&Peers::default(), settings);
+    for n in 0..9 {
+        end(&breaker, if n % 2 == 0 { Verdict::Failed } else { Verdict::Answered }, NOW);
+    }
+    assert_eq!(breaker.gate(NOW), Gate::Open, "too few to judge by");
+    end(&breaker, Verdict::Answered, NOW);
+    end(&breaker, Verdict::Failed, NOW);
+    shut_until(&breaker, NOW);
+    assert_eq!(breaker.state(), (BreakerState::Open, NOW));
+}
+
+#[test]
+fn failures_of_long_ago_count_for_nothing() {
+    let settings = BreakerSettings { in_a_row: 100, ..SETTINGS };
+    let breaker = among(&Peers::default(), settings);
+    let mut now = NOW;
+    for _ in 0..50 {
+        end(&breaker, Verdict::Failed, now);
+        now = now.plus(Duration::from_millis(1200));
+    }
+    assert_eq!(breaker.gate(now), Gate::Open, "never ten in ten seconds");
+    for _ in 0..12 {
+        end(&breaker, Verdict::Answered, now);
+    }
+    end(&breaker, Verdict::Failed, now);
+    assert_eq!(breaker.gate(now), Gate::Open, "not half of them");
+}
+
+#[test]
+fn what_breaks_again_soon_is_left_alone_for_longer_and_for_less_long_once_it_was_well() {
+    let breaker = breaker();
+    let until = fail(&breaker, NOW, 4);
+    end(&breaker, Verdict::Answered, until);
+    let again = fail(&breaker, until, 1);
+    assert!(again.since(until) >= Duration::from_secs(8), "{:?}", again.since(until));
+    end(&breaker, Verdict::Answered, again);
+    let well = again.plus(10 * SETTINGS.heal);
+    let anew = fail(&breaker, well, 1);
+    assert!(anew.since(well) <= Duration::from_secs(1), "{:?}", anew.since(well));
+}
+
+#[test]
+fn while_none_of_several_is_left_each_is_tried_at_a_steady_pace() {
+    let peers = Peers::default();
+    let (one, two) = (among(&peers, SETTINGS), among(&peers, SETTINGS));
+    let long = fail(&one, NOW, 7);
+    let before = shut_until(&one, long.minus(Duration::from_millis(1)));
+    assert!(before.since(NOW) > Duration::from_secs(30));
+    let since = one.state().1;
+    fail(&two, since, 1);
+    let Gate::ShutUntil(until) = one.gate(since) else { panic!("{:?}", one.gate(since)) };
+    assert!(until.since(since) <= SETTINGS.alone);
+    end(&two, Verdict::Answered, since.plus(Duration::from_secs(1)));
+    assert_eq!(shut_until(&one, since), before, "there is another one again");
+    drop(two);
+    assert_eq!(shut_until(&one, since), before, "an only provider has no peers to judge by");
+}
