@@ -25,7 +25,7 @@ use http::{StatusCode, header::CONTENT_TYPE};
 pub use address::{AdminAddressError, check_address};
 pub use authority::{Authority, Exposure};
 pub use body::Sent;
-pub use config::{Config, ConfigReport, Refused};
+pub use config::{Config, ConfigReport, Refused, config_routes};
 pub use failure::Failure;
 pub use refresh::refresh_metrics;
 

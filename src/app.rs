@@ -8,6 +8,7 @@ mod parts;
 pub mod probe;
 mod reload;
 mod signals;
+mod sockets;
 mod upstream;
 mod vault;
 
@@ -19,6 +20,7 @@ pub use demo::{Demo, demo};
 pub use gateway::{Gateway, Tuning};
 pub use login::{Login, LoginError};
 pub use reload::Source;
+use sockets::Sockets;
 
 use crate::{
     config::{Settings, StoreUrl},
@@ -48,8 +50,8 @@ pub async fn serve(source: Source, no_color: bool) -> anyhow::Result<()> {
     let metrics = Metrics::new();
     logging::init(&parts::logging(&settings.log, no_color), metrics.log())?;
     let grace = settings.server.shutdown_grace;
-    let gateway = Gateway::start(settings, &Tuning::default(), metrics).await?;
-    gateway.follow(&source, hangup);
+    let sockets = Sockets::passed(&source.environment)?;
+    let gateway = Gateway::follow(source, hangup, sockets, metrics).await?;
     let for_kubo = format!("ipfs pin remote service add pinfold http://{} TOKEN", gateway.address());
     tracing::info!("ready; give it to Kubo with: {for_kubo}");
     if stdout().is_terminal() {

@@ -122,10 +122,12 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
     let (policies, policy_names) = policies::read(reader, &root, &listed);
     let mut tokens = tokens::Tokens::default();
     let accounts = accounts::read(reader, &root, &policy_names, &mut tokens);
+    let (store, lock_wait) = general::store(reader, &root);
     let settings = Settings {
         server: general::server(reader, &root),
         admin: general::admin(reader, &root, &mut tokens),
-        store: general::store_url(reader, &root),
+        store,
+        lock_wait,
         api: general::api(reader, &root),
         engine: general::engine(reader, &root),
         log: general::log(reader, &root),

@@ -1,8 +1,18 @@
 //! The config as operators see it: what is in force, what waits for a restart, why the last one was refused.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use axum::{
+    Router,
+    extract::State,
+    response::Response,
+    routing::{get, post},
+};
+use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::{Failure, json_response};
 use crate::model::Timestamp;
 
 /// Who reads the config, and can read it again.
@@ -39,9 +49,25 @@ pub struct Refused {
     pub problems: Vec<String>,
 }
 
+/// `GET /config`, which shows how the config stands, and `POST /reload`, which has it read again.
+pub fn config_routes(config: Arc<dyn Config>) -> Router {
+    Router::new().route("/config", get(show)).route("/reload", post(reload)).with_state(config)
+}
+
+async fn show(State(config): State<Arc<dyn Config>>) -> Response {
+    json_response(StatusCode::OK, &config.report().await.to_json())
+}
+
+async fn reload(State(config): State<Arc<dyn Config>>) -> Result<Response, Failure> {
+    let report = config.reload().await;
+    match &report.refused {
+        None => Ok(json_response(StatusCode::OK, &report.to_json())),
+        Some(refused) => Err(Failure::conflict(refused.problems.join("\n"))),
+    }
+}
+
 impl ConfigReport {
-    /// As the admin API shows it.
-    pub fn to_json(&self) -> Value {
+    fn to_json(&self) -> Value {
         let refused = self.refused.as_ref();
         json!({
             "file": self.file,

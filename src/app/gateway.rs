@@ -3,12 +3,13 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use tokio::{signal::unix::Signal, sync::Mutex};
+use tokio::{signal::unix::Signal, sync::Mutex, time::Instant};
 
 use super::{
     live::Live,
     parts,
     reload::{Reloader, Source},
+    sockets::Sockets,
     upstream::Upstream,
 };
 use crate::{
@@ -18,10 +19,13 @@ use crate::{
     engine::{self, Engine},
     lifecycle::{Activator, Changes, Interest, Shutdown},
     model::{AccountId, Clock, SystemClock, Timestamp},
-    server::{self, Server},
-    store::{Registered, SharedStore, sqlite::SqliteStore},
+    server::Server,
+    store::{Registered, SharedStore, StoreError, sqlite::SqliteStore},
     telemetry::{Listener, Metrics},
 };
+
+/// Between looks whether the database is free.
+const LOCK_LOOK: Duration = Duration::from_millis(50);
 
 /// What the demo and tests set, and no operator should have to.
 #[derive(Clone, Default)]
@@ -49,18 +53,43 @@ pub struct Gateway {
 impl Gateway {
     /// Opens the store, registers the config there, and starts to serve and to work.
     pub async fn start(settings: Settings, tuning: &Tuning, metrics: Metrics) -> anyhow::Result<Self> {
-        let exposure = admin::check_address(settings.admin.listen, settings.admin.knows_operators)?;
+        Self::open(settings, tuning, metrics, Sockets::default(), None).await
+    }
+
+    /// As [`start`](Self::start), on the sockets that were passed; follows the config as its source has it.
+    pub(super) async fn follow(
+        source: Source,
+        hangup: Signal,
+        sockets: Sockets,
+        metrics: Metrics,
+    ) -> anyhow::Result<Self> {
+        let settings = source.loaded.settings.clone();
+        Self::open(settings, &Tuning::default(), metrics, sockets, Some((source, hangup))).await
+    }
+
+    async fn open(
+        settings: Settings,
+        tuning: &Tuning,
+        metrics: Metrics,
+        mut sockets: Sockets,
+        source: Option<(Source, Signal)>,
+    ) -> anyhow::Result<Self> {
+        admin::check_address(settings.admin.listen, settings.admin.knows_operators)?;
         let clock = tuning.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
         let (shutdown, admin_shutdown) = (Shutdown::default(), Shutdown::default());
         let (changes, interest, activator) = (Changes::default(), Interest::default(), Activator::default());
-        let StoreUrl::Sqlite(path) = &settings.store;
-        let store: SharedStore =
-            Arc::new(SqliteStore::open(path, &parts::sqlite(&settings), changes.clone(), &metrics)?);
+        let store = open_store(&settings, &changes, &metrics).await?;
         let registered = store.register(parts::registration(&settings), clock.now()).await?;
         tell(&registered);
         if registered.clock_behind.is_some() {
             store.mend_schedule(clock.now()).await?;
         }
+        // Both doors are taken before anything is sent anywhere.
+        let door = sockets.take(Listener::Public, settings.server.listen).await?;
+        let admin_door = sockets.take(Listener::Admin, settings.admin.listen).await?;
+        let (address, admin) = (door.local_addr()?, admin_door.local_addr()?);
+        // One that was passed may be elsewhere.
+        let exposure = admin::check_address(admin, settings.admin.knows_operators)?;
         let gate = Gate::new(parts::tokens(&settings, &registered)?, clock.clone());
         let accounts = parts::accounts(&settings, &registered)?;
         let served = api::Served::new(&accounts, parts::api(&settings), &metrics);
@@ -87,24 +116,33 @@ impl Gateway {
             clock: clock.clone(),
             metrics: metrics.clone(),
         });
-        // Both doors are taken before anything is sent anywhere.
-        let door = server::bind(settings.server.listen).await?;
-        let admin_door = server::bind(settings.admin.listen).await?;
-        let (address, admin) = (door.local_addr()?, admin_door.local_addr()?);
         let bounds = parts::server(&settings);
+        let fleet = Engine::new(shared, driven, absent).spawn();
+        let live = Arc::new(Live {
+            store: store.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            tuning: tuning.clone(),
+            gate: gate.clone(),
+            served,
+            upstream,
+            fleet,
+            settings: Mutex::new(settings),
+        });
+        let mut api = axum::Router::new();
+        if let Some((source, hangup)) = source {
+            let reloader = Arc::new(Reloader::new(&source, live.clone()));
+            api = api.merge(admin::config_routes(reloader.clone()));
+            shutdown.spawn_vital("config watch", reloader.watch(hangup, shutdown.clone()));
+        }
         let public = Server::new(Listener::Public, bounds, &metrics, &shutdown);
         shutdown.spawn_vital("public listener", public.run(door, router));
         let inner = Server::new(Listener::Admin, bounds, &metrics, &admin_shutdown);
-        let authority = admin::Authority::new(gate.clone(), exposure);
-        let api = axum::Router::new();
+        let authority = admin::Authority::new(gate, exposure);
         let admin_router = admin::router(store.clone(), &shutdown, &metrics, authority, api);
         admin_shutdown.spawn_vital("admin listener", inner.run(admin_door, admin_router));
-        let refresh = admin::refresh_metrics(store.clone(), clock.clone(), metrics.clone(), shutdown.clone());
+        let refresh = admin::refresh_metrics(store, clock, metrics, shutdown.clone());
         shutdown.spawn_vital("metrics refresh", refresh);
-        let fleet = Engine::new(shared, driven, absent).spawn();
-        let settings = Mutex::new(settings);
-        let tuning = tuning.clone();
-        let live = Arc::new(Live { store, clock, metrics, tuning, gate, served, upstream, fleet, settings });
         Ok(Self { address, admin, live, accounts: registered.accounts, shutdown, admin_shutdown })
     }
 
@@ -139,12 +177,6 @@ impl Gateway {
         &self.shutdown
     }
 
-    /// Reads the config again when it changes, or `hangup` says so.
-    pub(super) fn follow(&self, source: &Source, hangup: Signal) {
-        let reloader = Arc::new(Reloader::new(source, self.live.clone()));
-        self.shutdown.spawn_vital("config watch", reloader.watch(hangup, self.shutdown.clone()));
-    }
-
     /// Finishes what is under way, for at most `grace`; what is cut off is settled by look-ups at the next start.
     ///
     /// # Errors
@@ -158,6 +190,29 @@ impl Gateway {
             None => Ok(()),
             Some(task) => Err(anyhow::anyhow!("{task} ended unasked"))
                 .context("the gateway stopped because one of its parts did"),
+        }
+    }
+}
+
+/// Opens the store; where another process has it, waits for its end for as long as the config says.
+async fn open_store(
+    settings: &Settings,
+    changes: &Changes,
+    metrics: &Metrics,
+) -> anyhow::Result<SharedStore> {
+    let StoreUrl::Sqlite(path) = &settings.store;
+    let give_up = Instant::now() + settings.lock_wait;
+    let mut told = false;
+    loop {
+        match SqliteStore::open(path, &parts::sqlite(settings), changes.clone(), metrics) {
+            Ok(store) => return Ok(Arc::new(store)),
+            Err(StoreError::Locked { .. }) if Instant::now() < give_up => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::info!("another process has the database: waiting for its end");
+                }
+                tokio::time::sleep(LOCK_LOOK).await;
+            }
+            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -70,8 +70,8 @@ impl Settings {
 
     /// As `newer`, but for what takes a restart.
     pub fn taken_up(&self, newer: Self) -> Self {
-        let Self { server, admin, store, engine, log, .. } = self.clone();
-        Self { server, admin, store, engine, log, ..newer }
+        let Self { server, admin, store, lock_wait, engine, log, .. } = self.clone();
+        Self { server, admin, store, lock_wait, engine, log, ..newer }
     }
 
     /// Every value by its path, as the effective configuration shows it.

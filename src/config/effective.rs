@@ -32,7 +32,7 @@ impl Settings {
             .iter()
             .filter(|token| token.account.is_none())
             .try_for_each(|token| write_token(out, token))?;
-        writeln!(out, "store:\n  url: {}", quoted(store))?;
+        writeln!(out, "store:\n  url: {}\n  lock_wait: {}", quoted(store), show_span(self.lock_wait))?;
         writeln!(out, "api:\n  accept_wait: {wait}\n  default_status: {statuses}")?;
         writeln!(out, "  fallback_delegates: {delegates}")?;
         writeln!(out, "engine:\n  retry_max: {retry}\n  poll_min: {poll_min}\n  poll_max: {poll_max}")?;

@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::reader::{Keys, Reader, Section, Text, Wrong, nearest, variable};
 use super::settings::{AdminSettings, ApiSettings, LogFormat, LogSettings, ServerSettings, StoreUrl};
 use super::tokens::Tokens;
-use super::value::{address, admin_address, delegate, log_format, number, span, status, store};
+use super::value::{self, address, admin_address, delegate, log_format, number, span, status};
 use crate::model::{Status, StatusSet, delegates};
 use crate::policy::Timing;
 
 const SERVER: &[&str] = &["listen", "max_connections", "shutdown_grace"];
 const ADMIN: &[&str] = &["listen"];
-const STORE: &[&str] = &["url"];
+const STORE: &[&str] = &["url", "lock_wait"];
 const API: &[&str] = &["accept_wait", "default_status", "fallback_delegates"];
 const ENGINE: &[&str] = &["retry_max", "poll_min", "poll_max", "verify_every"];
 const LOG: &[&str] = &["filter", "format"];
@@ -62,11 +62,13 @@ pub(super) fn admin(reader: &mut Reader<'_>, root: &Section<'_>, tokens: &mut To
 }
 
 /// A relative path is relative to the config's folder.
-pub(super) fn store_url(reader: &mut Reader<'_>, root: &Section<'_>) -> StoreUrl {
+pub(super) fn store(reader: &mut Reader<'_>, root: &Section<'_>) -> (StoreUrl, Duration) {
     let section = section(reader, root, "store", STORE);
+    let wait = reader.setting(&section, "lock_wait");
+    let wait = reader.parse_or(wait, Duration::ZERO, span(10 * MINUTE));
     let url = reader.setting(&section, "url");
-    let StoreUrl::Sqlite(path) = reader.parse_or(url, StoreUrl::Sqlite("pinfold.db".into()), store);
-    StoreUrl::Sqlite(beside(reader.folder, &path))
+    let StoreUrl::Sqlite(path) = reader.parse_or(url, StoreUrl::Sqlite("pinfold.db".into()), value::store);
+    (StoreUrl::Sqlite(beside(reader.folder, &path)), wait)
 }
 
 fn beside(folder: &Path, path: &Path) -> std::path::PathBuf {

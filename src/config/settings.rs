@@ -18,6 +18,8 @@ pub struct Settings {
     pub server: ServerSettings,
     pub admin: AdminSettings,
     pub store: StoreUrl,
+    /// How long a start waits for another process to let go of the store.
+    pub lock_wait: Duration,
     pub api: ApiSettings,
     pub engine: Timing,
     pub log: LogSettings,

@@ -5,6 +5,7 @@ use std::{
     future::Future,
     pin::{Pin, pin},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
@@ -27,6 +28,9 @@ use super::{
     pulse::{Lapse, Lapsing, Pulse},
 };
 use crate::{lifecycle::Shutdown, model::Peer};
+
+/// How long a connection stays open for one more request once stopping has begun.
+const LULL: Duration = Duration::from_secs(1);
 
 /// How long an idle connection has to close in order, once it was asked to.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -64,21 +68,33 @@ where
         }
     });
     let http = builder(&server.settings, &server.shutdown);
-    drive(pin!(http.serve_connection(io, service)), server.shutdown.begun(), pulse.lapse()).await;
+    let closing = async {
+        server.shutdown.begun().await;
+        lull(&pulse).await;
+    };
+    drive(pin!(http.serve_connection(io, service)), closing, pulse.lapse()).await;
 }
 
-async fn drive<C>(mut connection: Pin<&mut C>, stopping: impl Future<Output = ()>, lapse: Lapsing)
+/// Ends while a request is under way, whose answer then says that the connection closes; or when none has come for a
+/// while. To close at once would cut off those who are sending at this very moment.
+async fn lull(pulse: &Pulse) {
+    let mut patience = pin!(tokio::time::sleep(LULL));
+    std::future::poll_fn(|cx| if pulse.is_busy() { Poll::Ready(()) } else { patience.as_mut().poll(cx) })
+        .await;
+}
+
+async fn drive<C>(mut connection: Pin<&mut C>, closing: impl Future<Output = ()>, lapse: Lapsing)
 where
     C: GracefulConnection<Error = BoxError>,
 {
-    let (mut stopping, mut lapse) = (pin!(stopping), pin!(lapse));
+    let (mut closing, mut lapse) = (pin!(closing), pin!(lapse));
     let mut asked_to_close = false;
     loop {
         // The connection comes first: it notes what happened, and the lapse reads that.
         tokio::select! {
             biased;
             ended = connection.as_mut() => return report(ended),
-            () = stopping.as_mut(), if !asked_to_close => {
+            () = closing.as_mut(), if !asked_to_close => {
                 asked_to_close = true;
                 connection.as_mut().graceful_shutdown();
             }

@@ -74,6 +74,11 @@ impl Pulse {
         Request(Arc::clone(self))
     }
 
+    /// Whether a request is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.requests.load(Relaxed) > 0
+    }
+
     /// Ends when the connection is to be given up.
     pub(super) fn lapse(self: &Arc<Self>) -> Lapsing {
         let (due, _) = self.due();
