@@ -20,7 +20,7 @@ pub use demo::{Demo, demo};
 pub use gateway::{Gateway, Tuning};
 pub use login::{Login, LoginError};
 pub use reload::Source;
-use sockets::Sockets;
+pub use sockets::Sockets;
 
 use crate::{
     config::{Settings, StoreUrl},
@@ -43,14 +43,13 @@ pub enum Rebind {
 ///
 /// # Errors
 /// Where a part cannot start, or dies unasked.
-pub async fn serve(source: Source, no_color: bool) -> anyhow::Result<()> {
+pub async fn serve(source: Source, sockets: Sockets, no_color: bool) -> anyhow::Result<()> {
     // From the first moment on: before this, SIGHUP would end the process.
     let hangup = signals::hangup()?;
     let settings = source.loaded.settings.clone();
     let metrics = Metrics::new();
     logging::init(&parts::logging(&settings.log, no_color), metrics.log())?;
     let grace = settings.server.shutdown_grace;
-    let sockets = Sockets::passed(&source.environment)?;
     let gateway = Gateway::follow(source, hangup, sockets, metrics).await?;
     let for_kubo = format!("ipfs pin remote service add pinfold http://{} TOKEN", gateway.address());
     tracing::info!("ready; give it to Kubo with: {for_kubo}");

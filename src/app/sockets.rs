@@ -11,7 +11,7 @@ use crate::{config::Environment, server, telemetry::Listener};
 
 /// At most one for each listener.
 #[derive(Debug, Default)]
-pub(super) struct Sockets {
+pub struct Sockets {
     public: Option<StdListener>,
     admin: Option<StdListener>,
 }
@@ -20,9 +20,11 @@ impl Sockets {
     /// Those that systemd (`LISTEN_FDS`) passed: by the names `public` and `admin` where it gives them, else in that
     /// order.
     ///
+    /// Call it before there are threads: it takes the variables out of the environment.
+    ///
     /// # Errors
     /// Where one of them is no listening TCP socket, or it is not clear which is which.
-    pub(super) fn passed(environment: &Environment) -> anyhow::Result<Self> {
+    pub fn passed(environment: &Environment) -> anyhow::Result<Self> {
         let mut passed = ListenFd::from_env();
         let names = slots(passed.len(), environment.get("LISTEN_FDNAMES"))?;
         let mut sockets = Self::default();

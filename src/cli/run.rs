@@ -31,8 +31,9 @@ fn token(text: &str) -> Result<SecretString, &'static str> {
 
 pub(super) fn serve(config: &Path) -> Result<Exit, Failure> {
     let (loaded, environment) = (load(config)?, Environment::of_process());
+    let sockets = app::Sockets::passed(&environment)?;
     let source = app::Source { file: config.to_owned(), environment, loaded };
-    on_runtime(app::serve(source, no_color()))??;
+    on_runtime(app::serve(source, sockets, no_color()))??;
     Ok(Exit::Ok)
 }
 

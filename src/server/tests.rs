@@ -124,6 +124,25 @@ async fn a_drain_finishes_the_request_under_way_and_closes_idle_connections() {
 }
 
 #[tokio::test]
+async fn who_sends_just_after_the_stop_is_answered_and_told_that_it_closes() {
+    let running = start(patient()).await;
+    let (mut kept, mut fresh) = (running.connect().await, running.connect().await);
+    for stream in [&mut kept, &mut fresh] {
+        send(stream, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        read_until(stream, "hello").await;
+    }
+    running.shutdown.begin();
+    for stream in [&mut kept, &mut fresh] {
+        send(stream, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        running.entered.notified().await;
+        running.release.notify_one();
+        let answer = read_to_close(stream).await;
+        assert!(answer.contains("connection: close") && answer.ends_with("done"), "{answer}");
+    }
+    assert!(running.shutdown.drained(LONG).await);
+}
+
+#[tokio::test]
 async fn an_abort_drops_what_is_under_way() {
     let running = start(patient()).await;
     let mut busy = running.connect().await;
