@@ -9,6 +9,7 @@ use super::{
     live::Live,
     parts,
     reload::{Reloader, Source},
+    tokens,
 };
 use crate::{
     admin, api,
@@ -61,6 +62,7 @@ impl Gateway {
             store.mend_schedule(clock.now()).await?;
         }
         let gate = Gate::new(parts::tokens(&settings, &registered)?, clock.clone());
+        let desk = tokens::admit(&gate, &settings, &store, &clock).await?;
         let accounts = parts::accounts(&settings, &registered)?;
         let served = api::Served::new(&accounts, parts::api(&settings), &metrics);
         let shared = engine::Shared {
@@ -94,11 +96,13 @@ impl Gateway {
         shutdown.spawn_vital("public listener", public.run(door, router));
         let inner = Server::new(Listener::Admin, bounds, &metrics, &admin_shutdown);
         let authority = admin::Authority::new(gate.clone(), exposure);
-        let api = axum::Router::new();
+        let api = admin::tokens(desk);
         let admin_router = admin::router(store.clone(), &shutdown, &metrics, authority, api);
         admin_shutdown.spawn_vital("admin listener", inner.run(admin_door, admin_router));
         let refresh = admin::refresh_metrics(store.clone(), clock.clone(), metrics.clone(), shutdown.clone());
         shutdown.spawn_vital("metrics refresh", refresh);
+        let keep = tokens::keep(gate.clone(), store.clone(), clock.clone(), shutdown.clone());
+        shutdown.spawn_vital("token keeper", keep);
         let fleet = Engine::new(shared, driven, absent).spawn();
         let settings = Mutex::new(settings);
         let tuning = tuning.clone();

@@ -7,7 +7,8 @@ use http::HeaderMap;
 use thiserror::Error;
 
 use super::{
-    Operator, Principal, TokenHash, Tokens, Unauthorized, bearer::bearer, stored::Stored, tokens::Known,
+    Operator, Principal, Scope, Scopes, TokenHash, Tokens, Unauthorized, bearer::bearer, stored::Stored,
+    tokens::Known,
 };
 use crate::{
     model::{Clock, Peer, Timestamp, TokenId},
@@ -70,6 +71,13 @@ impl Gate {
     /// Where the store cannot be written; nothing is lost by that but time.
     pub async fn flush_uses(&self, store: &dyn TokenStore) -> Result<(), StoreError> {
         self.stored.flush(store).await
+    }
+
+    /// Whether there is, or ever was, a token that may do everything here.
+    pub fn knows_operator(&self) -> bool {
+        let is_operator = |scopes: Scopes| scopes.allow(Scope::AdminWrite);
+        self.declared.load().all().iter().any(|token| is_operator(token.scopes))
+            || self.stored.any(is_operator)
     }
 
     /// When and from where this process last saw a stored token.

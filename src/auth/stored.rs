@@ -11,7 +11,7 @@ use std::{
 
 use dashmap::{DashMap, mapref::one::Ref};
 
-use super::{Owner, TokenDecl, TokenHash, Unauthorized, tokens::Known};
+use super::{Owner, Scopes, TokenDecl, TokenHash, Unauthorized, tokens::Known};
 use crate::{
     model::{AccountId, Peer, Timestamp, TokenId},
     store::{StoreError, TokenRecord, TokenStore, TokenUse},
@@ -90,6 +90,11 @@ impl Stored {
     /// The token that has this hash, whether it lets anybody in or not.
     pub(super) fn named(&self, hash: &TokenHash) -> Option<TokenId> {
         self.known.get(hash.as_bytes()).map(|held| held.id)
+    }
+
+    /// Whether any, ended or not, has such scopes.
+    pub(super) fn any(&self, wanted: impl Fn(Scopes) -> bool) -> bool {
+        self.known.iter().any(|held| wanted(held.known.scopes()))
     }
 
     /// The last use of a token that this process saw.

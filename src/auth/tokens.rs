@@ -90,6 +90,10 @@ impl Known {
         Ok(self.operator.clone())
     }
 
+    pub(super) fn scopes(&self) -> Scopes {
+        self.operator.scopes
+    }
+
     /// Its own words for itself.
     pub(super) fn decl(&self) -> TokenDecl {
         let Operator { token_name, scopes } = &*self.operator;
