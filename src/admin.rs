@@ -9,6 +9,7 @@ mod config;
 mod failure;
 mod health;
 mod refresh;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ pub use body::Sent;
 pub use config::{Config, ConfigReport, Refused, config_routes};
 pub use failure::Failure;
 pub use refresh::refresh_metrics;
+pub use tokens::tokens;
 
 use crate::{
     lifecycle::Shutdown,

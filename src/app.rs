@@ -9,6 +9,7 @@ pub mod probe;
 mod reload;
 mod signals;
 mod sockets;
+mod tokens;
 mod upstream;
 mod vault;
 
@@ -21,8 +22,10 @@ pub use gateway::{Gateway, Tuning};
 pub use login::{Login, LoginError};
 pub use reload::Source;
 pub use sockets::Sockets;
+pub use tokens::{admin_token_file, create_token};
 
 use crate::{
+    auth::SameSecret,
     config::{Settings, StoreUrl},
     lifecycle::Changes,
     model::{Clock, SystemClock},
@@ -74,6 +77,7 @@ pub fn is_of_the_config(error: &anyhow::Error) -> bool {
     let filter = error.downcast_ref::<LoggingError>();
     matches!(refused, Some(StoreError::Rebind { .. } | StoreError::StillUsed { .. }))
         || matches!(filter, Some(LoggingError::Filter { .. }))
+        || error.is::<SameSecret>()
 }
 
 /// Tells the store that the provider of that name has a changed entry, and what became of its copies.

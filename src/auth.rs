@@ -2,7 +2,10 @@
 //! what they allow.
 
 mod bearer;
+mod desk;
 mod gate;
+mod secret;
+mod stored;
 mod tokens;
 
 #[cfg(test)]
@@ -13,7 +16,9 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use crate::model::{NotAHash, Scope, Scopes, TokenHash};
-pub use gate::Gate;
+pub use desk::{Desk, DeskError, Issued, Listed, TokenRequest, TokenState};
+pub use gate::{Gate, SameSecret};
+pub use secret::{PREFIX, Secret};
 pub use tokens::{Owner, TokenDecl, Tokens};
 
 use crate::model::AccountId;
@@ -49,6 +54,10 @@ pub enum Unauthorized {
     Unknown,
     #[error("the token has expired")]
     Expired,
+    #[error("the token was revoked")]
+    Revoked,
+    #[error("the token's account is not in the config")]
+    NotServed,
     /// Its secret is right, but it stands for nobody who could own pins.
     #[error("the token has no account")]
     NoAccount,

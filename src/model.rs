@@ -23,7 +23,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use content::{CidError, Content, PinCid};
 pub use expiry::Expiry;
 pub use ids::{
-    AccountId, ContentId, InstanceId, PinId, PolicyId, ProviderId, ReplicaId, RequestId, UpstreamId,
+    AccountId, ContentId, InstanceId, PinId, PolicyId, ProviderId, ReplicaId, RequestId, TokenId, UpstreamId,
 };
 pub use peer::{Certificate, Peer};
 pub use pin::{Meta, MetaError, Origins, PinSpec};

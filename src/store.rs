@@ -3,6 +3,7 @@
 pub mod error;
 pub mod records;
 pub mod sqlite;
+pub mod tokens;
 
 #[cfg(test)]
 mod contract;
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 
 pub use error::StoreError;
 pub use records::*;
+pub use tokens::*;
 
 use crate::model::{
     AccountId, Content, ContentId, Health, InstanceId, ListQuery, ProviderId, ProviderRecord, ReplicaId,
@@ -24,7 +26,7 @@ pub type SharedStore = Arc<dyn Store>;
 
 /// The intentions. Each is atomic and, once it has returned `Ok`, on disk (I1). Errors leave nothing behind.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: TokenStore {
     /// The id minted when this database was created.
     fn instance(&self) -> InstanceId;
 

@@ -45,7 +45,7 @@ impl Authority {
     /// Whether the request may pass, and who sent it, where it says so.
     fn admit(&self, head: &Parts) -> Result<Option<Arc<Operator>>, Failure> {
         let needed = scope(&head.method);
-        let operator = match self.gate.operator(&head.headers) {
+        let operator = match self.gate.operator(&head.headers, head.extensions.get()) {
             Ok(operator) => operator,
             Err(Unauthorized::Missing) if needed == Scope::AdminRead && self.is_trusted(head) => {
                 return Ok(None);

@@ -20,7 +20,7 @@ use crate::{
     lifecycle::{Activator, Changes, Interest},
     model::{
         AccountId, Content, ContentId, Health, InstanceId, ListQuery, ManualClock, ProviderDecl, ProviderId,
-        ProviderRecord, ReplicaId, RequestId, Status, Timestamp, UpstreamId,
+        ProviderRecord, ReplicaId, RequestId, Status, Timestamp, TokenId, UpstreamId,
     },
     store::*,
     telemetry::Metrics,
@@ -223,6 +223,39 @@ impl Store for ScriptedStore {
         unreachable!("{NOT_ASKED}")
     }
     async fn ping(&self) -> Result<(), StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+}
+
+#[async_trait]
+impl TokenStore for ScriptedStore {
+    async fn token_changes(&self, _: u64) -> Result<Vec<TokenRecord>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn tokens(&self, _: Option<TokenId>, _: u32) -> Result<Vec<TokenRecord>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn token(&self, _: TokenId) -> Result<Option<TokenRecord>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn create_token(&self, _: NewToken, _: Timestamp) -> Result<TokenRecord, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn revoke_token(&self, _: TokenId, _: Timestamp) -> Result<Option<TokenRecord>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn rotate_token(
+        &self,
+        _: TokenId,
+        _: Successor,
+        _: Timestamp,
+    ) -> Result<Option<TokenRecord>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn note_token_uses(&self, _: Vec<TokenUse>) -> Result<(), StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn forget_tokens(&self, _: Timestamp) -> Result<u64, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
 }

@@ -10,6 +10,7 @@ use super::{
     parts,
     reload::{Reloader, Source},
     sockets::Sockets,
+    tokens,
     upstream::Upstream,
 };
 use crate::{
@@ -91,6 +92,7 @@ impl Gateway {
         // One that was passed may be elsewhere.
         let exposure = admin::check_address(admin, settings.admin.knows_operators)?;
         let gate = Gate::new(parts::tokens(&settings, &registered)?, clock.clone());
+        let desk = tokens::admit(&gate, &settings, &store, &clock).await?;
         let accounts = parts::accounts(&settings, &registered)?;
         let served = api::Served::new(&accounts, parts::api(&settings), &metrics);
         let shared = engine::Shared {
@@ -129,7 +131,7 @@ impl Gateway {
             fleet,
             settings: Mutex::new(settings),
         });
-        let mut api = axum::Router::new();
+        let mut api = admin::tokens(desk);
         if let Some((source, hangup)) = source {
             let reloader = Arc::new(Reloader::new(&source, live.clone()));
             api = api.merge(admin::config_routes(reloader.clone()));
@@ -138,11 +140,13 @@ impl Gateway {
         let public = Server::new(Listener::Public, bounds, &metrics, &shutdown);
         shutdown.spawn_vital("public listener", public.run(door, router));
         let inner = Server::new(Listener::Admin, bounds, &metrics, &admin_shutdown);
-        let authority = admin::Authority::new(gate, exposure);
+        let authority = admin::Authority::new(gate.clone(), exposure);
         let admin_router = admin::router(store.clone(), &shutdown, &metrics, authority, api);
         admin_shutdown.spawn_vital("admin listener", inner.run(admin_door, admin_router));
+        let keep = tokens::keep(gate, store.clone(), clock.clone(), shutdown.clone());
         let refresh = admin::refresh_metrics(store, clock, metrics, shutdown.clone());
         shutdown.spawn_vital("metrics refresh", refresh);
+        shutdown.spawn_vital("token keeper", keep);
         Ok(Self { address, admin, live, accounts: registered.accounts, shutdown, admin_shutdown })
     }
 

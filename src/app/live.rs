@@ -41,6 +41,7 @@ impl Live {
         let changed = in_force.changed_providers(&newer);
         let newer = in_force.taken_up(newer);
         let connections = parts::connections(&newer, &self.tuning, |entry| changed.contains(&entry.name))?;
+        self.gate.check(newer.tokens.iter().map(|token| token.sha256))?;
         let registered = self.store.reregister(parts::registration(&newer), self.clock.now()).await?;
         let (accounts, tokens) = (parts::accounts(&newer, &registered)?, parts::tokens(&newer, &registered)?);
         let driven = parts::driven(connections, &self.upstream, &registered, &self.clock, &self.metrics)?;

@@ -77,7 +77,8 @@ pub(super) fn tokens(settings: &Settings, registered: &Registered) -> anyhow::Re
             })
         })
         .collect();
-    Ok(auth::Tokens::new(tokens?))
+    let policies = settings.policies.iter().map(|policy| policy.name.clone()).collect();
+    Ok(auth::Tokens::new(tokens?).among(&registered.accounts, policies))
 }
 
 fn id_of(registered: &Registered, account: &str) -> anyhow::Result<AccountId> {

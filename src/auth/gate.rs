@@ -1,29 +1,88 @@
 //! The way in, shared by all who serve.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
 use http::HeaderMap;
+use thiserror::Error;
 
-use super::{Operator, Principal, TokenHash, Tokens, Unauthorized, bearer::bearer};
-use crate::model::{Clock, Peer};
+use super::{
+    Operator, Principal, Scope, Scopes, TokenHash, Tokens, Unauthorized, bearer::bearer, stored::Stored,
+    tokens::Known,
+};
+use crate::{
+    model::{Clock, Peer, Timestamp, TokenId},
+    store::{StoreError, TokenStore},
+};
 
-/// What it knows can be changed while it is used; clones share it.
+/// Knows the tokens of the config and those of the store. What it knows can be changed while it is used; clones
+/// share it.
 #[derive(Clone)]
 pub struct Gate {
     declared: Arc<ArcSwap<Tokens>>,
+    stored: Arc<Stored>,
     /// By which tokens expire.
     clock: Arc<dyn Clock>,
 }
 
+/// A token of the config has the secret of a stored one.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "a token of the config has the secret of the stored token {0}, whether that is revoked or not: give the config's a secret of its own, or remove it there"
+)]
+pub struct SameSecret(pub TokenId);
+
 impl Gate {
+    /// Knows the tokens of the config only, until it is [refreshed](Self::refresh).
     pub fn new(declared: Tokens, clock: Arc<dyn Clock>) -> Self {
-        Self { declared: Arc::new(ArcSwap::from_pointee(declared)), clock }
+        Self { declared: Arc::new(ArcSwap::from_pointee(declared)), stored: Arc::default(), clock }
     }
 
     /// From now on these are the tokens of the config.
     pub fn declare(&self, tokens: Tokens) {
         self.declared.store(Arc::new(tokens));
+    }
+
+    /// The tokens of the config.
+    pub(super) fn declared(&self) -> Arc<Tokens> {
+        self.declared.load_full()
+    }
+
+    /// Whether tokens with these hashes may be [declared](Self::declare).
+    ///
+    /// # Errors
+    /// Where one of them is stored, too.
+    pub fn check(&self, hashes: impl IntoIterator<Item = TokenHash>) -> Result<(), SameSecret> {
+        let same = hashes.into_iter().find_map(|hash| self.stored.named(&hash));
+        same.map_or(Ok(()), |id| Err(SameSecret(id)))
+    }
+
+    /// Takes in what changed in the store; a point read where nothing did. Returns how many tokens did.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub async fn refresh(&self, store: &dyn TokenStore) -> Result<usize, StoreError> {
+        self.stored.refresh(store).await
+    }
+
+    /// Writes down in the store how its tokens were last used.
+    ///
+    /// # Errors
+    /// Where the store cannot be written; nothing is lost by that but time.
+    pub async fn flush_uses(&self, store: &dyn TokenStore) -> Result<(), StoreError> {
+        self.stored.flush(store).await
+    }
+
+    /// Whether there is, or ever was, a token that may do everything here.
+    pub fn knows_operator(&self) -> bool {
+        let is_operator = |scopes: Scopes| scopes.allow(Scope::AdminWrite);
+        self.declared.load().all().iter().any(|token| is_operator(token.scopes))
+            || self.stored.any(is_operator)
+    }
+
+    /// When and from where this process last saw a stored token.
+    pub(super) fn last_use(&self, hash: &TokenHash) -> Option<(Timestamp, IpAddr)> {
+        self.stored.last_use(hash)
     }
 
     /// The sender of a request for an account's pins. What they may do is for the caller to see to.
@@ -33,24 +92,47 @@ impl Gate {
     pub fn authenticate(
         &self,
         headers: &HeaderMap,
-        _peer: Option<&Peer>,
+        peer: Option<&Peer>,
     ) -> Result<Arc<Principal>, Unauthorized> {
-        let sent = TokenHash::of(bearer(headers)?);
-        self.declared.load().find(&sent, self.clock.now())?.principal()
+        self.admit(headers, peer, Known::principal)
     }
 
     /// The sender of a request about the gateway. What they may do is for the caller to see to.
     ///
     /// # Errors
     /// Where it brings no token that lets it in.
-    pub fn operator(&self, headers: &HeaderMap) -> Result<Arc<Operator>, Unauthorized> {
+    pub fn operator(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<Arc<Operator>, Unauthorized> {
+        self.admit(headers, peer, Known::operator)
+    }
+
+    fn admit<T>(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<&Peer>,
+        role: fn(&Known) -> Result<Arc<T>, Unauthorized>,
+    ) -> Result<Arc<T>, Unauthorized> {
         let sent = TokenHash::of(bearer(headers)?);
-        Ok(self.declared.load().find(&sent, self.clock.now())?.operator())
+        let (declared, now) = (self.declared.load(), self.clock.now());
+        match declared.find(&sent, now) {
+            Err(Unauthorized::Unknown) => {
+                let held = self.stored.find(&sent, now)?;
+                if !held.account.is_none_or(|account| declared.has_account(account)) {
+                    return Err(Unauthorized::NotServed);
+                }
+                held.note_use(now, peer);
+                role(&held.known)
+            }
+            found => role(found?),
+        }
     }
 }
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("declared", &self.declared.load()).finish_non_exhaustive()
+        let Self { declared, stored, .. } = self;
+        f.debug_struct("Gate")
+            .field("declared", &declared.load())
+            .field("stored", stored)
+            .finish_non_exhaustive()
     }
 }

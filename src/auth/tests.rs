@@ -65,7 +65,7 @@ fn two_authorization_headers_are_refused_even_if_one_is_right() {
     headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer one"));
     headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer two"));
     assert_eq!(gate().authenticate(&headers, None), Err(Unauthorized::Malformed));
-    assert_eq!(gate().operator(&headers), Err(Unauthorized::Malformed));
+    assert_eq!(gate().operator(&headers, None), Err(Unauthorized::Malformed));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_token_lets_in_until_the_moment_it_expires() {
     assert_eq!(ask(), Ok(()));
     clock.advance(Duration::from_millis(1));
     assert_eq!(ask(), Err(Unauthorized::Expired));
-    assert_eq!(gate.operator(&headers(b"Bearer one")), Err(Unauthorized::Expired));
+    assert_eq!(gate.operator(&headers(b"Bearer one"), None), Err(Unauthorized::Expired));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_token_without_an_account_is_an_operators_only() {
     let (gate, _) = gate_of([TokenDecl { owner: None, scopes, ..decl(1, "scraper", "one") }]);
     let headers = headers(b"Bearer one");
     assert_eq!(gate.authenticate(&headers, None), Err(Unauthorized::NoAccount));
-    let operator = gate.operator(&headers).unwrap();
+    let operator = gate.operator(&headers, None).unwrap();
     assert_eq!((&*operator.token_name, operator.scopes), ("scraper", scopes));
 }
 

@@ -1,6 +1,10 @@
 //! A fixed set of tokens, found by the hash of what a request brings.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+};
 
 use super::{Operator, Principal, Scope, Scopes, TokenHash, Unauthorized};
 use crate::model::{AccountId, Timestamp};
@@ -39,10 +43,13 @@ impl TokenDecl {
     }
 }
 
-/// All tokens of the config.
+/// All tokens of the config, and what else of it tokens may name.
 #[derive(Default)]
 pub struct Tokens {
     known: HashMap<[u8; 32], Known>,
+    accounts: HashMap<String, AccountId>,
+    ids: HashSet<AccountId>,
+    policies: Vec<String>,
 }
 
 /// A token, and whom it stands for.
@@ -78,8 +85,27 @@ impl Known {
         self.principal.clone().ok_or(Unauthorized::NoAccount)
     }
 
-    pub(super) fn operator(&self) -> Arc<Operator> {
-        self.operator.clone()
+    #[expect(clippy::unnecessary_wraps, reason = "a role like the other, which not every token has")]
+    pub(super) fn operator(&self) -> Result<Arc<Operator>, Unauthorized> {
+        Ok(self.operator.clone())
+    }
+
+    pub(super) fn scopes(&self) -> Scopes {
+        self.operator.scopes
+    }
+
+    /// Its own words for itself.
+    pub(super) fn decl(&self) -> TokenDecl {
+        let Operator { token_name, scopes } = &*self.operator;
+        let principal = self.principal.as_ref();
+        TokenDecl {
+            owner: principal.map(|who| Owner { id: who.account, name: who.account_name.clone() }),
+            name: token_name.clone(),
+            sha256: self.hash,
+            scopes: *scopes,
+            expires: self.expires,
+            policies: principal.map(|who| who.policies.clone()).unwrap_or_default(),
+        }
     }
 }
 
@@ -87,7 +113,37 @@ impl Tokens {
     /// Of two tokens with one hash the later counts; the config refuses such a pair.
     pub fn new(tokens: impl IntoIterator<Item = TokenDecl>) -> Self {
         let known = tokens.into_iter().map(|token| (*token.sha256.as_bytes(), Known::new(token)));
-        Self { known: known.collect() }
+        Self { known: known.collect(), ..Self::default() }
+    }
+
+    /// The accounts and policies that stored tokens may be for; none, unless it is said here.
+    #[must_use]
+    pub fn among(mut self, accounts: &[(String, AccountId)], policies: Vec<String>) -> Self {
+        self.accounts = accounts.iter().cloned().collect();
+        self.ids = self.accounts.values().copied().collect();
+        self.policies = policies;
+        self
+    }
+
+    pub(super) fn has_account(&self, account: AccountId) -> bool {
+        self.ids.contains(&account)
+    }
+
+    pub(super) fn account(&self, name: &str) -> Option<AccountId> {
+        self.accounts.get(name).copied()
+    }
+
+    pub(super) fn has_policy(&self, name: &str) -> bool {
+        self.policies.iter().any(|known| known == name)
+    }
+
+    /// Those of the config, by account and name.
+    pub(super) fn all(&self) -> Vec<TokenDecl> {
+        let mut all: Vec<_> = self.known.values().map(Known::decl).collect();
+        let key =
+            |token: &TokenDecl| (token.owner.as_ref().map(|owner| owner.name.clone()), token.name.clone());
+        all.sort_by_key(key);
+        all
     }
 
     /// The map sees a hash, which tells a guesser nothing of the secret by its timing.

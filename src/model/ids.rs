@@ -109,6 +109,38 @@ impl UpstreamId {
     }
 }
 
+/// The id of a stored token: the first letters and digits of its secret, so that one that is found somewhere can be
+/// told. What follows them is what is secret.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenId([u8; Self::LENGTH]);
+
+impl TokenId {
+    pub const LENGTH: usize = 8;
+
+    /// `None` where the text is no id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes: [u8; Self::LENGTH] = text.as_bytes().try_into().ok()?;
+        bytes.iter().all(u8::is_ascii_alphanumeric).then_some(Self(bytes))
+    }
+
+    pub fn as_str(&self) -> &str {
+        // Holds: the bytes are letters and digits of ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenId({self})")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

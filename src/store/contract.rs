@@ -10,6 +10,7 @@ pub(super) mod registering;
 pub(super) mod replacing;
 pub(super) mod sharing;
 pub(super) mod spilling;
+pub(super) mod tokens;
 
 use super::SharedStore;
 
@@ -70,6 +71,13 @@ macro_rules! contract_suite {
                 a_rebind_to_the_same_account_keeps_the_copies, a_rebind_to_a_new_account_makes_them_again,
                 a_clock_that_jumped_is_warned_of, another_config_leaves_claims_alone,
                 an_account_that_left_takes_no_more_pins, an_account_leaves_or_a_pin_comes_but_not_both, a_credential_is_proven_by_copies_on_record;
+            tokens: a_token_is_read_back_as_it_was_made_also_after_a_crash,
+                a_live_name_and_a_secret_belong_to_one_token,
+                what_changed_is_found_by_the_revision_seen_before,
+                a_revoked_token_stays_so_from_its_first_revocation,
+                a_rotated_token_lives_on_for_the_overlap_and_no_longer_than_before,
+                the_last_use_of_a_token_is_kept,
+                tokens_that_ended_long_ago_are_forgotten_but_for_operators;
             model: counters_and_statuses_agree_after_every_random_step, nothing_is_left_once_all_is_deleted;
         }
     };

@@ -38,6 +38,9 @@ pub enum StoreError {
     /// The caller named something that the store does not know.
     #[error("no {what} named {name:?} is registered")]
     Unknown { what: &'static str, name: String },
+    /// The caller named something new as something old is named.
+    #[error("there is a {what} named {name:?} already")]
+    Taken { what: &'static str, name: String },
     /// A bug, here or in the database.
     #[error("the database broke a rule")]
     Corrupt(#[source] anyhow::Error),

@@ -19,6 +19,7 @@ mod replicas;
 mod rows;
 mod settle;
 mod stats;
+mod tokens;
 mod tx;
 mod writer;
 
@@ -123,9 +124,10 @@ fn kind(error: &StoreError) -> StoreErrorKind {
         StoreError::Unavailable(_) | StoreError::Newer { .. } | StoreError::Locked { .. } => {
             StoreErrorKind::Connection
         }
-        StoreError::Rebind { .. } | StoreError::StillUsed { .. } | StoreError::Unknown { .. } => {
-            StoreErrorKind::Constraint
-        }
+        StoreError::Rebind { .. }
+        | StoreError::StillUsed { .. }
+        | StoreError::Unknown { .. }
+        | StoreError::Taken { .. } => StoreErrorKind::Constraint,
         StoreError::Corrupt(_) => StoreErrorKind::Corrupt,
     }
 }

@@ -1,0 +1,165 @@
+//! The tokens of the store, all in memory: found by hash, kept current by what changed, and how each was last used.
+
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use dashmap::{DashMap, mapref::one::Ref};
+
+use super::{Owner, Scopes, TokenDecl, TokenHash, Unauthorized, tokens::Known};
+use crate::{
+    model::{AccountId, Peer, Timestamp, TokenId},
+    store::{StoreError, TokenRecord, TokenStore, TokenUse},
+};
+
+/// A token's use is noted at most so often, so that a busy one costs no more than an idle one.
+const NOTED_EVERY: i64 = 1000;
+
+#[derive(Default)]
+pub(super) struct Stored {
+    known: DashMap<[u8; 32], Held>,
+    /// Everything up to it has been seen.
+    revision: AtomicU64,
+}
+
+/// A token as the store has it.
+pub(super) struct Held {
+    pub(super) known: Known,
+    pub(super) account: Option<AccountId>,
+    id: TokenId,
+    revoked: bool,
+    revision: u64,
+    usage: Arc<Usage>,
+}
+
+/// How a token was last used.
+#[derive(Default)]
+struct Usage {
+    at: AtomicI64,
+    /// Up to then the store knows.
+    flushed: AtomicI64,
+    from: Mutex<Option<IpAddr>>,
+}
+
+impl Stored {
+    /// Takes in what changed since the last time; returns how much that was.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(super) async fn refresh(&self, store: &dyn TokenStore) -> Result<usize, StoreError> {
+        let mut taken = 0;
+        loop {
+            let changed = store.token_changes(self.revision.load(Ordering::Acquire)).await?;
+            let Some(newest) = changed.last().map(|token| token.revision) else { return Ok(taken) };
+            taken += changed.len();
+            changed.into_iter().for_each(|token| self.take(token));
+            // Others may be ahead; what they saw before is not overwritten by what is older.
+            self.revision.fetch_max(newest, Ordering::AcqRel);
+        }
+    }
+
+    fn take(&self, token: TokenRecord) {
+        let key = *token.hash.as_bytes();
+        match self.known.entry(key) {
+            dashmap::Entry::Occupied(mut held) if held.get().revision < token.revision => {
+                let usage = held.get().usage.clone();
+                held.insert(Held::new(token, usage));
+            }
+            dashmap::Entry::Occupied(_) => {}
+            dashmap::Entry::Vacant(free) => {
+                free.insert(Held::new(token, Arc::default()));
+            }
+        }
+    }
+
+    pub(super) fn find(
+        &self,
+        sent: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Ref<'_, [u8; 32], Held>, Unauthorized> {
+        let held = self.known.get(sent.as_bytes()).ok_or(Unauthorized::Unknown)?;
+        held.known.admit(sent, now)?;
+        if held.revoked { Err(Unauthorized::Revoked) } else { Ok(held) }
+    }
+
+    /// The token that has this hash, whether it lets anybody in or not.
+    pub(super) fn named(&self, hash: &TokenHash) -> Option<TokenId> {
+        self.known.get(hash.as_bytes()).map(|held| held.id)
+    }
+
+    /// Whether any, ended or not, has such scopes.
+    pub(super) fn any(&self, wanted: impl Fn(Scopes) -> bool) -> bool {
+        self.known.iter().any(|held| wanted(held.known.scopes()))
+    }
+
+    /// The last use of a token that this process saw.
+    pub(super) fn last_use(&self, hash: &TokenHash) -> Option<(Timestamp, IpAddr)> {
+        let held = self.known.get(hash.as_bytes())?;
+        held.usage.seen().map(|used| (used.0, used.1))
+    }
+
+    /// Writes down the uses that the store does not know of, a bounded number at a time.
+    ///
+    /// # Errors
+    /// Where the store cannot be written: then the rest is written another time.
+    pub(super) async fn flush(&self, store: &dyn TokenStore) -> Result<(), StoreError> {
+        let fresh: Vec<_> = self.known.iter().filter_map(|held| held.unflushed()).collect();
+        for some in fresh.chunks(512) {
+            store.note_token_uses(some.iter().map(|(used, _)| *used).collect()).await?;
+            some.iter().for_each(|(used, usage)| usage.flushed.store(used.at.as_millis(), Ordering::Relaxed));
+        }
+        Ok(())
+    }
+}
+
+impl Held {
+    fn new(token: TokenRecord, usage: Arc<Usage>) -> Self {
+        let TokenRecord { id, account, name, hash, scopes, policies, expires, revoked, revision, .. } = token;
+        let owner = account.map(|(id, name)| Owner { id, name: name.into() });
+        let account = owner.as_ref().map(|owner| owner.id);
+        let decl = TokenDecl { owner, name: name.into(), sha256: hash, scopes, expires, policies };
+        Self { known: Known::new(decl), account, id, revoked: revoked.is_some(), revision, usage }
+    }
+
+    pub(super) fn note_use(&self, now: Timestamp, peer: Option<&Peer>) {
+        if let Some(peer) = peer {
+            self.usage.note(now, peer.address);
+        }
+    }
+
+    fn unflushed(&self) -> Option<(TokenUse, Arc<Usage>)> {
+        let (at, from) = self.usage.seen()?;
+        let known = self.usage.flushed.load(Ordering::Relaxed) >= at.as_millis();
+        (!known).then(|| (TokenUse { id: self.id, at, from }, self.usage.clone()))
+    }
+}
+
+impl Usage {
+    /// One load in most cases; one of those who come at the same time does the rest.
+    fn note(&self, now: Timestamp, from: IpAddr) {
+        let last = self.at.load(Ordering::Relaxed);
+        if now.as_millis() < last.saturating_add(NOTED_EVERY) {
+            return;
+        }
+        let mine = self.at.compare_exchange(last, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed);
+        if mine.is_ok() {
+            *self.from.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
+        }
+    }
+
+    fn seen(&self) -> Option<(Timestamp, IpAddr)> {
+        let from = (*self.from.lock().unwrap_or_else(PoisonError::into_inner))?;
+        Some((Timestamp::from_millis(self.at.load(Ordering::Relaxed)), from))
+    }
+}
+
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored").field("known", &self.known.len()).finish_non_exhaustive()
+    }
+}
