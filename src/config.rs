@@ -16,6 +16,7 @@ mod render;
 mod secret;
 mod settings;
 mod tokens;
+mod upstream;
 mod value;
 mod yaml;
 
@@ -29,7 +30,7 @@ pub use problem::{Problem, Problems, Spot};
 pub use reader::nearest;
 pub use settings::{
     AdminSettings, ApiSettings, LogFormat, LogSettings, ProviderSettings, ServerSettings, Settings, StoreUrl,
-    TokenDecl,
+    TokenDecl, UpstreamSettings, Way,
 };
 
 use problem::cover;
@@ -43,6 +44,7 @@ const ROOT: Keys = Keys {
         "store",
         "api",
         "engine",
+        "upstream",
         "log",
         "accounts",
         "presets_file",
@@ -114,7 +116,8 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
     };
     let before = reader.problems.len();
     let (presets, presets_file) = presets::read(reader, &root);
-    let providers = providers::read(reader, &root, &presets);
+    let upstream = upstream::read(reader, &root);
+    let providers = providers::read(reader, &root, &presets, &upstream);
     let listed = policies::Providers {
         names: providers.iter().map(|provider| provider.name.as_str()).collect(),
         incomplete: reader.problems.len() > before,
@@ -130,6 +133,7 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         lock_wait,
         api: general::api(reader, &root),
         engine: general::engine(reader, &root),
+        upstream: upstream.settings,
         log: general::log(reader, &root),
         accounts,
         tokens: tokens.list,

@@ -1,4 +1,4 @@
-//! The one HTTP client: hyper and rustls, a bounded pool, bounded bodies, redirects never followed.
+//! The one HTTP client: hyper and rustls, bounded pools that age, bounded bodies, proxies, redirects never followed.
 //!
 //! Its errors tell what has not left this machine from what may have: whoever must not do a thing twice asks
 //! [`Error::was_sent`].
@@ -6,8 +6,14 @@
 mod body;
 mod connect;
 mod lines;
+mod proxy;
+mod roots;
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header::USER_AGENT};
@@ -17,9 +23,12 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use thiserror::Error;
+use tokio::time::Instant;
 
 use connect::Connector;
 pub use lines::Lines;
+pub use proxy::{Proxy, ProxyError, ProxyRules};
+pub use roots::{Roots, RootsError};
 
 /// How the client behaves towards every host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +41,13 @@ pub struct Settings {
     pub idle_per_host: usize,
     /// Between pings on an HTTP/2 connection in use, so that a dead one is noticed.
     pub ping_every: Duration,
+    /// After this all connections are made anew, as soon as the requests on them have ended: so that a host that moved
+    /// is found.
+    pub max_age: Duration,
+    /// Through whom all requests leave.
+    pub proxy: Option<Proxy>,
+    /// Whose certificates are good, beside those that the machine trusts.
+    pub roots: Roots,
 }
 
 impl Default for Settings {
@@ -39,8 +55,11 @@ impl Default for Settings {
         Self {
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
-            idle_per_host: 8,
+            idle_per_host: 32,
             ping_every: Duration::from_secs(20),
+            max_age: Duration::from_secs(300),
+            proxy: None,
+            roots: Roots::default(),
         }
     }
 }
@@ -72,8 +91,32 @@ impl Error {
 
 /// A handle on the one client; clones share its connections.
 #[derive(Clone)]
-pub struct Client {
-    inner: legacy::Client<Connector, Full<Bytes>>,
+pub struct Client(Arc<Shared>);
+
+struct Shared {
+    settings: Settings,
+    connector: Connector,
+    pool: Mutex<Pool>,
+}
+
+/// The connections that there are, and since when; they go with it once the last request on them has ended.
+struct Pool {
+    since: Instant,
+    client: legacy::Client<Connector, Full<Bytes>>,
+}
+
+impl Pool {
+    fn new(settings: &Settings, connector: &Connector) -> Self {
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(settings.idle_timeout)
+            .pool_max_idle_per_host(settings.idle_per_host)
+            .http2_keep_alive_interval(settings.ping_every)
+            .http2_keep_alive_timeout(settings.ping_every)
+            .build(connector.clone());
+        Self { since: Instant::now(), client }
+    }
 }
 
 impl fmt::Debug for Client {
@@ -90,15 +133,32 @@ impl Client {
 
     /// Loads the machine's root certificates, once; where there are none, only plain HTTP will work.
     pub fn new(settings: &Settings) -> Self {
-        let inner = legacy::Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(settings.idle_timeout)
-            .pool_max_idle_per_host(settings.idle_per_host)
-            .http2_keep_alive_interval(settings.ping_every)
-            .http2_keep_alive_timeout(settings.ping_every)
-            .build(Connector::new(settings.connect_timeout));
-        Self { inner }
+        Self::over(settings, Connector::new(settings))
+    }
+
+    fn over(settings: &Settings, connector: Connector) -> Self {
+        let pool = Mutex::new(Pool::new(settings, &connector));
+        Self(Arc::new(Shared { settings: settings.clone(), connector, pool }))
+    }
+
+    /// How it behaves.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Whether anybody else holds it.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// The pool of the moment: a new one where this one has served its time.
+    fn pool(&self) -> legacy::Client<Connector, Full<Bytes>> {
+        let Shared { settings, connector, pool } = &*self.0;
+        let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if pool.since.elapsed() >= settings.max_age {
+            *pool = Pool::new(settings, connector);
+        }
+        pool.client.clone()
     }
 
     /// Sends a request with an absolute URI and reads the whole answer, whatever its status, up to `limit` bytes of
@@ -114,7 +174,7 @@ impl Client {
     pub async fn open(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Lines>, Error> {
         let mut request = request.map(Full::new);
         request.headers_mut().entry(USER_AGENT).or_insert(Self::AGENT);
-        let answer = self.inner.request(request).await.map_err(|error| connect::classify(&error))?;
+        let answer = self.pool().request(request).await.map_err(|error| connect::classify(&error))?;
         Ok(answer.map(|body| Lines::new(body, limit)))
     }
 }

@@ -104,7 +104,7 @@ impl Gateway {
             metrics: metrics.clone(),
             settings: tuning.engine.clone(),
         };
-        let upstream = Upstream::new();
+        let upstream = Upstream::default();
         let connections = parts::connections(&settings, tuning, |_| true)?;
         let driven = parts::driven(connections, &upstream, &registered, &clock, &metrics)?;
         let absent = registered.absent.iter().map(|(record, _)| record.clone()).collect();

@@ -30,7 +30,7 @@ impl Login {
         let entry = settings.providers.iter().find(|entry| entry.name == provider);
         let entry = entry.with_context(|| format!("the config has no provider {provider:?}"))?;
         let settings = parts::provider(entry, &settings.store, &Tuning::default())?;
-        let client = http::Client::new(&http::Settings::default());
+        let client = http::Client::new(&settings.http);
         let metrics = Metrics::new().provider(provider);
         Ok(Self { desk: Desk::open(settings, client, Arc::new(SystemClock), metrics)? })
     }

@@ -110,7 +110,7 @@ pub(super) fn driven(
         let record = record_of(registered, &settings.name)?;
         let handle = metrics.provider(&settings.name);
         settings.peers = upstream.peers.clone();
-        let client = upstream.client.clone();
+        let client = upstream.client(&settings.http);
         Ok(Driven { provider: providers::connect(settings, client, clock.clone(), handle), record })
     };
     connections.into_iter().map(driven).collect()
@@ -135,6 +135,7 @@ pub(super) fn provider(
     );
     let StoreUrl::Sqlite(path) = store;
     settings.vault = FileVault::beside(path, &entry.name, &endpoint, &entry.credential);
+    settings.http = entry.way.http.clone();
     settings.exclusive = entry.exclusive;
     settings.concurrency = entry.concurrency;
     settings.deadline = entry.deadline;

@@ -22,7 +22,7 @@ pub use crate::providers::probe::{Latency, Line, MOST_CALLS, NAME, Report, Route
 /// Where the entry cannot be used, or the cleaning up was cut short.
 pub async fn run(settings: &Settings, entry: &ProviderSettings) -> anyhow::Result<Report> {
     let settings = parts::provider(entry, &settings.store, &Tuning::default())?;
-    let client = http::Client::new(&http::Settings::default());
+    let client = http::Client::new(&settings.http);
     let metrics = Metrics::new().provider(&entry.name);
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;

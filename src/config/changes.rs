@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::settings::Settings;
+use super::settings::{ProviderSettings, Settings};
 use super::yaml::{self, Value};
 
 /// The sections that are read at the start only.
@@ -54,7 +54,11 @@ impl Settings {
             from: old.get(path).cloned(),
             to: new.get(path).cloned(),
         });
-        shown.chain(self.other_secrets(newer)).chain(self.other_presets(newer)).collect()
+        shown
+            .chain(self.other_secrets(newer))
+            .chain(self.other_presets(newer))
+            .chain(self.other_ways(newer))
+            .collect()
     }
 
     /// The providers of `newer` that are new, or to be called otherwise than before.
@@ -99,6 +103,19 @@ impl Settings {
             old.is_some_and(|old| !old.credential.is_same(&new.credential))
         });
         tokens.chain(providers.map(|new| secret(format!("providers[{}].token", new.name)))).collect()
+    }
+
+    /// Another proxy or other roots, by whatever said so: the environment, or the content of a file.
+    fn other_ways(&self, newer: &Self) -> Vec<Change> {
+        let differs = newer.providers.iter().filter(|new| {
+            let old = self.providers.iter().find(|old| old.name == new.name);
+            old.is_some_and(|old| old.way.http != new.way.http)
+        });
+        let change = |new: &ProviderSettings| {
+            let path = format!("providers[{}].proxy or ca_file", new.name);
+            Change { path, from: None, to: None }
+        };
+        differs.map(change).collect()
     }
 
     /// Presets of the same name that say something else, by a changed presets file.

@@ -1,8 +1,9 @@
 //! The settings in force as YAML, with `***` for every secret.
 
 use std::fmt::{self, Display, Write};
+use std::path::Path;
 
-use super::settings::{ProviderSettings, Settings, TokenDecl};
+use super::settings::{ProviderSettings, Settings, TokenDecl, UpstreamSettings};
 use super::value::show_span;
 use crate::model::{AccountDecl, Status, StatusSet};
 use crate::policy::Policy;
@@ -37,6 +38,7 @@ impl Settings {
         writeln!(out, "  fallback_delegates: {delegates}")?;
         writeln!(out, "engine:\n  retry_max: {retry}\n  poll_min: {poll_min}\n  poll_max: {poll_max}")?;
         writeln!(out, "  verify_every: {verify}")?;
+        write_upstream(out, &self.upstream)?;
         writeln!(out, "log:\n  filter: {}\n  format: {}", quoted(&log.filter), log.format.as_str())?;
         self.write_lists(out)
     }
@@ -88,7 +90,23 @@ fn write_provider(out: &mut String, provider: &ProviderSettings) -> fmt::Result 
         writeln!(out, "    account: {}", quoted(account))?;
     }
     writeln!(out, "    exclusive: {exclusive}\n    budget: {{ concurrency: {concurrency} }}")?;
-    writeln!(out, "    timeouts: {{ deadline: {deadline}, settle: {settle} }}")
+    writeln!(out, "    timeouts: {{ deadline: {deadline}, settle: {settle} }}")?;
+    write_way(out, "    ", provider.way.proxy.as_deref(), provider.way.ca_file.as_deref())
+}
+
+fn write_upstream(out: &mut String, upstream: &UpstreamSettings) -> fmt::Result {
+    writeln!(out, "upstream:\n  connect_timeout: {}", show_span(upstream.connect_timeout))?;
+    write_way(out, "  ", upstream.proxy.as_deref(), upstream.ca_file.as_deref())
+}
+
+fn write_way(out: &mut String, indent: &str, proxy: Option<&str>, ca_file: Option<&Path>) -> fmt::Result {
+    if let Some(proxy) = proxy {
+        writeln!(out, "{indent}proxy: {}", quoted(proxy))?;
+    }
+    if let Some(file) = ca_file {
+        writeln!(out, "{indent}ca_file: {}", quoted(file.display()))?;
+    }
+    Ok(())
 }
 
 fn write_credential(out: &mut String, credential: &Credential) -> fmt::Result {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::reader::{Keys, Reader, Section, Text, Wrong, nearest, variable};
 use super::settings::{AdminSettings, ApiSettings, LogFormat, LogSettings, ServerSettings, StoreUrl};
 use super::tokens::Tokens;
+use super::upstream;
 use super::value::{self, address, admin_address, delegate, log_format, number, span, status};
 use crate::model::{Status, StatusSet, delegates};
 use crate::policy::Timing;
@@ -169,7 +170,14 @@ fn later_section<'a>(
 
 /// Warns of variables that look like ours and are read by nothing; call it after everything else was read.
 pub(super) fn stray_variables(reader: &mut Reader<'_>) {
-    let sections = [("server", SERVER), ("admin", ADMIN), ("store", STORE), ("api", API), ("engine", ENGINE)];
+    let sections = [
+        ("server", SERVER),
+        ("admin", ADMIN),
+        ("store", STORE),
+        ("api", API),
+        ("engine", ENGINE),
+        ("upstream", upstream::KEYS),
+    ];
     let mirrored =
         sections.into_iter().flat_map(|(section, keys)| keys.iter().map(move |key| variable(section, key)));
     let known: Vec<String> = mirrored.chain(OTHERS.map(str::to_owned)).collect();

@@ -7,6 +7,7 @@ use super::credential::{self, Credentials};
 use super::problem::Problem;
 use super::reader::{Field, Keys, Reader, Section, Text, Wrong};
 use super::settings::ProviderSettings;
+use super::upstream::Upstream;
 use super::value::{boolean, endpoint, name, number, preset, span};
 use crate::presets::{GENERIC, Preset, Presets};
 
@@ -24,6 +25,8 @@ const PROVIDER: Keys = Keys {
         "exclusive",
         "budget",
         "timeouts",
+        "proxy",
+        "ca_file",
     ],
     later: &["limits", "quota", "tags", "weight"],
 };
@@ -33,7 +36,12 @@ const TIMEOUTS: Keys = Keys { known: &["deadline", "settle"], later: &[] };
 const PROVIDERS_HELP: &str =
     "write providers: [ { name: alpha, endpoint: \"https://psa.example.com\", token_env: ALPHA_TOKEN } ]";
 
-pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>, presets: &Presets) -> Vec<ProviderSettings> {
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    root: &Section<'_>,
+    presets: &Presets,
+    upstream: &Upstream,
+) -> Vec<ProviderSettings> {
     let mut names = Names::default();
     let mut credentials = Credentials::default();
     let fields = reader.list(root, "providers", PROVIDERS_HELP);
@@ -42,7 +50,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>, presets: &Preset
     }
     fields
         .into_iter()
-        .filter_map(|field| provider(reader, field, presets, &mut names, &mut credentials))
+        .filter_map(|field| provider(reader, field, presets, upstream, &mut names, &mut credentials))
         .collect()
 }
 
@@ -50,6 +58,7 @@ fn provider(
     reader: &mut Reader<'_>,
     field: Field<'_>,
     presets: &Presets,
+    upstream: &Upstream,
     names: &mut Names,
     credentials: &mut Credentials,
 ) -> Option<ProviderSettings> {
@@ -68,6 +77,7 @@ fn provider(
     }
     let concurrency = concurrency(reader, &section).unwrap_or_else(|| preset.concurrency());
     let (deadline, settle) = timeouts(reader, &section, &preset);
+    let way = upstream.way(reader, &section, endpoint.as_deref());
     if let (Some(endpoint), Some(credential)) = (&endpoint, &credential) {
         credentials.check(reader, &section, endpoint, credential);
     }
@@ -82,6 +92,7 @@ fn provider(
         concurrency,
         deadline,
         settle,
+        way,
     })
 }
 

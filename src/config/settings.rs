@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::TokenHash;
+use crate::http;
 use crate::model::{AccountDecl, Fingerprint, ProviderDecl, Scopes, StatusSet, Timestamp};
 use crate::policy::{Policy, Timing};
 use crate::presets::{Preset, Presets};
@@ -22,6 +23,7 @@ pub struct Settings {
     pub lock_wait: Duration,
     pub api: ApiSettings,
     pub engine: Timing,
+    pub upstream: UpstreamSettings,
     pub log: LogSettings,
     pub accounts: Vec<AccountDecl>,
     pub tokens: Vec<TokenDecl>,
@@ -117,6 +119,28 @@ pub struct TokenDecl {
     pub policies: Vec<String>,
 }
 
+/// The way to all providers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamSettings {
+    /// As the file says it: a proxy without its password, or `none`; the environment's, where it says nothing.
+    pub proxy: Option<String>,
+    /// Root certificates beside the machine's.
+    pub ca_file: Option<PathBuf>,
+    /// Name resolution, proxy, TCP and TLS together.
+    pub connect_timeout: Duration,
+}
+
+/// The way to one provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// What its client is made of.
+    pub http: http::Settings,
+    /// As its own entry says it: a proxy without its password, or `none`.
+    pub proxy: Option<String>,
+    /// Root certificates of its own entry.
+    pub ca_file: Option<PathBuf>,
+}
+
 /// One upstream pinning service.
 #[derive(Clone, Debug)]
 pub struct ProviderSettings {
@@ -135,6 +159,7 @@ pub struct ProviderSettings {
     pub deadline: Duration,
     /// How long after a call's deadline it may still take effect.
     pub settle: Duration,
+    pub way: Way,
 }
 
 impl ProviderSettings {

@@ -2,6 +2,7 @@ mod changes;
 mod credentials;
 mod presets;
 mod tokens;
+mod upstream;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -72,6 +73,7 @@ fn the_defaults_that_the_sample_documents_are_the_defaults() {
     assert_eq!(documented.store, defaults.store);
     assert_eq!(documented.api, defaults.api);
     assert_eq!(documented.engine, defaults.engine);
+    assert_eq!(documented.upstream, defaults.upstream);
     assert_eq!(documented.log, defaults.log);
     assert_eq!(documented.accounts, defaults.accounts);
     assert_eq!(documented.policies[0].need, defaults.policies[0].need);

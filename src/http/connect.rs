@@ -3,34 +3,40 @@
 use std::{
     error::Error as StdError,
     io,
-    sync::Arc,
+    net::SocketAddr,
     task::{Context, Poll},
     time::Duration,
+    vec,
 };
 
 use futures::future::BoxFuture;
 use http::Uri;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::{
         self,
-        connect::{HttpConnector, dns::GaiResolver},
+        connect::{
+            HttpConnector,
+            dns::{GaiResolver, Name},
+            proxy::Tunnel,
+        },
     },
     rt::TokioIo,
 };
-use rustls::{ClientConfig, RootCertStore, client::WantsClientCert};
 use tokio::net::TcpStream;
-use tower::{Service, ServiceExt, util::MapErr};
+use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
-use super::Error;
+use super::{Error, Proxy, Settings, roots};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
-type Resolver = MapErr<GaiResolver, fn(io::Error) -> NoSuchHost>;
+/// Finds the addresses of a host, all of them: IPv4 and IPv6 are then tried against each other.
+pub(super) type Resolver = BoxCloneSyncService<Name, vec::IntoIter<SocketAddr>, io::Error>;
+type Transport = BoxCloneSyncService<Uri, TokioIo<TcpStream>, BoxError>;
 
-/// Resolves, connects and shakes hands within one time limit.
+/// Resolves, connects, asks a proxy for its tunnel, and shakes hands within one time limit.
 #[derive(Clone)]
 pub(super) struct Connector {
-    inner: HttpsConnector<HttpConnector<Resolver>>,
+    inner: HttpsConnector<Transport>,
     timeout: Duration,
 }
 
@@ -45,36 +51,35 @@ struct NoSuchHost(io::Error);
 struct TooSlow(Duration);
 
 impl Connector {
-    pub(super) fn new(timeout: Duration) -> Self {
-        let resolver: Resolver = GaiResolver::new().map_err(NoSuchHost as fn(io::Error) -> NoSuchHost);
-        let mut tcp = HttpConnector::new_with_resolver(resolver);
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(Duration::from_secs(60)));
+    pub(super) fn new(settings: &Settings) -> Self {
+        let system = GaiResolver::new().map_response(|found| found.collect::<Vec<_>>().into_iter());
+        Self::resolving(settings, BoxCloneSyncService::new(system))
+    }
+
+    pub(super) fn resolving(settings: &Settings, resolver: Resolver) -> Self {
         let inner = HttpsConnectorBuilder::new()
-            .with_tls_config(tls())
+            .with_tls_config(roots::tls(&settings.roots))
             .https_or_http()
             .enable_all_versions()
-            .wrap_connector(tcp);
-        Self { inner, timeout }
+            .wrap_connector(transport(settings.proxy.as_ref(), resolver));
+        Self { inner, timeout: settings.connect_timeout }
     }
 }
 
-fn tls() -> ClientConfig {
-    with_roots().with_no_client_auth()
-}
-
-fn with_roots() -> rustls::ConfigBuilder<ClientConfig, WantsClientCert> {
-    // Holds: ring implements the default protocol versions.
-    let builder = || {
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring speaks TLS 1.2 and 1.3")
+/// A TCP connection to the host itself, or a tunnel to it.
+fn transport(proxy: Option<&Proxy>, resolver: Resolver) -> Transport {
+    let mut tcp =
+        HttpConnector::new_with_resolver(resolver.map_err(NoSuchHost as fn(io::Error) -> NoSuchHost));
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(Duration::from_secs(60)));
+    let Some(proxy) = proxy else { return BoxCloneSyncService::new(tcp.map_err(BoxError::from)) };
+    let tunnel = Tunnel::new(proxy.uri().clone(), tcp);
+    let tunnel = match proxy.auth() {
+        Some(auth) => tunnel.with_auth(auth.clone()),
+        None => tunnel,
     };
-    builder().with_native_roots().unwrap_or_else(|error| {
-        tracing::warn!(%error, "no root certificates on this machine: https providers cannot be reached");
-        builder().with_root_certificates(RootCertStore::empty())
-    })
+    BoxCloneSyncService::new(tunnel.map_err(BoxError::from))
 }
 
 impl Service<Uri> for Connector {

@@ -1,3 +1,5 @@
+mod ways;
+
 use super::{
     scripted::{Act, Server},
     *,

@@ -6,7 +6,10 @@ use ::http::Uri;
 use thiserror::Error;
 
 use super::{BreakerSettings, Credential, NoVault, Peers, Vault};
-use crate::presets::{GENERIC, Preset, Presets};
+use crate::{
+    http,
+    presets::{GENERIC, Preset, Presets},
+};
 
 /// One provider: where it is, the credential, and how gently it is to be called.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub struct Settings {
     pub preset: Arc<Preset>,
     pub endpoint: Endpoint,
     pub credential: Credential,
+    /// How its client is made: proxy, roots.
+    pub http: http::Settings,
     /// Where the tokens of a login are kept.
     pub vault: Arc<dyn Vault>,
     /// The credential is used by Pinfold alone.
@@ -57,6 +62,7 @@ impl Settings {
             name: name.into(),
             endpoint,
             credential,
+            http: http::Settings::default(),
             vault: Arc::new(NoVault),
             exclusive: false,
             concurrency: preset.concurrency(),

@@ -183,3 +183,6 @@ fn lower(
         });
     BoxCloneSyncService::new(stack)
 }
+
+#[cfg(test)]
+mod tests;
