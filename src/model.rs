@@ -15,6 +15,7 @@ pub mod rate;
 pub mod replica;
 pub mod scope;
 pub mod span;
+pub mod stamp;
 pub mod status;
 pub mod token;
 
@@ -33,5 +34,6 @@ pub use rate::Rate;
 pub use replica::{Doubt, ErrorClass, Goal, Op, Owned, ReplicaState};
 pub use scope::{Scope, Scopes};
 pub use span::Span;
+pub use stamp::Stamp;
 pub use status::{Status, StatusSet};
 pub use token::{NotAHash, TokenHash};

@@ -33,9 +33,7 @@ use crate::{
 
 pub use breaker::{BreakerSettings, Peers};
 pub use budget::Permit;
-pub use credential::{
-    Credential, Login, NoVault, Pair, SecretFile, SecretKind, Source, Stamp, UnfitSecret, Vault,
-};
+pub use credential::{Credential, Login, NoVault, Pair, SecretFile, SecretKind, Source, UnfitSecret, Vault};
 pub use desk::{Desk, DeskError};
 pub use settings::{Endpoint, Settings, SettingsError};
 pub use standing::{LastError, Standing};

@@ -14,8 +14,7 @@ use crate::{
     admin::{Config, ConfigReport, Refused},
     config::{self, Change, Environment, Loaded, Problem},
     lifecycle::Shutdown,
-    model::Timestamp,
-    providers::Stamp,
+    model::{Stamp, Timestamp},
 };
 
 /// Between looks at the files.

@@ -12,8 +12,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::Timestamp,
-    providers::{Credential, Endpoint, NoVault, Pair, SecretKind, Stamp, Vault},
+    model::{Stamp, Timestamp},
+    providers::{Credential, Endpoint, NoVault, Pair, SecretKind, Vault},
 };
 
 /// A pair takes a few kilobytes at most.

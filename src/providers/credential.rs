@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 pub(super) use keeper::{Keeper, Unusable};
-pub use source::{SecretFile, SecretKind, Source, Stamp, UnfitSecret};
+pub use source::{SecretFile, SecretKind, Source, UnfitSecret};
 pub use vault::{NoVault, Pair, Vault};
 pub(super) use wire::Proof;
 

@@ -17,13 +17,13 @@ use live::Live;
 use secrecy::ExposeSecret;
 
 use super::{
-    Login, Source, Stamp, jwt,
+    Login, Source, jwt,
     keeper::{Unusable, encoded},
     vault::{Pair, Vault},
     wire::Wire,
 };
 use crate::{
-    model::{Clock, ErrorClass, Timestamp},
+    model::{Clock, ErrorClass, Stamp, Timestamp},
     providers::{Settings, secrets::Secrets, stack::Lower},
 };
 

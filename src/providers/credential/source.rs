@@ -3,7 +3,7 @@
 use std::{
     fmt, fs, io,
     io::Read as _,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-use crate::model::Timestamp;
+use crate::model::{Stamp, Timestamp};
 
 /// No secret is longer: a longer file is some other file.
 const MAX_BYTES: usize = 8 * 1024;
@@ -148,28 +148,6 @@ impl From<io::Error> for UnfitSecret {
             io::ErrorKind::InvalidData => Self::NoText,
             kind => Self::Unreadable(kind),
         }
-    }
-}
-
-/// Tells one state of a file from another without reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp(pub(super) [i128; 4]);
-
-impl Stamp {
-    pub fn of(metadata: &fs::Metadata) -> Self {
-        let time = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-        Self([
-            metadata.ino().into(),
-            metadata.size().into(),
-            time(metadata.mtime(), metadata.mtime_nsec()),
-            // Permissions and renames change this one.
-            time(metadata.ctime(), metadata.ctime_nsec()),
-        ])
-    }
-
-    /// Of the file at a path, where there is one.
-    pub fn at(path: &Path) -> Option<Self> {
-        fs::metadata(path).ok().as_ref().map(Self::of)
     }
 }
 

@@ -4,8 +4,7 @@ use std::{fmt, io};
 
 use secrecy::SecretString;
 
-use super::source::Stamp;
-use crate::model::Timestamp;
+use crate::model::{Stamp, Timestamp};
 
 /// What a login or a renewal gave.
 #[derive(Clone, Debug)]
