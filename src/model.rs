@@ -20,7 +20,7 @@ pub mod status;
 pub mod token;
 
 pub use account::{AccountDecl, Weight};
-pub use budget::{Allowance, Ask, BudgetClass, ByClass, Granted, Learned, Lesson, Rates, Reserved};
+pub use budget::{Allowance, Ask, BudgetClass, ByClass, Costs, Granted, Learned, Lesson, Rates, Reserved};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use content::{CidError, Content, PinCid};
 pub use ids::{

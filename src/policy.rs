@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use merge::{CopyView, Tally, merge};
 pub use place::{ProviderView, place};
-pub use purse::{Costs, Purse};
+pub use purse::Purse;
 pub use settle::{PinView, Verdict, settle};
 pub use timing::{Moment, Timing};
 

@@ -98,11 +98,21 @@ pub struct Ask {
     pub at: LedgerTime,
 }
 
+/// What work at a provider costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Costs {
+    /// Contents to one list call.
+    pub batch: u32,
+    /// Whether lists show the true states of pins; where not, each is asked for by its id.
+    pub lists_tell: bool,
+}
+
 /// What work at a provider may spend, and what it costs there.
 #[derive(Clone, Debug)]
 pub struct Allowance {
     pub group: Arc<str>,
     pub rates: Rates,
+    pub costs: Costs,
     /// The provider asked for no calls of a class for so long; zero: it did not.
     pub shut: ByClass<Duration>,
     /// Earlier reservations that lapsed unused.

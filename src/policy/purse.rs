@@ -3,24 +3,15 @@
 use std::time::Duration;
 
 use super::window::Room;
-use crate::model::{BudgetClass, ByClass, Op};
-
-/// What work at a provider costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Costs {
-    /// Contents to one list call.
-    pub batch: u32,
-    /// Whether lists show the true states of pins; where not, each is asked for by its id.
-    pub lists_tell: bool,
-    /// Whether a submit goes without a look before it.
-    pub exclusive: bool,
-}
+use crate::model::{BudgetClass, ByClass, Costs, Op};
 
 /// The calls that are free, by class; what no limit is about is free without end.
 #[derive(Clone, Debug)]
 pub struct Purse {
     room: ByClass<Room>,
     costs: Costs,
+    /// Whether a submit goes without a look before it.
+    exclusive: bool,
     /// Left for looks: what is new goes first, but not for ever.
     aside: ByClass<u32>,
 }
@@ -29,22 +20,24 @@ pub struct Purse {
 type Calls = ByClass<u32>;
 
 impl Purse {
-    pub fn new(room: ByClass<Room>, costs: Costs) -> Self {
-        Self { room, costs, aside: ByClass::default() }
+    pub fn new(room: ByClass<Room>, costs: Costs, exclusive: bool) -> Self {
+        Self { room, costs, exclusive, aside: ByClass::default() }
     }
 
     /// Keeps a quarter of what looks could use from what is sent; `dice` in `0..4` decide on the rest of the division.
     pub fn set_aside(&mut self, dice: u32) {
         let room = self.room;
         self.aside = ByClass::from_fn(|class| match class {
-            BudgetClass::List | BudgetClass::Any => room[class].free / 4 + u32::from(dice < room[class].free % 4),
+            BudgetClass::List | BudgetClass::Any => {
+                room[class].free / 4 + u32::from(dice < room[class].free % 4)
+            }
             BudgetClass::Read | BudgetClass::Write => 0,
         });
     }
 
-    /// Lets everything be spent on anything.
-    pub fn release(&mut self) {
-        self.aside = ByClass::default();
+    /// Lets everything be spent on anything; whether something was kept.
+    pub fn release(&mut self) -> bool {
+        std::mem::take(&mut self.aside) != ByClass::default()
     }
 
     /// How many replicas of this op can be worked, `most` at most.
@@ -107,7 +100,8 @@ impl Purse {
 
     fn pays(&self, op: Op, cost: Calls) -> bool {
         let all = cost.iter().fold(0, |sum: u32, (_, calls)| sum.saturating_add(*calls));
-        cost.iter().all(|(class, calls)| *calls <= self.free(op, class)) && all <= self.free(op, BudgetClass::Any)
+        cost.iter().all(|(class, calls)| *calls <= self.free(op, class))
+            && all <= self.free(op, BudgetClass::Any)
     }
 
     fn cost(&self, op: Op, replicas: u32) -> Calls {
@@ -116,7 +110,7 @@ impl Purse {
             Op::Remove => cost[BudgetClass::Write] = replicas,
             Op::Submit => {
                 cost[BudgetClass::Write] = replicas;
-                cost[BudgetClass::List] = if self.costs.exclusive { 0 } else { self.lists(replicas, true) };
+                cost[BudgetClass::List] = if self.exclusive { 0 } else { self.lists(replicas, true) };
             }
             Op::Poll | Op::Verify if self.costs.lists_tell => {
                 cost[BudgetClass::List] = self.lists(replicas, false);
@@ -135,11 +129,11 @@ fn is_look(op: Op) -> bool {
 mod tests {
     use super::*;
 
-    const COSTS: Costs = Costs { batch: 10, lists_tell: true, exclusive: false };
+    const COSTS: Costs = Costs { batch: 10, lists_tell: true };
 
     fn purse(free: [u32; 4], costs: Costs) -> Purse {
         let room = |class: BudgetClass| Room { free: free[class as usize], more_in: Duration::from_secs(1) };
-        Purse::new(ByClass::from_fn(room), costs)
+        Purse::new(ByClass::from_fn(room), costs, false)
     }
 
     #[test]
@@ -150,8 +144,8 @@ mod tests {
         assert_eq!(purse([3, u32::MAX, u32::MAX, 57]).affords(Op::Submit, 1000), 10);
         assert_eq!(purse([0, u32::MAX, u32::MAX, 57]).affords(Op::Submit, 1000), 0);
         assert_eq!(purse([0, u32::MAX, u32::MAX, 57]).affords(Op::Remove, 1000), 57);
-        let alone = Costs { exclusive: true, ..COSTS };
-        assert_eq!(super::tests::purse([0, 0, 9, 57], alone).affords(Op::Submit, 1000), 9);
+        let alone = Purse { exclusive: true, ..purse([0, 0, 9, 57]) };
+        assert_eq!(alone.affords(Op::Submit, 1000), 9);
     }
 
     #[test]
@@ -170,7 +164,7 @@ mod tests {
         let sent = purse.affords(Op::Remove, 1000);
         assert_eq!(purse.spend(BudgetClass::Write, sent), 30);
         assert_eq!(purse.affords(Op::Poll, 1000), 100);
-        purse.release();
+        assert!(purse.release());
         assert_eq!(purse.affords(Op::Remove, 1000), 10);
     }
 
