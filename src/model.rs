@@ -1,11 +1,13 @@
 //! The words of Pinfold: ids, time, content, pins, replicas, queries. Knows nothing of the rest of the house.
 
 pub mod account;
+pub mod budget;
 pub mod clock;
 pub mod content;
 pub mod delegates;
 pub mod expiry;
 pub mod ids;
+pub mod ledger;
 pub mod name;
 pub mod peer;
 pub mod pin;
@@ -20,12 +22,14 @@ pub mod status;
 pub mod token;
 
 pub use account::{AccountDecl, Weight};
+pub use budget::{Allowance, Ask, BudgetClass, ByClass, Costs, Granted, Learned, Lesson, Rates, Reserved};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use content::{CidError, Content, PinCid};
 pub use expiry::Expiry;
 pub use ids::{
     AccountId, ContentId, InstanceId, PinId, PolicyId, ProviderId, ReplicaId, RequestId, TokenId, UpstreamId,
 };
+pub use ledger::{LedgerClock, LedgerTime};
 pub use peer::{Certificate, Peer};
 pub use pin::{Meta, MetaError, Origins, PinSpec};
 pub use provider::{Fingerprint, Health, Mode, Operation, ProviderDecl, ProviderRecord};

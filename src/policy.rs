@@ -3,14 +3,17 @@
 
 pub mod merge;
 pub mod place;
+pub mod purse;
 pub mod replica;
 pub mod settle;
 pub mod timing;
+pub mod window;
 
 use serde::{Deserialize, Serialize};
 
 pub use merge::{CopyView, Tally, merge};
 pub use place::{ProviderView, place};
+pub use purse::Purse;
 pub use settle::{PinView, Verdict, settle};
 pub use timing::{Moment, Timing};
 

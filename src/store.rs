@@ -17,8 +17,8 @@ pub use records::*;
 pub use tokens::*;
 
 use crate::model::{
-    AccountId, Content, ContentId, Health, InstanceId, ListQuery, ProviderId, ProviderRecord, ReplicaId,
-    RequestId, Timestamp, UpstreamId,
+    AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Lesson, ListQuery,
+    ProviderId, ProviderRecord, ReplicaId, RequestId, Timestamp, UpstreamId,
 };
 
 /// A shared store.
@@ -153,6 +153,22 @@ pub trait Store: TokenStore {
 
     /// Notes that a provider's credential (its hash) reaches the copies on record.
     async fn prove_credential(&self, provider: ProviderId, hash: [u8; 32]) -> Result<(), StoreError>;
+
+    // ---- for budgets
+
+    /// Counts calls that are about to start, or says when there is room for some (I9).
+    async fn reserve_calls(&self, ask: Ask) -> Result<Granted, StoreError>;
+
+    /// Keeps what a provider's refusal taught of one of its limits.
+    async fn note_lesson(
+        &self,
+        group: Arc<str>,
+        class: BudgetClass,
+        lesson: Lesson,
+    ) -> Result<(), StoreError>;
+
+    /// How the ledger of calls was left.
+    async fn ledger(&self) -> Result<Ledger, StoreError>;
 
     // ---- for operators
 

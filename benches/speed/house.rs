@@ -149,6 +149,8 @@ impl House {
             lease_until: later,
             doubt_until: later,
             exclusive: true,
+            allowance: None,
+            max_queued: None,
             introduces: true,
         };
         let claims = self.store.claim_due(claim).await.expect("claims").claims;

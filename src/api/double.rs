@@ -19,8 +19,9 @@ use crate::{
     auth::{Gate, Scope, Scopes, TokenDecl, TokenHash, Tokens},
     lifecycle::{Activator, Changes, Interest},
     model::{
-        AccountId, Content, ContentId, Health, InstanceId, ListQuery, ManualClock, ProviderDecl, ProviderId,
-        ProviderRecord, ReplicaId, RequestId, Status, Timestamp, TokenId, UpstreamId,
+        AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Lesson, ListQuery,
+        ManualClock, ProviderDecl, ProviderId, ProviderRecord, ReplicaId, RequestId, Status, Timestamp,
+        TokenId, UpstreamId,
     },
     store::*,
     telemetry::Metrics,
@@ -217,6 +218,15 @@ impl Store for ScriptedStore {
         unreachable!("{NOT_ASKED}")
     }
     async fn prove_credential(&self, _: ProviderId, _: [u8; 32]) -> Result<(), StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn reserve_calls(&self, _: Ask) -> Result<Granted, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn note_lesson(&self, _: Arc<str>, _: BudgetClass, _: Lesson) -> Result<(), StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn ledger(&self) -> Result<Ledger, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn stats(&self, _: Timestamp) -> Result<StoreStats, StoreError> {

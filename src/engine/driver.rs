@@ -157,11 +157,11 @@ impl Driver {
         self.remove_surplus(now).await?;
         report.next = Some(self.look_at).filter(|at| *at > now);
         let Some(request) = self.room(now) else { return Ok(report) };
+        let is_crowded = request.singles == 0 || request.looks == 0;
         let claimed = self.caller.shared.store.claim_due(request).await?;
         report.claimed = claimed.claims.len() as u64;
         // What is due but finds no room is claimed when the work in its way is done, which wakes the driver; to come
         // again at once would be to claim in circles.
-        let is_crowded = request.singles == 0 || request.looks == 0;
         let next = claimed.next_due.map(|at| at.max(now)).filter(|at| *at > now || !is_crowded);
         report.next = earlier(report.next, next);
         if claimed.claims.iter().any(|claim| matches!(claim.op, Op::Poll | Op::Verify)) {
@@ -227,6 +227,8 @@ impl Driver {
             lease_until: now.plus(lease),
             doubt_until: self.caller.doubt_until(now),
             exclusive: traits.exclusive,
+            allowance: None,
+            max_queued: None,
             introduces: traits.introduces,
         })
     }

@@ -2,8 +2,11 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicI64, Ordering},
-    time::Duration,
+    sync::{
+        OnceLock,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use jiff::fmt::temporal::{DateTimeParser, DateTimePrinter};
@@ -78,6 +81,9 @@ impl fmt::Display for Timestamp {
 /// Where the time comes from. Production has one [`SystemClock`]; tests turn a [`ManualClock`].
 pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
+
+    /// The time since some moment in the past, whatever is done to the clock meanwhile.
+    fn steady(&self) -> Duration;
 }
 
 /// The machine's wall clock.
@@ -93,19 +99,36 @@ impl Clock for SystemClock {
             Err(before) => Timestamp::ZERO.minus(before.duration()),
         }
     }
+
+    fn steady(&self) -> Duration {
+        static BEGAN: OnceLock<Instant> = OnceLock::new();
+        BEGAN.get_or_init(Instant::now).elapsed()
+    }
 }
 
 /// A clock that stands still until it is turned, forwards or back.
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    now: AtomicI64,
+    /// In ms.
+    steady: AtomicU64,
+}
 
 impl ManualClock {
     pub fn at(now: Timestamp) -> Self {
-        Self(AtomicI64::new(now.as_millis()))
+        Self { now: AtomicI64::new(now.as_millis()), steady: AtomicU64::new(0) }
     }
 
+    /// Lets time pass until then; a clock that is set back was turned.
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.as_millis(), Ordering::SeqCst);
+        let passed = u64::try_from(now.since(self.now()).as_millis()).unwrap_or(u64::MAX);
+        self.steady.fetch_add(passed, Ordering::SeqCst);
+        self.turn(now);
+    }
+
+    /// Turns the clock; no time passes.
+    pub fn turn(&self, now: Timestamp) {
+        self.now.store(now.as_millis(), Ordering::SeqCst);
     }
 
     pub fn advance(&self, by: Duration) {
@@ -115,7 +138,11 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.now.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> Duration {
+        Duration::from_millis(self.steady.load(Ordering::SeqCst))
     }
 }
 

@@ -11,6 +11,14 @@ pub struct Rate {
     pub per: Duration,
 }
 
+impl Rate {
+    /// What is planned of it: one call or a twentieth less, as calls do not take equally long to arrive. Never less than
+    /// one call.
+    pub fn guarded(self) -> Self {
+        Self { calls: (self.calls - (self.calls / 20).max(1).min(self.calls)).max(1), ..self }
+    }
+}
+
 impl FromStr for Rate {
     type Err = String;
 

@@ -1,5 +1,6 @@
 //! What every backend of the store must do: one suite, stamped for each backend by [`contract_suite`].
 
+pub(super) mod budgets;
 pub(super) mod claiming;
 pub(super) mod creating;
 pub(super) mod house;
@@ -55,6 +56,14 @@ macro_rules! contract_suite {
                 a_submit_carries_the_name_of_the_first_pin_that_asks;
             sharing: accounts_are_served_by_weight, three_removes_go_before_each_submit,
                 new_pins_are_looked_at_before_old_ones;
+            budgets: i9_no_window_holds_more_starts_than_planned_whoever_asks_and_over_crashes,
+                i9_calls_that_never_left_are_free_again,
+                i9_calls_of_a_clock_that_was_ahead_count_for_one_window_from_now,
+                i9_what_refusals_taught_and_how_the_clock_stood_survive_a_crash,
+                i9_a_claim_takes_no_more_work_than_there_are_calls_for,
+                i9_a_claim_counts_the_looks_before_submits,
+                i9_a_spent_list_budget_stops_looks_but_no_submits_or_removes,
+                i9_no_more_is_queued_at_a_provider_than_it_takes, doubts_are_settled_though_no_place_is_left;
             outcomes: many_pins_of_one_copy_end_equal, a_fan_out_survives_a_crash, polls_are_hastened_for_those_who_ask,
                 polls_of_one_provider_are_brought_forward_to_a_limit,
                 doubles_are_deleted_later_and_stay_on_record_until_then,

@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     model::{
-        AccountDecl, AccountId, Content, ErrorClass, Goal, Op, PinSpec, ProviderDecl, ProviderId,
-        ProviderRecord, ReplicaId, ReplicaState, RequestId, Status, Timestamp, UpstreamId,
+        AccountDecl, AccountId, Allowance, BudgetClass, Content, ErrorClass, Goal, Lesson, Op, PinSpec,
+        ProviderDecl, ProviderId, ProviderRecord, ReplicaId, ReplicaState, RequestId, Reserved, Status,
+        Timestamp, UpstreamId,
     },
     policy::{
         Policy,
@@ -116,7 +117,7 @@ pub struct PinPage {
 }
 
 /// Whose due replicas to claim, and how many.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ClaimRequest {
     pub provider: ProviderId,
     /// The most submits and removes (one call each).
@@ -130,6 +131,10 @@ pub struct ClaimRequest {
     pub doubt_until: Timestamp,
     /// Whether the credential is used by Pinfold alone: no first look.
     pub exclusive: bool,
+    /// Calls that the work may take, where there is a limit; reserved with the claim (I9).
+    pub allowance: Option<Allowance>,
+    /// The most copies that may be queued or pinning there by our own submits.
+    pub max_queued: Option<u32>,
     /// Whether polls need name and origins, too.
     pub introduces: bool,
 }
@@ -166,8 +171,19 @@ pub struct Claim {
 #[derive(Clone, Debug, Default)]
 pub struct Claimed {
     pub claims: Vec<Claim>,
-    /// When the next replica of this provider is due, as far as was looked.
+    /// When the next replica of this provider is due, as far as was looked; not before there are calls for it.
     pub next_due: Option<Timestamp>,
+    /// What was reserved for the claims' calls.
+    pub calls: Vec<Reserved>,
+}
+
+/// The ledger of calls, as a start finds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// How far the wall clock is ahead of the ledger's time, in ms.
+    pub ahead: i64,
+    /// What refusals taught, by budget group and class.
+    pub lessons: Vec<(String, BudgetClass, Lesson)>,
 }
 
 /// What became of a claim.

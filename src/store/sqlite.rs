@@ -2,6 +2,7 @@
 
 mod accept;
 mod background;
+mod budget;
 mod claim;
 mod count;
 mod delete;
@@ -9,6 +10,7 @@ mod errors;
 mod get;
 mod lanes;
 mod list;
+mod means;
 mod open;
 mod outcome;
 mod providers;
@@ -292,6 +294,23 @@ impl Store for SqliteStore {
 
     async fn prove_credential(&self, provider: ProviderId, hash: [u8; 32]) -> Result<(), StoreError> {
         self.write(Write, Lane::Request, move |tx| providers::prove(tx, provider, hash)).await
+    }
+
+    async fn reserve_calls(&self, ask: Ask) -> Result<Granted, StoreError> {
+        self.write(Claim, Lane::Request, move |tx| budget::reserve(tx, &ask)).await
+    }
+
+    async fn note_lesson(
+        &self,
+        group: Arc<str>,
+        class: BudgetClass,
+        lesson: Lesson,
+    ) -> Result<(), StoreError> {
+        self.write(Write, Lane::Request, move |tx| budget::learn(tx, &group, class, lesson)).await
+    }
+
+    async fn ledger(&self) -> Result<Ledger, StoreError> {
+        budget::ledger(&self.readers.point())
     }
 
     async fn stats(&self, now: Timestamp) -> Result<StoreStats, StoreError> {

@@ -38,7 +38,7 @@ pub(in crate::store) async fn accounts_are_served_in_turn<B: Backend>() {
     house.add(1, "one", 5001, t(4)).await;
     let mut theirs = 0;
     for _ in 0..2 {
-        let claims = house.store().claim_due(single).await.unwrap().claims;
+        let claims = house.store().claim_due(single.clone()).await.unwrap().claims;
         theirs += usize::from(claims[0].content == *cid(5001).content());
     }
     assert_eq!(theirs, 1, "one after the other");

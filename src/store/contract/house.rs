@@ -167,6 +167,8 @@ impl<B: Backend> House<B> {
             lease_until: now.plus(Duration::from_secs(60)),
             doubt_until: now.plus(Duration::from_secs(120)),
             exclusive: true,
+            allowance: None,
+            max_queued: None,
             introduces: true,
         }
     }

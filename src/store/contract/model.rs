@@ -110,6 +110,8 @@ impl<B: Backend> World<B> {
             singles: most,
             looks: most,
             exclusive,
+            allowance: None,
+            max_queued: None,
             introduces: true,
             ..self.house.due(provider, t(self.now))
         };

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{
     lanes::{self, LINES},
+    means::{self, Means},
     replicas,
     tx::Tx,
 };
@@ -19,24 +20,59 @@ const ASKED: i64 = 32;
 
 pub(super) fn claim_due(tx: &mut Tx<'_>, request: &ClaimRequest) -> Result<Claimed, StoreError> {
     tx.saw(request.now);
-    let mut claimed = Claimed::default();
-    let mut singles = request.singles as usize;
-    let mut looks = request.looks as usize;
+    let mut claiming = Claiming {
+        request,
+        means: Means::of(tx, request)?,
+        singles: request.singles as usize,
+        looks: request.looks as usize,
+        claimed: Claimed::default(),
+    };
     for line in LINES {
-        let budget = match line[0] {
-            Op::Remove | Op::Submit => &mut singles,
-            Op::Poll | Op::Verify => &mut looks,
+        claiming.line(tx, line)?;
+    }
+    if claiming.means.release() {
+        claiming.line(tx, LINES[0])?;
+    }
+    let Claiming { means, mut claimed, .. } = claiming;
+    claimed.calls = means.reserve(tx)?;
+    Ok(claimed)
+}
+
+/// A claim in the making.
+struct Claiming<'a> {
+    request: &'a ClaimRequest,
+    means: Means<'a>,
+    singles: usize,
+    looks: usize,
+    claimed: Claimed,
+}
+
+impl Claiming<'_> {
+    /// Claims what is due of a line, as far as there are hands and means for it.
+    fn line(&mut self, tx: &mut Tx<'_>, line: &'static [Op]) -> Result<(), StoreError> {
+        let request = self.request;
+        let hands = match line[0] {
+            Op::Remove | Op::Submit => &mut self.singles,
+            Op::Poll | Op::Verify => &mut self.looks,
         };
-        let due = lanes::due(tx, request, line, *budget)?;
-        claimed.next_due = lanes::earlier(claimed.next_due, due.next);
-        for replica in due.replicas {
+        let allowed = self.means.allow(line, *hands);
+        let due = lanes::due(tx, request, allowed.line, allowed.most)?;
+        let next = allowed.next(due.next, request.now);
+        self.claimed.next_due = lanes::earlier(self.claimed.next_due, next);
+        let doubtful = match allowed.doubtful {
+            0 => Vec::new(),
+            most => means::doubtful(tx, request, most.saturating_sub(due.replicas.len()))?,
+        };
+        let before = self.claimed.claims.len();
+        for replica in due.replicas.into_iter().chain(doubtful) {
             if let Some(claim) = take(tx, request, replica)? {
-                *budget = budget.saturating_sub(1);
-                claimed.claims.push(claim);
+                *hands = hands.saturating_sub(1);
+                self.claimed.claims.push(claim);
             }
         }
+        self.means.spend(&self.claimed.claims[before..]);
+        Ok(())
     }
-    Ok(claimed)
 }
 
 /// Claims one replica; `None` where there is nothing to call for.

@@ -99,10 +99,12 @@ mod tests {
             lease_until: NOW,
             doubt_until: NOW,
             exclusive: true,
+            allowance: None,
+            max_queued: None,
             introduces: true,
         };
         let first = store.accept_pin(asked(account)).await.unwrap();
-        let submitted = store.claim_due(claim).await.unwrap().claims.remove(0);
+        let submitted = store.claim_due(claim.clone()).await.unwrap().claims.remove(0);
         let upstream = UpstreamId::new("u").unwrap();
         let word = Word::Landed { upstream, status: Status::Pinned, delegates: Vec::new(), existed: false };
         store.record_outcomes(vec![Outcome { key: submitted.key, word }], NOW).await.unwrap();

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{count::WIDTHS, lanes::Turn, providers::load_providers};
 use crate::{
     lifecycle::{Change, Changes},
-    model::{PolicyId, ProviderRecord, ReplicaState, RequestId, Status, Timestamp, Weight},
+    model::{PolicyId, ProviderId, ProviderRecord, ReplicaState, RequestId, Status, Timestamp, Weight},
     policy::{Moment, Policy, ProviderView, Timing},
     store::StoreError,
     telemetry::{PinMetrics, Settled},
@@ -176,6 +176,20 @@ impl<'a> Tx<'a> {
 
     pub(super) fn count_replica(&mut self, provider: i64, state: ReplicaState, n: i64) {
         *self.effects.replicas.entry((provider, state)).or_default() += n;
+    }
+
+    /// Copies in a state at a provider, this batch's changes included.
+    pub(super) fn replicas_in(&self, provider: ProviderId, state: ReplicaState) -> Result<i64, StoreError> {
+        // replica_counts: one
+        let counted: Option<i64> = self
+            .conn
+            .prepare_cached("SELECT n FROM replica_counts WHERE provider = ?1 AND state = ?2")?
+            .query_row(params![provider.0, state.code()], |row| row.get(0))
+            .optional()?;
+        let key = (provider.0, state);
+        let pending =
+            [self.before, &self.effects].map(|effects| effects.replicas.get(&key).copied().unwrap_or(0));
+        Ok(counted.unwrap_or(0) + pending.iter().sum::<i64>())
     }
 
     /// Counts pins that are short of copies.
