@@ -240,3 +240,6 @@ fn named(error: StoreError) -> DeskError {
         error => DeskError::Store(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ pub fn whereabouts(file: &Path, environment: &Environment) -> io::Result<Whereab
     if listen.ip().is_unspecified() {
         listen.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    let StoreUrl::Sqlite(store) = general::store_url(&mut reader, &root);
+    let (StoreUrl::Sqlite(store), _) = general::store(&mut reader, &root);
     Ok(Whereabouts { store, admin: listen })
 }
 
