@@ -4,6 +4,7 @@
 mod bearer;
 mod desk;
 mod gate;
+mod listed;
 mod secret;
 mod stored;
 mod tokens;
@@ -16,8 +17,9 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use crate::model::{NotAHash, Scope, Scopes, TokenHash};
-pub use desk::{Desk, DeskError, Issued, Listed, TokenRequest, TokenState};
+pub use desk::{Desk, DeskError, Issued, TokenRequest};
 pub use gate::{Gate, SameSecret};
+pub use listed::{Listed, TokenState};
 pub use secret::{PREFIX, Secret};
 pub use tokens::{Owner, TokenDecl, Tokens};
 

@@ -1,5 +1,6 @@
 //! The command line: what may be typed, and what the shell is told at the end.
 
+mod admin;
 mod check_config;
 mod exit;
 mod healthcheck;

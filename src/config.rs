@@ -18,6 +18,7 @@ mod settings;
 mod tokens;
 mod upstream;
 mod value;
+mod whereabouts;
 mod yaml;
 
 use std::collections::HashSet;
@@ -32,6 +33,8 @@ pub use settings::{
     AdminSettings, ApiSettings, LogFormat, LogSettings, ProviderSettings, ServerSettings, Settings, StoreUrl,
     TokenDecl, UpstreamSettings, Way,
 };
+
+pub use whereabouts::{Whereabouts, whereabouts};
 
 use problem::cover;
 use reader::{Field, Keys, Reader, Section};

@@ -12,12 +12,12 @@ use axum::{
 use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Failure, Sent, json_response};
 use crate::{
     auth::{Desk, DeskError, Issued, Listed, Operator, Scope, Scopes, TokenRequest},
-    model::{Expiry, Span, Timestamp, TokenId},
+    model::{Expiry, Span, TokenId},
 };
 
 /// The most tokens that are listed at once.
@@ -45,7 +45,7 @@ async fn list(State(desk): State<Desk>, RawQuery(query): RawQuery) -> Result<Res
     stored.truncate(limit as usize);
     let next = stored.last().filter(|_| more).and_then(|token| token.id);
     let declared = if after.is_none() { desk.declared() } else { Vec::new() };
-    let tokens: Vec<_> = declared.iter().chain(&stored).map(shown).collect();
+    let tokens: Vec<_> = declared.iter().chain(&stored).map(Listed::to_json).collect();
     let next = next.map(|id| id.to_string());
     Ok(json_response(StatusCode::OK, &json!({ "tokens": tokens, "next": next })))
 }
@@ -99,7 +99,7 @@ async fn create(State(desk): State<Desk>, by: By, Sent(body): Sent<Create>) -> R
 async fn revoke(State(desk): State<Desk>, by: By, Path(id): Path<String>) -> Result<Response, Failure> {
     let token = desk.revoke(&id).await?;
     tell(&by, &token.id, &token.name, "a token was revoked");
-    Ok(json_response(StatusCode::OK, &shown(&desk.show(token))))
+    Ok(json_response(StatusCode::OK, &desk.show(token).to_json()))
 }
 
 #[derive(Deserialize)]
@@ -139,31 +139,11 @@ fn name(by: &By) -> &str {
 /// The one answer with a secret in it; nobody on the way is to keep it.
 fn issued(desk: &Desk, made: Issued) -> Response {
     let Issued { token, secret } = made;
-    let mut body = shown(&desk.show(token));
+    let mut body = desk.show(token).to_json();
     body["secret"] = secret.expose_secret().into();
     let mut response = json_response(StatusCode::CREATED, &body).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-fn shown(token: &Listed) -> Value {
-    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
-    let scopes: Vec<_> = token.scopes.iter().map(Scope::as_str).collect();
-    json!({
-        "id": token.id.map(|id| id.to_string()),
-        "source": if token.id.is_some() { "store" } else { "config" },
-        "account": token.account,
-        "name": token.name,
-        "scopes": scopes,
-        "policies": token.policies,
-        "state": token.state.as_str(),
-        "created": time(token.created),
-        "expires": time(token.expires),
-        "revoked": time(token.revoked),
-        "replaced_by": token.replaced_by.map(|id| id.to_string()),
-        "last_used": time(token.last_use.map(|(at, _)| at)),
-        "last_from": token.last_use.map(|(_, from)| from.to_string()),
-    })
 }
 
 impl From<DeskError> for Failure {

@@ -1,10 +1,10 @@
 //! Where tokens are made, listed, rotated and revoked, for the admin API and for the command line alike.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use thiserror::Error;
 
-use super::{Gate, Scopes, Secret, TokenDecl};
+use super::{Gate, Listed, Scopes, Secret, TokenDecl};
 use crate::{
     model::{AccountId, Clock, Expiry, Timestamp, TokenId},
     store::{NewToken, StoreError, Successor, TokenRecord, TokenStore},
@@ -32,45 +32,6 @@ pub struct TokenRequest {
 pub struct Issued {
     pub token: TokenRecord,
     pub secret: Secret,
-}
-
-/// A token as operators see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// `None`: a token of the config.
-    pub id: Option<TokenId>,
-    pub account: Option<String>,
-    pub name: String,
-    pub scopes: Scopes,
-    pub policies: Vec<String>,
-    pub state: TokenState,
-    pub created: Option<Timestamp>,
-    pub expires: Option<Timestamp>,
-    pub revoked: Option<Timestamp>,
-    pub replaced_by: Option<TokenId>,
-    /// To the second; a token of the config has none.
-    pub last_use: Option<(Timestamp, IpAddr)>,
-}
-
-/// Whether a token lets anybody in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenState {
-    Active,
-    /// Rotated: it lets in until it expires.
-    Replaced,
-    Expired,
-    Revoked,
-}
-
-impl TokenState {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Replaced => "replaced",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
-    }
 }
 
 /// Why nothing was done; its words say what to do instead.
@@ -185,7 +146,7 @@ impl Desk {
     /// The tokens of the config.
     pub fn declared(&self) -> Vec<Listed> {
         let now = self.clock.now();
-        self.gate.declared().all().into_iter().map(|token| declared(token, now)).collect()
+        self.gate.declared().all().into_iter().map(|token| Listed::declared(token, now)).collect()
     }
 
     /// Stored tokens by id, ended ones included.
@@ -195,12 +156,13 @@ impl Desk {
     pub async fn stored(&self, after: Option<TokenId>, limit: u32) -> Result<Vec<Listed>, StoreError> {
         let now = self.clock.now();
         let page = self.store.tokens(after, limit).await?;
-        Ok(page.into_iter().map(|token| self.listed(token, now)).collect())
+        let seen = |token: &TokenRecord| self.gate.last_use(&token.hash);
+        Ok(page.into_iter().map(|token| Listed::stored(seen(&token), token, now)).collect())
     }
 
     /// A stored token as operators see it.
     pub fn show(&self, token: TokenRecord) -> Listed {
-        self.listed(token, self.clock.now())
+        Listed::stored(self.gate.last_use(&token.hash), token, self.clock.now())
     }
 
     async fn find(&self, id: &str) -> Result<TokenRecord, DeskError> {
@@ -257,46 +219,6 @@ impl Desk {
             );
         }
     }
-
-    fn listed(&self, token: TokenRecord, now: Timestamp) -> Listed {
-        let here = self.gate.last_use(&token.hash);
-        let state = match (token.revoked, token.is_live(now), token.replaced_by) {
-            (Some(_), ..) => TokenState::Revoked,
-            (None, false, _) => TokenState::Expired,
-            (None, true, Some(_)) => TokenState::Replaced,
-            (None, true, None) => TokenState::Active,
-        };
-        Listed {
-            id: Some(token.id),
-            account: token.account.map(|(_, name)| name),
-            name: token.name,
-            scopes: token.scopes,
-            policies: token.policies,
-            state,
-            created: Some(token.created),
-            expires: token.expires,
-            revoked: token.revoked,
-            replaced_by: token.replaced_by,
-            last_use: [here, token.last_use].into_iter().flatten().max_by_key(|(at, _)| *at),
-        }
-    }
-}
-
-fn declared(token: TokenDecl, now: Timestamp) -> Listed {
-    let ended = token.expires.is_some_and(|end| now >= end);
-    Listed {
-        id: None,
-        account: token.owner.map(|owner| owner.name.to_string()),
-        name: token.name.to_string(),
-        scopes: token.scopes,
-        policies: token.policies,
-        state: if ended { TokenState::Expired } else { TokenState::Active },
-        created: None,
-        expires: token.expires,
-        revoked: None,
-        replaced_by: None,
-        last_use: None,
-    }
 }
 
 fn check_end(expires: Option<Timestamp>, now: Timestamp) -> Result<(), DeskError> {
@@ -318,3 +240,6 @@ fn named(error: StoreError) -> DeskError {
         error => DeskError::Store(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

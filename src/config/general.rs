@@ -1,6 +1,6 @@
 //! The sections of single settings, each of which a `PINFOLD_*` variable may override.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ const OTHERS: [&str; 6] = [
 ];
 const LOG_FILTER: &str = "PINFOLD_LOG";
 
+/// Where the admin listener is, unless it is said otherwise.
+pub(super) const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5081);
+
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -55,9 +58,8 @@ pub(super) fn admin(reader: &mut Reader<'_>, root: &Section<'_>, tokens: &mut To
     let section = later_section(reader, root, "admin", known, &["tls"]);
     let knows_operators = tokens.read_admin(reader, &section);
     let listen = reader.setting(&section, "listen");
-    let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 5081));
     AdminSettings {
-        listen: reader.parse_or(listen, default, admin_address(knows_operators)),
+        listen: reader.parse_or(listen, ADMIN_LISTEN, admin_address(knows_operators)),
         knows_operators,
     }
 }

@@ -1,10 +1,10 @@
 //! When something ends, as users write it: a moment, or a span from now on.
 
-use std::{str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use jiff::SpanRelativeTo;
 
-use super::Timestamp;
+use super::{Timestamp, span::print_span};
 
 /// `2027-01-31`, `2027-01-31T12:00:00Z`, `90d`, `12h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,16 @@ impl FromStr for Expiry {
         parse_days(text).map(Self::In).ok_or_else(|| {
             format!("{text:?} is no time: write a date such as 2027-01-31, or a span such as 90d or 12h")
         })
+    }
+}
+
+/// Writes what [`FromStr`] reads.
+impl fmt::Display for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at) => at.fmt(f),
+            Self::In(span) => f.write_str(&print_span(*span)),
+        }
     }
 }
 

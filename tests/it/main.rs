@@ -7,3 +7,4 @@ mod demo;
 mod login;
 mod matrix;
 mod reload;
+mod tokens;

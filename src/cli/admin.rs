@@ -1,0 +1,182 @@
+//! The client of the admin API, and how every command that needs it is told where that is.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, Uri, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::{Exit, Failure, complain};
+use crate::app;
+use crate::config::{self, Environment, Whereabouts};
+use crate::http::{Client, Settings};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+const BODY_LIMIT: usize = 4 << 20;
+
+/// Where a running gateway is, and how to show that one may ask it.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct AdminArgs {
+    /// The admin listener of the gateway [default: the configuration's, else http://127.0.0.1:5081]
+    #[arg(long, value_name = "URL", env = "PINFOLD_ADMIN_URL")]
+    admin: Option<Uri>,
+    /// A file with the admin token [default: $PINFOLD_ADMIN_TOKEN, else the file beside the configuration's store]
+    #[arg(long, value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+    /// The configuration of the gateway
+    #[arg(long, value_name = "FILE", env = "PINFOLD_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// A gateway that may be asked.
+pub(super) struct Admin {
+    base: String,
+    token: Option<SecretString>,
+    client: Client,
+}
+
+impl AdminArgs {
+    pub(super) fn client(&self) -> Result<Admin, Failure> {
+        let environment = Environment::of_process();
+        let found = self.config.as_ref().map(|file| {
+            config::whereabouts(file, &environment).map_err(|error| {
+                Failure::new(Exit::BadConfig, format!("error: cannot read {}: {error}", file.display()))
+            })
+        });
+        let found = found.transpose()?;
+        let base = base(self.admin.as_ref(), found.as_ref())?;
+        let token = self.token(&environment, found.as_ref())?;
+        Ok(Admin {
+            base,
+            token,
+            client: Client::new(&Settings { connect_timeout: Duration::from_secs(5), ..Settings::default() }),
+        })
+    }
+
+    fn token(
+        &self,
+        environment: &Environment,
+        found: Option<&Whereabouts>,
+    ) -> Result<Option<SecretString>, Failure> {
+        if let Some(file) = &self.admin_token_file {
+            return match read(file)? {
+                Some(token) => Ok(Some(token)),
+                None => Err(failed(format!("error: there is no file {}", file.display()))),
+            };
+        }
+        if let Some(token) = environment.get("PINFOLD_ADMIN_TOKEN").filter(|token| !token.is_empty()) {
+            return Ok(Some(token.into()));
+        }
+        found.map_or(Ok(None), |found| read(&app::admin_token_file(&found.store)))
+    }
+}
+
+fn failed(text: String) -> Failure {
+    Failure::new(Exit::Failed, text)
+}
+
+fn base(given: Option<&Uri>, found: Option<&Whereabouts>) -> Result<String, Failure> {
+    let base = match (given, found) {
+        (Some(given), _) => given.to_string(),
+        (None, Some(found)) => format!("http://{}", found.admin),
+        (None, None) => "http://127.0.0.1:5081".to_owned(),
+    };
+    let whole = base.starts_with("http://") || base.starts_with("https://");
+    if !whole || base.contains('?') {
+        let text = "error: the admin listener's address is http://HOST:PORT or https://HOST:PORT";
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    Ok(base.trim_end_matches('/').to_owned())
+}
+
+/// `None` where there is no such file; one that this user may not read is an error, which says so.
+fn read(file: &Path) -> Result<Option<SecretString>, Failure> {
+    let shown = file.display();
+    let cannot =
+        |error: &io::Error| failed(format!("error: cannot read the admin token in {shown}: {error}"));
+    let metadata = match fs::metadata(file) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(cannot(&error)),
+    };
+    if metadata.permissions().mode() & 0o077 != 0 {
+        return Err(failed(format!("error: others may read the admin token; run: chmod 600 {shown}")));
+    }
+    let text = fs::read_to_string(file).map_err(|error| cannot(&error))?;
+    let token = text.trim();
+    let usable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    if usable { Ok(Some(token.into())) } else { Err(failed(format!("error: {shown} holds no token"))) }
+}
+
+impl Admin {
+    /// Asks for `path` below `/api/v1`; the answer is whatever it says on success.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let request = self.request(method, path, body)?;
+        let asked = tokio::time::timeout(DEADLINE, self.client.send(request, BODY_LIMIT)).await;
+        let unreachable = |why: String| {
+            let text = format!("error: cannot reach {}: {why}; is `pinfold serve` running?", self.base);
+            Failure::new(Exit::Unreachable, text)
+        };
+        let answer = match asked {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(unreachable(error.to_string())),
+            Err(_) => return Err(unreachable(format!("no answer within {} s", DEADLINE.as_secs()))),
+        };
+        let json: Option<Value> = serde_json::from_slice(answer.body()).ok();
+        match (answer.status(), json) {
+            (status, Some(json)) if status.is_success() => Ok(json),
+            (status, json) => Err(self.refusal(status, json.as_ref())),
+        }
+    }
+
+    fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Request<Bytes>, Failure> {
+        let request = Request::builder().method(method).uri(format!("{}/api/v1{path}", self.base));
+        let request = match &self.token {
+            Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret())),
+            None => request,
+        };
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        request.body(body).map_err(|_| {
+            Failure::new(Exit::Usage, format!("error: {} is no address, or the token is none", self.base))
+        })
+    }
+
+    fn refusal(&self, status: StatusCode, json: Option<&Value>) -> Failure {
+        let details = json.and_then(|json| json["error"]["details"].as_str());
+        let Some(details) = details else {
+            return failed(format!("error: {} answered {status}, not as an admin listener does", self.base));
+        };
+        let help = "; give one by --admin-token-file or PINFOLD_ADMIN_TOKEN, or name the gateway's --config";
+        match status {
+            StatusCode::UNAUTHORIZED if self.token.is_none() => {
+                Failure::new(Exit::Unauthorized, format!("error: the gateway wants an admin token{help}"))
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Failure::new(Exit::Unauthorized, format!("error: {details}"))
+            }
+            _ => failed(format!("error: {details}")),
+        }
+    }
+
+    /// Tells of a token that is about to go over a network for all to see.
+    pub(super) fn warn_if_open(&self) {
+        let host = self.base.strip_prefix("http://").unwrap_or("localhost");
+        let local = ["127.", "localhost", "[::1]"].iter().any(|here| host.starts_with(here));
+        if !local {
+            complain(&format!(
+                "warning: {} is not https: others may read along, secrets included",
+                self.base
+            ));
+        }
+    }
+}
