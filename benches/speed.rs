@@ -59,7 +59,7 @@ fn main() {
         if wanted.is_empty() || wanted.iter().any(|name| name == row) {
             match row {
                 "durable" => durable::run(),
-                "calls" => runtime().block_on(calls::run()).iter().for_each(Figure::print),
+                "calls" => runtime().block_on(calls::run()),
                 // A runtime a row: what it served, and the store's lock, go with it.
                 row => runtime().block_on(rows::run(row, pins)).iter().for_each(Figure::print),
             }
