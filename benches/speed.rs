@@ -1,8 +1,12 @@
 //! The speed table: each figure is a ratio to a baseline measured in turn with it, in many short rounds.
 //!
-//! `cargo bench --bench speed -- [--pins N] [ROW...]`, rows `get post walk list disk start fanout`; docs/performance.md
+//! `cargo bench --bench speed -- [--pins N] [ROW...]`, rows `get post durable walk list disk start calls fanout`; docs/performance.md
 //! tells what each means. Seeded databases are kept under `target/bench`.
 
+#[path = "speed/calls.rs"]
+mod calls;
+#[path = "speed/durable.rs"]
+mod durable;
 #[path = "speed/house.rs"]
 mod house;
 #[path = "speed/load.rs"]
@@ -47,12 +51,22 @@ fn main() {
             row => wanted.push(row.to_owned()),
         }
     }
+    if wanted == [durable::CHILD] {
+        return runtime().block_on(durable::child()).iter().for_each(Figure::print);
+    }
     say(&format!("{pins} pins"));
-    for row in ["get", "post", "walk", "list", "disk", "start", "fanout"] {
+    for row in ["get", "post", "durable", "walk", "list", "disk", "start", "calls", "fanout"] {
         if wanted.is_empty() || wanted.iter().any(|name| name == row) {
-            // A runtime a row: what it served, and the store's lock, go with it.
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
-            runtime.block_on(rows::run(row, pins)).iter().for_each(Figure::print);
+            match row {
+                "durable" => durable::run(),
+                "calls" => runtime().block_on(calls::run()),
+                // A runtime a row: what it served, and the store's lock, go with it.
+                row => runtime().block_on(rows::run(row, pins)).iter().for_each(Figure::print),
+            }
         }
     }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Runtime::new().expect("a runtime starts")
 }

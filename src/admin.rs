@@ -8,6 +8,7 @@ mod body;
 mod config;
 mod failure;
 mod health;
+mod providers;
 mod refresh;
 mod tokens;
 
@@ -28,6 +29,7 @@ pub use authority::{Authority, Exposure};
 pub use body::Sent;
 pub use config::{Config, ConfigReport, Refused, config_routes};
 pub use failure::Failure;
+pub use providers::{Providers, provider_routes};
 pub use refresh::refresh_metrics;
 pub use tokens::tokens;
 

@@ -18,6 +18,7 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
+pub use crate::providers::{LastError, Standing};
 pub use fleet::{Exchange, Fleet};
 pub use report::TickReport;
 

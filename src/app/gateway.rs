@@ -131,7 +131,7 @@ impl Gateway {
             fleet,
             settings: Mutex::new(settings),
         });
-        let mut api = admin::tokens(desk);
+        let mut api = admin::tokens(desk).merge(admin::provider_routes(live.clone()));
         if let Some((source, hangup)) = source {
             let reloader = Arc::new(Reloader::new(&source, live.clone()));
             api = api.merge(admin::config_routes(reloader.clone()));

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use super::{Tuning, parts, upstream::Upstream};
 use crate::{
-    api,
+    admin, api,
     auth::Gate,
     config::{Change, Settings},
-    engine::{Exchange, Fleet},
-    model::Clock,
-    store::{Registered, SharedStore},
+    engine::{Exchange, Fleet, Standing},
+    model::{Clock, ProviderRecord},
+    store::{Registered, SharedStore, StoreError},
     telemetry::Metrics,
 };
 
@@ -66,4 +67,17 @@ fn gone(in_force: &Settings, registered: &Registered) -> Vec<crate::model::Provi
             record.id
         })
         .collect()
+}
+
+#[async_trait]
+impl admin::Providers for Live {
+    async fn report(&self) -> Result<Vec<(ProviderRecord, Option<Standing>)>, StoreError> {
+        let mut standings = self.fleet.standings(self.clock.now());
+        let records = self.store.providers().await?;
+        let joined = records.into_iter().map(|record| {
+            let standing = standings.remove(&record.name);
+            (record, standing)
+        });
+        Ok(joined.collect())
+    }
 }

@@ -1,0 +1,114 @@
+//! The providers as operators see them: their health, whether calls are let through, and what failed last.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::{Router, extract::State, response::Response, routing::get};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{Failure, json_response};
+use crate::{
+    engine::Standing,
+    model::{ProviderRecord, Timestamp},
+    store::StoreError,
+    telemetry::Label,
+};
+
+/// Who knows of the providers.
+#[async_trait]
+pub trait Providers: Send + Sync + 'static {
+    /// All that were ever configured, those that are driven now with how they stand.
+    async fn report(&self) -> Result<Vec<(ProviderRecord, Option<Standing>)>, StoreError>;
+}
+
+/// `GET /providers`.
+pub fn provider_routes(providers: Arc<dyn Providers>) -> Router {
+    Router::new().route("/providers", get(show)).with_state(providers)
+}
+
+async fn show(State(providers): State<Arc<dyn Providers>>) -> Result<Response, Failure> {
+    let report = providers.report().await?;
+    let providers: Vec<_> = report.iter().map(|(record, standing)| line(record, standing.as_ref())).collect();
+    Ok(json_response(StatusCode::OK, &json!({ "providers": providers })))
+}
+
+fn line(record: &ProviderRecord, standing: Option<&Standing>) -> Value {
+    let time = |at: Timestamp| at.to_string();
+    let error = standing.and_then(|standing| standing.last_error.as_ref());
+    json!({
+        "name": record.name,
+        "mode": record.mode.to_string(),
+        "health": record.health.to_string(),
+        "health_since": time(record.health_since),
+        "absent_since": record.absent_since.map(time),
+        "breaker": standing.map(|standing| standing.breaker.as_str()),
+        "breaker_since": standing.map(|standing| time(standing.since)),
+        "left_alone_until": standing.and_then(|standing| standing.until).map(time),
+        "last_error": error.map(|error| json!({
+            "at": time(error.at),
+            "operation": error.operation.as_str(),
+            "class": error.class.to_string(),
+            "text": error.text,
+        })),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{engine::LastError, model::*, telemetry::BreakerState};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    struct One;
+
+    #[async_trait]
+    impl Providers for One {
+        async fn report(&self) -> Result<Vec<(ProviderRecord, Option<Standing>)>, StoreError> {
+            let record = |name: &str, absent_since| ProviderRecord {
+                id: ProviderId(1),
+                name: name.into(),
+                fingerprint: Fingerprint::new("https://psa.example.com", None),
+                mode: Mode::Active,
+                health: Health::Degraded,
+                health_since: NOW,
+                absent_since,
+                blocked_until: None,
+                proven: None,
+            };
+            let last_error = LastError {
+                at: NOW,
+                operation: Operation::Submit,
+                class: ErrorClass::Transient,
+                text: "503: busy".into(),
+            };
+            let standing = Standing {
+                breaker: BreakerState::HalfOpen,
+                since: NOW,
+                until: None,
+                last_error: Some(last_error),
+            };
+            Ok(vec![(record("alpha", None), Some(standing)), (record("gone", Some(NOW)), None)])
+        }
+    }
+
+    #[tokio::test]
+    async fn each_provider_has_a_line_driven_or_not() {
+        let request = http::Request::get("/providers").body(axum::body::Body::empty()).unwrap();
+        let answer = provider_routes(Arc::new(One)).oneshot(request).await.unwrap();
+        let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+        let told: Value = serde_json::from_slice(&body).unwrap();
+        let (alpha, gone) = (&told["providers"][0], &told["providers"][1]);
+        assert_eq!(
+            (&alpha["name"], &alpha["health"], &alpha["breaker"]),
+            (&json!("alpha"), &json!("degraded"), &json!("half-open"))
+        );
+        assert_eq!(alpha["breaker_since"], json!("2023-11-14T22:13:20.000Z"));
+        assert_eq!(alpha["last_error"]["text"], json!("503: busy"));
+        assert_eq!((&gone["breaker"], &gone["last_error"]), (&Value::Null, &Value::Null));
+        assert_eq!(gone["absent_since"], alpha["breaker_since"]);
+    }
+}
