@@ -8,6 +8,7 @@ mod bare;
 mod connection;
 mod io;
 mod pulse;
+pub mod tls;
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -18,6 +19,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tower::Service;
 
 use crate::{
@@ -26,6 +29,10 @@ use crate::{
     telemetry::{HttpMetrics, Listener, Metrics},
 };
 use backoff::Backoff;
+use tls::{Secured, Tls};
+
+/// What requests come over: the socket, or TLS over it.
+type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// An error of any kind, as bodies have them.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -78,11 +85,18 @@ pub struct Server {
     settings: Settings,
     metrics: HttpMetrics,
     shutdown: Shutdown,
+    tls: Option<Tls>,
 }
 
 impl Server {
     pub fn new(door: Listener, settings: Settings, metrics: &Metrics, shutdown: &Shutdown) -> Self {
-        Self { door, settings, metrics: metrics.http().clone(), shutdown: shutdown.clone() }
+        Self { door, settings, metrics: metrics.http().clone(), shutdown: shutdown.clone(), tls: None }
+    }
+
+    /// Speaks TLS from now on, if there is one.
+    #[must_use]
+    pub fn secured_by(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Serves until stopping begins, then returns: connections end in tasks of the [`Shutdown`], which waits for them.
@@ -137,9 +151,27 @@ impl Server {
         let server = self.clone();
         drop(self.shutdown.spawn(async move {
             let _open = server.metrics.connection(server.door);
-            connection::serve(&server, stream, peer, service).await;
+            if let Some((stream, peer)) = server.secured(stream, peer).await {
+                connection::serve(&server, stream, peer, service).await;
+            }
             drop(permit);
         }));
+    }
+
+    /// Shakes hands where TLS is spoken. `None`: that failed, or stopping began before it was done.
+    async fn secured(&self, stream: TcpStream, peer: Peer) -> Option<(Stream, Peer)> {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot turn off Nagle's algorithm");
+        }
+        let Some(tls) = &self.tls else { return Some((Either::Left(stream), peer)) };
+        tokio::select! {
+            biased;
+            () = self.shutdown.begun() => None,
+            secured = tls.handshake(stream, self.settings.head_timeout) => {
+                let Secured { stream, certificate } = secured?;
+                Some((Either::Right(stream), Peer { certificate, ..peer }))
+            }
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod provider;
 pub mod request_log;
 mod snapshot;
 mod store;
+mod tls;
 
 use std::{fmt, sync::Arc};
 
@@ -36,6 +37,7 @@ pub use provider::ProviderMetrics;
 pub use request_log::RequestLine;
 pub use snapshot::Snapshot;
 pub use store::StoreMetrics;
+pub use tls::TlsMetrics;
 
 use family::Registrar;
 
@@ -54,6 +56,7 @@ struct Inner {
     providers: provider::Providers,
     snapshot: snapshot::Gauges,
     store: StoreMetrics,
+    tls: tls::Families,
 }
 
 impl Metrics {
@@ -72,6 +75,7 @@ impl Metrics {
             providers: provider::Providers::new(&registrar),
             snapshot: snapshot::Gauges::new(&registrar),
             store: StoreMetrics::new(&registrar),
+            tls: tls::Families::new(&registrar),
             registry,
         }))
     }
@@ -117,6 +121,11 @@ impl Metrics {
 
     pub fn store(&self) -> &StoreMetrics {
         &self.0.store
+    }
+
+    /// Series of a listener that speaks TLS.
+    pub fn tls(&self, door: Listener) -> TlsMetrics {
+        self.0.tls.of(door)
     }
 
     /// Sets the gauges that are read from the database.

@@ -19,11 +19,10 @@ use hyper_util::{
     rt::TokioIo,
     server::{conn::auto, graceful::GracefulConnection},
 };
-use tokio::net::TcpStream;
 use tower::{Service, ServiceExt};
 
 use super::{
-    BoxError, Server, Settings,
+    BoxError, Server, Settings, Stream,
     io::Watched,
     pulse::{Lapse, Lapsing, Pulse},
 };
@@ -46,15 +45,12 @@ impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Tracked {
 }
 
 /// Serves one connection until it ends, lapses, or stopping has begun and its requests are answered.
-pub(super) async fn serve<S, B>(server: &Server, stream: TcpStream, peer: Peer, service: S)
+pub(super) async fn serve<S, B>(server: &Server, stream: Stream, peer: Peer, service: S)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,
     S: Clone + Send + Sync + 'static,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot turn off Nagle's algorithm");
-    }
     let pulse = Pulse::start(server.settings.head_timeout, server.settings.idle_timeout);
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&pulse)));
     let (metrics, door, requests) = (server.metrics.clone(), server.door, Arc::clone(&pulse));

@@ -8,17 +8,14 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{bare, pulse::Pulse};
+use super::{Stream, bare, pulse::Pulse};
 
 const MOST_DISCARDED: usize = 1024 * 1024;
 
 pub(super) struct Watched {
-    stream: TcpStream,
+    stream: Stream,
     pulse: Arc<Pulse>,
     /// What is written in place of a bare refusal, and how much of it has been.
     refusal: Option<(Vec<u8>, usize)>,
@@ -27,7 +24,7 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>) -> Self {
+    pub(super) fn new(stream: Stream, pulse: Arc<Pulse>) -> Self {
         Self { stream, pulse, refusal: None, discard: 0 }
     }
 

@@ -161,6 +161,25 @@ labels! {
 }
 
 labels! {
+    /// Why a TLS handshake with a client failed.
+    HandshakeFailure {
+        /// Not done in time.
+        Timeout = "timeout",
+        PlainHttp = "plain_http",
+        NotTls = "not_tls",
+        /// No version or cipher in common.
+        Incompatible = "incompatible",
+        NoCertificate = "no_certificate",
+        BadCertificate = "bad_certificate",
+        /// As clients do that do not trust our certificate.
+        RefusedByClient = "refused_by_client",
+        /// The client broke the rules.
+        Protocol = "protocol",
+        Closed = "closed",
+    }
+}
+
+labels! {
     /// Why a request was refused before it came to the store.
     Rejection {
         Unauthorized = "unauthorized",
