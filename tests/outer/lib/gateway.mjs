@@ -15,14 +15,14 @@ const DELEGATE = `/dnsaddr/gateway.example.org/p2p/${PEER}`
 export class Gateway {
   /**
    * `providers`: entries with name, endpoint and token. `policy`: what differs from two copies.
-   * `api`, `engine`: keys of those sections. `store`: the database's path; by default in a folder of this gateway's own. `lockWait`: how long it waits
+   * `api`, `engine`, `server`: keys of those sections. `store`: the database's path; by default in a folder of this gateway's own. `lockWait`: how long it waits
    * for another process to let go of that.
    * `presetsFile`: a file of presets, if any. `env`: what it finds in its environment.
    */
-  constructor ({ providers, policy = {}, api = {}, engine = {}, store, lockWait, presetsFile, env }) {
+  constructor ({ providers, policy = {}, api = {}, engine = {}, server = {}, store, lockWait, presetsFile, env }) {
     this.folder = scratch()
     this.log = join(this.folder, 'pinfold.log')
-    this.settings = { providers, policy, api, engine, lockWait, presetsFile, env, store: store ?? join(this.folder, 'pinfold.db') }
+    this.settings = { providers, policy, api, engine, server, lockWait, presetsFile, env, store: store ?? join(this.folder, 'pinfold.db') }
   }
 
   async start () {
@@ -48,9 +48,9 @@ export class Gateway {
   }
 
   config () {
-    const { providers, policy, api, engine, store, lockWait, presetsFile } = this.settings
+    const { providers, policy, api, engine, server, store, lockWait, presetsFile } = this.settings
     return {
-      server: { listen: `127.0.0.1:${this.port}` },
+      server: { listen: `127.0.0.1:${this.port}`, ...server },
       admin: { listen: `127.0.0.1:${this.adminPort}` },
       store: { url: `sqlite:${store}`, ...(lockWait && { lock_wait: lockWait }) },
       api: { fallback_delegates: [DELEGATE], ...api },
