@@ -7,6 +7,7 @@ mod credential;
 mod effective;
 mod environment;
 mod general;
+mod limits;
 mod policies;
 mod presets;
 mod problem;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 pub use changes::Change;
 pub use environment::Environment;
+pub use limits::{AccountTerms, Ceiling, LimitSettings, OwnLimits};
 pub use problem::{Problem, Problems, Spot};
 pub use reader::nearest;
 pub use settings::{
@@ -32,6 +34,7 @@ pub use settings::{
     TokenDecl,
 };
 
+use crate::limits::Caps;
 use problem::cover;
 use reader::{Field, Keys, Reader, Section};
 use yaml::{Node, Value};
@@ -44,12 +47,13 @@ const ROOT: Keys = Keys {
         "api",
         "engine",
         "log",
+        "limits",
         "accounts",
         "presets_file",
         "providers",
         "policies",
     ],
-    later: &["limits", "quota", "telemetry", "health"],
+    later: &["telemetry", "health"],
 };
 
 /// A configuration that can be used, and what is odd about it.
@@ -120,8 +124,9 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         incomplete: reader.problems.len() > before,
     };
     let (policies, policy_names) = policies::read(reader, &root, &listed);
-    let mut tokens = tokens::Tokens::default();
-    let accounts = accounts::read(reader, &root, &policy_names, &mut tokens);
+    let limits = limits::general(reader, &root);
+    let mut tokens = tokens::Tokens::new(limits.each_token.over(Caps::default()));
+    let (accounts, terms) = accounts::read(reader, &root, &policy_names, &mut tokens);
     let settings = Settings {
         server: general::server(reader, &root),
         admin: general::admin(reader, &root, &mut tokens),
@@ -129,8 +134,10 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         api: general::api(reader, &root),
         engine: general::engine(reader, &root),
         log: general::log(reader, &root),
+        limits,
         accounts,
         tokens: tokens.list,
+        terms,
         policies,
         presets,
         presets_file,

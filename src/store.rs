@@ -15,8 +15,8 @@ pub use error::StoreError;
 pub use records::*;
 
 use crate::model::{
-    AccountId, Content, ContentId, Health, InstanceId, ListQuery, ProviderId, ProviderRecord, ReplicaId,
-    RequestId, Timestamp, UpstreamId,
+    AccountId, Content, ContentId, Health, InstanceId, ListQuery, OverQuota, ProviderId, ProviderRecord,
+    ReplicaId, RequestId, Timestamp, UpstreamId,
 };
 
 /// A shared store.
@@ -46,7 +46,8 @@ pub trait Store: Send + Sync + 'static {
 
     // ---- for clients
 
-    /// Records a pin, its missing replicas and its links. `created` is strictly increasing per account (I3).
+    /// Records a pin, its missing replicas and its links. `created` is strictly increasing per account (I3). Where the
+    /// account would be over its quota, nothing is done; that is exact under any number of adds at once.
     async fn accept_pin(&self, request: AcceptPin) -> Result<PinRecord, StoreError>;
 
     /// As [`accept_pin`](Self::accept_pin), and the old pin is gone in the same transaction. `None`: the account has

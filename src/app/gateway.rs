@@ -17,6 +17,7 @@ use crate::{
     config::{Change, Settings, StoreUrl},
     engine::{self, Engine},
     lifecycle::{Activator, Changes, Interest, Shutdown},
+    limits::Limits,
     model::{AccountId, Clock, SystemClock, Timestamp},
     server::{self, Server},
     store::{Registered, SharedStore, sqlite::SqliteStore},
@@ -64,6 +65,7 @@ impl Gateway {
         let gate = Gate::new(parts::tokens(&settings, &registered)?, clock.clone());
         let accounts = parts::accounts(&settings, &registered)?;
         let served = api::Served::new(&accounts, parts::api(&settings), &metrics);
+        let limits = Limits::new(&parts::limits(&settings, &registered)?);
         let shared = engine::Shared {
             store: store.clone(),
             clock: clock.clone(),
@@ -81,6 +83,7 @@ impl Gateway {
             store: store.clone(),
             gate: gate.clone(),
             served: served.clone(),
+            limits: limits.clone(),
             changes,
             interest,
             activator,
@@ -104,7 +107,8 @@ impl Gateway {
         let fleet = Engine::new(shared, driven, absent).spawn();
         let settings = Mutex::new(settings);
         let tuning = tuning.clone();
-        let live = Arc::new(Live { store, clock, metrics, tuning, gate, served, upstream, fleet, settings });
+        let live =
+            Arc::new(Live { store, clock, metrics, tuning, gate, served, limits, upstream, fleet, settings });
         Ok(Self { address, admin, live, accounts: registered.accounts, shutdown, admin_shutdown })
     }
 

@@ -167,7 +167,14 @@ fn later_section<'a>(
 
 /// Warns of variables that look like ours and are read by nothing; call it after everything else was read.
 pub(super) fn stray_variables(reader: &mut Reader<'_>) {
-    let sections = [("server", SERVER), ("admin", ADMIN), ("store", STORE), ("api", API), ("engine", ENGINE)];
+    let sections = [
+        ("server", SERVER),
+        ("admin", ADMIN),
+        ("store", STORE),
+        ("api", API),
+        ("engine", ENGINE),
+        ("limits", super::limits::GENERAL),
+    ];
     let mirrored =
         sections.into_iter().flat_map(|(section, keys)| keys.iter().map(move |key| variable(section, key)));
     let known: Vec<String> = mirrored.chain(OTHERS.map(str::to_owned)).collect();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::limits::{AccountTerms, LimitSettings, OwnLimits};
 use crate::auth::TokenHash;
 use crate::model::{AccountDecl, Fingerprint, ProviderDecl, Scopes, StatusSet, Timestamp};
 use crate::policy::{Policy, Timing};
@@ -21,8 +22,11 @@ pub struct Settings {
     pub api: ApiSettings,
     pub engine: Timing,
     pub log: LogSettings,
+    pub limits: LimitSettings,
     pub accounts: Vec<AccountDecl>,
     pub tokens: Vec<TokenDecl>,
+    /// What each account may ask and have, in the order of `accounts`.
+    pub terms: Vec<AccountTerms>,
     pub policies: Vec<Policy>,
     /// Those that are built in, with the user's own file over them.
     pub presets: Presets,
@@ -113,6 +117,7 @@ pub struct TokenDecl {
     pub expires: Option<Timestamp>,
     /// The policies that it may use; none: its account's.
     pub policies: Vec<String>,
+    pub limits: OwnLimits,
 }
 
 /// One upstream pinning service.

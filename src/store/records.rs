@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     model::{
         AccountDecl, AccountId, Content, ErrorClass, Goal, Op, PinSpec, ProviderDecl, ProviderId,
-        ProviderRecord, ReplicaId, ReplicaState, RequestId, Status, Timestamp, UpstreamId,
+        ProviderRecord, Quota, QuotaKind, ReplicaId, ReplicaState, RequestId, Status, Timestamp, UpstreamId,
     },
     policy::{
         Policy,
@@ -65,6 +65,8 @@ pub struct AcceptPin {
     pub spec: PinSpec,
     /// Name of the policy that places it.
     pub policy: String,
+    /// What the account may have, this pin included.
+    pub quota: Quota,
     pub now: Timestamp,
 }
 
@@ -232,6 +234,8 @@ pub struct RemergeReport {
 pub struct StoreStats {
     /// By account name and status.
     pub pins: Vec<(String, Status, u64)>,
+    /// What each account has used of what a quota may bound, by account name.
+    pub used: Vec<(String, QuotaKind, u64)>,
     /// By provider name and state.
     pub replicas: Vec<(String, ReplicaState, u64)>,
     /// Pins with fewer pinned copies than their policy asks.

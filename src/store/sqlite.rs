@@ -1,6 +1,7 @@
 //! The embedded store: SQLite, one writer thread with group commit, readers beside it.
 
 mod accept;
+mod accounts;
 mod background;
 mod claim;
 mod count;
@@ -115,6 +116,11 @@ impl SqliteStore {
     }
 }
 
+/// What was refused was not a failure of the transaction: it left nothing to undo.
+fn within<T>(asked: Result<T, OverQuota>) -> Result<T, StoreError> {
+    asked.map_err(StoreError::OverQuota)
+}
+
 fn kind(error: &StoreError) -> StoreErrorKind {
     match error {
         StoreError::Full(_) => StoreErrorKind::Full,
@@ -123,9 +129,10 @@ fn kind(error: &StoreError) -> StoreErrorKind {
         StoreError::Unavailable(_) | StoreError::Newer { .. } | StoreError::Locked { .. } => {
             StoreErrorKind::Connection
         }
-        StoreError::Rebind { .. } | StoreError::StillUsed { .. } | StoreError::Unknown { .. } => {
-            StoreErrorKind::Constraint
-        }
+        StoreError::Rebind { .. }
+        | StoreError::StillUsed { .. }
+        | StoreError::Unknown { .. }
+        | StoreError::OverQuota(_) => StoreErrorKind::Constraint,
         StoreError::Corrupt(_) => StoreErrorKind::Corrupt,
     }
 }
@@ -155,15 +162,15 @@ impl Store for SqliteStore {
 
     async fn accept_pin(&self, request: AcceptPin) -> Result<PinRecord, StoreError> {
         let account = request.account;
-        let accepted = self.write(Write, Lane::Request, move |tx| accept::accept(tx, &request)).await?;
-        self.accepted(account, accepted).await
+        let accepted = self.write(Write, Lane::Request, move |tx| accept::add(tx, &request)).await?;
+        self.accepted(account, within(accepted)?).await
     }
 
     async fn replace_pin(&self, old: RequestId, request: AcceptPin) -> Result<Option<PinRecord>, StoreError> {
         let account = request.account;
         let replaced =
             self.write(Write, Lane::Request, move |tx| replace::replace(tx, old, &request)).await?;
-        match replaced {
+        match within(replaced)? {
             Some(accepted) => self.accepted(account, accepted).await.map(Some),
             None => Ok(None),
         }
