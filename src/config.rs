@@ -7,6 +7,7 @@ mod credential;
 mod effective;
 mod environment;
 mod general;
+mod limits;
 mod policies;
 mod presets;
 mod problem;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 pub use changes::Change;
 pub use environment::Environment;
+pub use limits::{AccountTerms, Ceiling, LimitSettings, OwnLimits};
 pub use problem::{Problem, Problems, Spot};
 pub use reader::nearest;
 pub use settings::{
@@ -36,6 +38,7 @@ pub use settings::{
 
 pub use whereabouts::{Whereabouts, whereabouts};
 
+use crate::limits::Caps;
 use problem::cover;
 use reader::{Field, Keys, Reader, Section};
 use yaml::{Node, Value};
@@ -49,12 +52,13 @@ const ROOT: Keys = Keys {
         "engine",
         "upstream",
         "log",
+        "limits",
         "accounts",
         "presets_file",
         "providers",
         "policies",
     ],
-    later: &["limits", "quota", "telemetry", "health"],
+    later: &["telemetry", "health"],
 };
 
 /// A configuration that can be used, and what is odd about it.
@@ -126,8 +130,9 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         incomplete: reader.problems.len() > before,
     };
     let (policies, policy_names) = policies::read(reader, &root, &listed);
-    let mut tokens = tokens::Tokens::default();
-    let accounts = accounts::read(reader, &root, &policy_names, &mut tokens);
+    let limits = limits::general(reader, &root);
+    let mut tokens = tokens::Tokens::new(limits.each_token.over(Caps::default()));
+    let (accounts, terms) = accounts::read(reader, &root, &policy_names, &mut tokens);
     let (store, lock_wait) = general::store(reader, &root);
     let settings = Settings {
         server: general::server(reader, &root),
@@ -138,8 +143,10 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         engine: general::engine(reader, &root),
         upstream: upstream.settings,
         log: general::log(reader, &root),
+        limits,
         accounts,
         tokens: tokens.list,
+        terms,
         policies,
         presets,
         presets_file,

@@ -28,8 +28,8 @@ pub use engine::EngineMetrics;
 pub use family::GaugeGuard;
 pub use http::HttpMetrics;
 pub use labels::{
-    BreakerState, Label, Listener, PinRequest, Rejection, Route, Settled, StoreClass, StoreErrorKind,
-    TaskKind, TaskOutcome,
+    BreakerState, Label, LimitKind, LimitOutcome, Listener, PinRequest, Rejection, RequestClass, Route,
+    Settled, StoreClass, StoreErrorKind, TaskKind, TaskOutcome,
 };
 pub use pins::PinMetrics;
 pub use process::LogMetrics;
