@@ -10,7 +10,7 @@ use futures::future::join_all;
 use pinfold::{
     app::{Gateway, Tuning},
     config::{self, Environment},
-    sim::Sim,
+    sim::{Route, Sim},
     telemetry::Metrics,
 };
 
@@ -68,10 +68,12 @@ async fn paced(pace: Duration) -> Figure {
         what: format!("9  calls for each of 10,000 copies, pinned after {} s", pace.as_secs()),
         ratios: vec![ratio],
         note: format!(
-            "floor 1.3, aim 1.1; posted in {:.1} s, all pinned after {:.1} s; {:?}",
+            "floor 1.3, aim 1.1; posted in {:.1} s, all pinned after {:.1} s; {} submits, {} lists, {} by id",
             posted.as_secs_f64(),
             took.as_secs_f64(),
-            counts.calls
+            counts.calls(Route::Add),
+            counts.calls(Route::List),
+            counts.calls(Route::Get)
         ),
     }
 }
