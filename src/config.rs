@@ -2,6 +2,7 @@
 //! what to write instead.
 
 mod accounts;
+mod budget;
 mod changes;
 mod credential;
 mod effective;

@@ -7,6 +7,7 @@ mod driver;
 mod fleet;
 mod health;
 mod introduce;
+mod ledger;
 mod look;
 mod poll;
 mod prove;
@@ -20,6 +21,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use crate::providers::{LastError, Standing};
 pub use fleet::{Exchange, Fleet};
+pub use ledger::StoreLedger;
 pub use report::TickReport;
 
 use self::{background::Background, driver::Driver};

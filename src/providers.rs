@@ -11,6 +11,7 @@ mod connection;
 mod credential;
 mod desk;
 mod dialect;
+mod ledger;
 mod retries;
 mod retry_after;
 mod secrets;
@@ -26,7 +27,9 @@ use thiserror::Error;
 
 use crate::{
     http,
-    model::{Clock, Content, ErrorClass, Operation, Status, Timestamp, UpstreamId},
+    model::{
+        Allowance, ByClass, Clock, Content, ErrorClass, Operation, Reserved, Status, Timestamp, UpstreamId,
+    },
     presets::Protocol,
     telemetry::ProviderMetrics,
 };
@@ -35,7 +38,8 @@ pub use breaker::{BreakerSettings, Peers};
 pub use budget::Permit;
 pub use credential::{Credential, Login, NoVault, Pair, SecretFile, SecretKind, Source, UnfitSecret, Vault};
 pub use desk::{Desk, DeskError};
-pub use settings::{Endpoint, Settings, SettingsError};
+pub use ledger::{Ledger, LedgerError, NoLedger};
+pub use settings::{BudgetSettings, Endpoint, Settings, SettingsError};
 pub use standing::{LastError, Standing};
 
 /// One upstream pinning service with one credential.
@@ -54,6 +58,12 @@ pub trait Provider: Send + Sync + 'static {
 
     /// How it stands, for operators.
     fn standing(&self, now: Timestamp) -> Standing;
+
+    /// What work may spend of the provider's budget now; `None`: as much as it likes.
+    fn allowance(&self, now: Timestamp) -> Option<Allowance>;
+
+    /// Takes calls that were counted for work, to be used by it.
+    fn credit(&self, calls: Vec<Reserved>);
 
     /// Which credential is given now. Looks for another one where it comes from; call it often, it is cheap.
     async fn credential(&self) -> Held;
@@ -117,6 +127,8 @@ pub struct Traits {
     pub settle: Duration,
     /// The most calls at once.
     pub concurrency: usize,
+    /// The most copies that may be queued or pinning there by our own submits.
+    pub max_queued: Option<u32>,
     /// Whether lists show the true states of pins; where not, each is asked for by its id.
     pub lists_tell: bool,
     /// Whether the whole list can be walked in pages, newest first.
@@ -130,8 +142,8 @@ pub struct Traits {
 /// Whether calls can leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// This many calls could start now.
-    Ready { permits: usize },
+    /// This many calls could start now, but for those of classes that are to stay away until then.
+    Ready { permits: usize, shut: ByClass<Option<Timestamp>> },
     /// The breaker is open, or the provider asked to be left alone (Retry-After) until then.
     Wait { until: Timestamp, why: Wait },
 }

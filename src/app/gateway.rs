@@ -17,7 +17,7 @@ use crate::{
     admin, api,
     auth::Gate,
     config::{Change, Settings, StoreUrl},
-    engine::{self, Engine},
+    engine::{self, Engine, StoreLedger},
     lifecycle::{Activator, Changes, Interest, Shutdown},
     limits::Limits,
     model::{AccountId, Clock, SystemClock, Timestamp},
@@ -106,7 +106,7 @@ impl Gateway {
             metrics: metrics.clone(),
             settings: tuning.engine.clone(),
         };
-        let upstream = Upstream::default();
+        let upstream = Upstream::new(StoreLedger::open(&store, clock.clone()).await?);
         let connections = parts::connections(&settings, tuning, |_| true)?;
         let driven = parts::driven(connections, &upstream, &registered, &clock, &metrics)?;
         let absent = registered.absent.iter().map(|(record, _)| record.clone()).collect();

@@ -133,6 +133,8 @@ pub(super) fn driven(
     metrics: &Metrics,
 ) -> anyhow::Result<Vec<Driven>> {
     let driven = |mut settings: providers::Settings| {
+        settings.budget.lessons = upstream.ledger.lessons(&settings.budget.group);
+        settings.budget.ledger = upstream.ledger.clone();
         let record = record_of(registered, &settings.name)?;
         let handle = metrics.provider(&settings.name);
         settings.peers = upstream.peers.clone();
@@ -163,7 +165,12 @@ pub(super) fn provider(
     settings.vault = FileVault::beside(path, &entry.name, &endpoint, &entry.credential);
     settings.http = entry.way.http.clone();
     settings.exclusive = entry.exclusive;
-    settings.concurrency = entry.concurrency;
+    settings.concurrency = entry.budget.concurrency;
+    settings.max_queued = entry.budget.max_queued;
+    settings.budget.rates = entry.budget.rates;
+    if let Some(group) = &entry.budget.group {
+        settings.budget.group = format!("group/{group}").into();
+    }
     settings.deadline = entry.deadline;
     settings.try_timeout = entry.preset.try_timeout().min(entry.deadline);
     settings.settle = tuning.settle.unwrap_or(entry.settle);

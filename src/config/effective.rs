@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Write};
 use std::path::Path;
 
 use super::limits::{self, AccountTerms, OwnLimits};
-use super::settings::{ProviderSettings, Settings, TokenDecl, UpstreamSettings};
+use super::settings::{BudgetDecl, ProviderSettings, Settings, TokenDecl, UpstreamSettings};
 use super::value::show_span;
 use crate::model::{AccountDecl, Status, StatusSet};
 use crate::policy::Policy;
@@ -95,7 +95,7 @@ fn write_token(out: &mut String, token: &TokenDecl) -> fmt::Result {
 }
 
 fn write_provider(out: &mut String, provider: &ProviderSettings) -> fmt::Result {
-    let ProviderSettings { name, preset, endpoint, account, exclusive, concurrency, .. } = provider;
+    let ProviderSettings { name, preset, endpoint, account, exclusive, budget, .. } = provider;
     let (deadline, settle) = (show_span(provider.deadline), show_span(provider.settle));
     writeln!(out, "  - name: {}\n    preset: {}", quoted(name), preset.name)?;
     writeln!(out, "    endpoint: {}", quoted(endpoint))?;
@@ -103,7 +103,8 @@ fn write_provider(out: &mut String, provider: &ProviderSettings) -> fmt::Result 
     if let Some(account) = account {
         writeln!(out, "    account: {}", quoted(account))?;
     }
-    writeln!(out, "    exclusive: {exclusive}\n    budget: {{ concurrency: {concurrency} }}")?;
+    writeln!(out, "    exclusive: {exclusive}")?;
+    write_budget(out, budget)?;
     writeln!(out, "    timeouts: {{ deadline: {deadline}, settle: {settle} }}")?;
     write_way(out, "    ", provider.way.proxy.as_deref(), provider.way.ca_file.as_deref())
 }
@@ -121,6 +122,23 @@ fn write_way(out: &mut String, indent: &str, proxy: Option<&str>, ca_file: Optio
         writeln!(out, "{indent}ca_file: {}", quoted(file.display()))?;
     }
     Ok(())
+}
+
+fn write_budget(out: &mut String, budget: &BudgetDecl) -> fmt::Result {
+    let BudgetDecl { rates, concurrency, max_queued, group } = budget;
+    out.write_str("    budget: { ")?;
+    for (class, rate) in rates.iter() {
+        write!(out, "{class}: {}, ", or_none(rate.as_ref()))?;
+    }
+    write!(out, "concurrency: {concurrency}, max_queued: {}", or_none(max_queued.as_ref()))?;
+    if let Some(group) = group {
+        write!(out, ", group: {}", quoted(group))?;
+    }
+    out.write_str(" }\n")
+}
+
+fn or_none(value: Option<&impl Display>) -> String {
+    value.map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
 fn write_credential(out: &mut String, credential: &Credential) -> fmt::Result {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::accounts::Names;
+use super::budget::{self, Groups};
 use super::credential::{self, Credentials};
 use super::problem::Problem;
 use super::reader::{Field, Keys, Reader, Section, Text, Wrong};
 use super::settings::ProviderSettings;
 use super::upstream::Upstream;
-use super::value::{boolean, endpoint, name, number, preset, span};
+use super::value::{boolean, endpoint, name, preset, span};
 use crate::presets::{GENERIC, Preset, Presets};
 
 const PROVIDER: Keys = Keys {
@@ -30,7 +31,6 @@ const PROVIDER: Keys = Keys {
     ],
     later: &["limits", "quota", "tags", "weight"],
 };
-const BUDGET: Keys = Keys { known: &["concurrency"], later: &["list", "read", "write"] };
 const TIMEOUTS: Keys = Keys { known: &["deadline", "settle"], later: &[] };
 
 const PROVIDERS_HELP: &str =
@@ -44,13 +44,16 @@ pub(super) fn read(
 ) -> Vec<ProviderSettings> {
     let mut names = Names::default();
     let mut credentials = Credentials::default();
+    let mut groups = Groups::default();
     let fields = reader.list(root, "providers", PROVIDERS_HELP);
     if fields.is_empty() {
         reader.wrong("providers", None, "no provider is given", PROVIDERS_HELP);
     }
     fields
         .into_iter()
-        .filter_map(|field| provider(reader, field, presets, upstream, &mut names, &mut credentials))
+        .filter_map(|field| {
+            provider(reader, field, presets, upstream, &mut names, &mut credentials, &mut groups)
+        })
         .collect()
 }
 
@@ -61,6 +64,7 @@ fn provider(
     upstream: &Upstream,
     names: &mut Names,
     credentials: &mut Credentials,
+    groups: &mut Groups,
 ) -> Option<ProviderSettings> {
     let section = reader.open(field, PROVIDER);
     let taken = names.take(reader, &section);
@@ -75,7 +79,7 @@ fn provider(
     if exclusive && preset.shares_pins() {
         warn_of_shared_pins(reader, &section, &preset);
     }
-    let concurrency = concurrency(reader, &section).unwrap_or_else(|| preset.concurrency());
+    let budget = budget::read(reader, &section, &preset, groups);
     let (deadline, settle) = timeouts(reader, &section, &preset);
     let way = upstream.way(reader, &section, endpoint.as_deref());
     if let (Some(endpoint), Some(credential)) = (&endpoint, &credential) {
@@ -89,7 +93,7 @@ fn provider(
         credential,
         account,
         exclusive,
-        concurrency,
+        budget,
         deadline,
         settle,
         way,
@@ -131,12 +135,6 @@ fn warn_of_shared_pins(reader: &mut Reader<'_>, section: &Section<'_>, preset: &
     let what = format!("`exclusive` is not heeded: at {} all who pin a content share one pin", preset.title);
     let problem = Problem::new(section.path_of("exclusive"), section.spot.clone(), what);
     reader.warnings.push(problem.help("remove it: a look-up goes before each new pin there"));
-}
-
-fn concurrency(reader: &mut Reader<'_>, provider: &Section<'_>) -> Option<usize> {
-    let budget = reader.section(provider, "budget", BUDGET);
-    let text: Text = reader.optional(&budget, "concurrency")?;
-    reader.parse(&text, number(1, 1000))
 }
 
 /// How long a call takes at most, and how long after that it may still take effect.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::limits::{AccountTerms, LimitSettings, OwnLimits};
 use crate::auth::TokenHash;
 use crate::http;
-use crate::model::{AccountDecl, Fingerprint, ProviderDecl, Scopes, StatusSet, Timestamp};
+use crate::model::{AccountDecl, Fingerprint, ProviderDecl, Rates, Scopes, StatusSet, Timestamp};
 use crate::policy::{Policy, Timing};
 use crate::presets::{Preset, Presets};
 use crate::providers::Credential;
@@ -158,13 +158,25 @@ pub struct ProviderSettings {
     pub account: Option<String>,
     /// The credential is used by this gateway alone.
     pub exclusive: bool,
-    /// The most calls at once.
-    pub concurrency: usize,
+    pub budget: BudgetDecl,
     /// The longest that one call takes, retries included.
     pub deadline: Duration,
     /// How long after a call's deadline it may still take effect.
     pub settle: Duration,
     pub way: Way,
+}
+
+/// The calls that a provider allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetDecl {
+    /// `None`: no limit.
+    pub rates: Rates,
+    /// The most at once.
+    pub concurrency: usize,
+    /// The most copies that may be queued or pinning there by our own submits.
+    pub max_queued: Option<u32>,
+    /// Entries of one group share one budget.
+    pub group: Option<String>,
 }
 
 impl ProviderSettings {

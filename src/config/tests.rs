@@ -1,3 +1,4 @@
+mod budgets;
 mod changes;
 mod credentials;
 mod limits;
@@ -82,8 +83,8 @@ fn the_defaults_that_the_sample_documents_are_the_defaults() {
     assert_eq!(documented.policies[0].need, defaults.policies[0].need);
     let (first, other) = (&documented.providers[0], &defaults.providers[0]);
     assert_eq!(
-        (&first.preset, first.exclusive, first.concurrency, first.deadline, first.settle),
-        (&other.preset, other.exclusive, other.concurrency, other.deadline, other.settle)
+        (&first.preset, first.exclusive, &first.budget, first.deadline, first.settle),
+        (&other.preset, other.exclusive, &other.budget, other.deadline, other.settle)
     );
 }
 
@@ -158,10 +159,6 @@ fn each_mistake_is_told_with_what_to_write() {
     told(
         provider(&format!("{ENDPOINT}, token: a, weight: 2")),
         "weight: not supported by this version yet; remove it",
-    );
-    told(
-        provider(&format!("{ENDPOINT}, token: a, budget: {{ list: 30/min }}")),
-        "budget.list: not supported by this version yet",
     );
     told(
         provider(&format!("{ENDPOINT}, token: a, budget: {{ concurrency: 0 }}")),

@@ -15,9 +15,9 @@ use super::{
     look::{Decision, Tags, decide},
 };
 use crate::{
-    model::{ErrorClass, Health, Op, Operation, ProviderId, Timestamp},
+    model::{BudgetClass, ByClass, ErrorClass, Health, Op, Operation, ProviderId, Timestamp},
     policy::replica::{CallError, Work},
-    providers::{Accepted, Provider, ProviderError, Submit},
+    providers::{Accepted, Provider, ProviderError, Readiness, Submit},
     store::{Claim, Outcome, Recorded, StoreError, Word},
     telemetry::{TaskKind, TaskOutcome},
 };
@@ -74,8 +74,7 @@ impl Caller {
         let now = self.now();
         let outcome = result.as_ref().map(drop).map_err(|error| error.class);
         let changed = self.observed().note(operation, outcome, now, &self.shared.settings);
-        let throttled = result.as_ref().err().filter(|error| error.class == ErrorClass::Throttled);
-        let blocked_until = throttled.and_then(|error| error.retry_at);
+        let blocked_until = result.as_ref().err().and_then(|error| self.blocked_until(error, now));
         if let Err(error) = &result {
             tracing::debug!(%error, "a call failed");
         }
@@ -86,6 +85,16 @@ impl Caller {
             self.note(health, blocked_until, now).await;
         }
         result
+    }
+
+    /// Until when the provider itself wants to be left alone, as far as that keeps new copies from it.
+    fn blocked_until(&self, error: &ProviderError, now: Timestamp) -> Option<Timestamp> {
+        let told = error.answered && error.class == ErrorClass::Throttled;
+        let for_others = match self.provider.readiness(now) {
+            Readiness::Ready { shut, .. } => shut[BudgetClass::Write].is_none() && shut != ByClass::default(),
+            Readiness::Wait { .. } => false,
+        };
+        error.retry_at.filter(|_| told && !for_others)
     }
 
     async fn tell(&self, health: Health, error: Option<&ProviderError>, now: Timestamp) {

@@ -159,6 +159,7 @@ impl Driver {
         let Some(request) = self.room(now) else { return Ok(report) };
         let is_crowded = request.singles == 0 || request.looks == 0;
         let claimed = self.caller.shared.store.claim_due(request).await?;
+        self.caller.provider.credit(claimed.calls);
         report.claimed = claimed.claims.len() as u64;
         // What is due but finds no room is claimed when the work in its way is done, which wakes the driver; to come
         // again at once would be to claim in circles.
@@ -227,8 +228,8 @@ impl Driver {
             lease_until: now.plus(lease),
             doubt_until: self.caller.doubt_until(now),
             exclusive: traits.exclusive,
-            allowance: None,
-            max_queued: None,
+            allowance: self.caller.provider.allowance(now),
+            max_queued: traits.max_queued,
             introduces: traits.introduces,
         })
     }

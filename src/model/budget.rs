@@ -96,6 +96,8 @@ pub struct Ask {
     /// Earlier ones that lapsed unused.
     pub unspent: Vec<Reserved>,
     pub at: LedgerTime,
+    /// How long they are to be of use at least.
+    pub lasts: Duration,
 }
 
 /// What work at a provider costs.
@@ -118,6 +120,8 @@ pub struct Allowance {
     /// Earlier reservations that lapsed unused.
     pub unspent: Vec<Reserved>,
     pub at: LedgerTime,
+    /// How long what is reserved is to be of use at least.
+    pub lasts: Duration,
 }
 
 /// What a provider's refusals taught of one limit.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Rate;
+use crate::model::{BudgetClass, Rate, Rates};
 
 /// The calls that a service allows, by what they do. A call counts in each that is about it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,4 +15,15 @@ pub struct Limits {
     pub any: Option<Rate>,
     /// At once.
     pub concurrency: Option<usize>,
+}
+
+impl Limits {
+    pub fn rates(&self) -> Rates {
+        Rates::from_fn(|class| match class {
+            BudgetClass::List => self.list,
+            BudgetClass::Read => self.read,
+            BudgetClass::Write => self.write,
+            BudgetClass::Any => self.any,
+        })
+    }
 }

@@ -1,79 +1,213 @@
 //! The calls that a provider allows (I9): no request leaves without a [`Permit`].
 //!
-//! Today: so many at once, and none before the time that the provider asked for.
+//! So many at once; none while the provider wants to be left alone; and where there is a limit, none that was not counted
+//! in the ledger before, a few at a time.
 
-#[cfg(test)]
-use std::sync::atomic::{AtomicU64, Ordering};
+mod lessons;
+mod pocket;
+mod refusal;
+mod slots;
+
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use ::http::{Response, StatusCode};
+use ::http::Response;
 use bytes::Bytes;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
+use tokio::time::Instant;
+
+use self::{
+    lessons::Lessons,
+    pocket::Pocket,
+    refusal::{TooMuch, too_much},
+    slots::{Slot, Slots},
+};
+use super::{BudgetSettings, LedgerError};
+use crate::{
+    model::{Allowance, Ask, BudgetClass, ByClass, Costs, Granted, Rates, Reserved, Timestamp},
+    telemetry::ProviderMetrics,
 };
 
-use super::{breaker::Pause, retry_after};
-use crate::{model::Timestamp, telemetry::ProviderMetrics};
-
-/// The first wait after a 429 that names no time; doubles while they go on.
-const UNTOLD_BASE: Duration = Duration::from_secs(1);
-const UNTOLD_MAX: Duration = Duration::from_secs(60);
+/// A call waits in place for no longer; beyond that its work is put off.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it does so.
+const WAITS: u32 = 3;
+/// At most this part of a window is reserved at once for calls that are not planned.
+const CHUNKS: u32 = 16;
 
 /// The right to send one HTTP request, held until its answer is read. Only the budget makes one.
 #[derive(Debug)]
 pub struct Permit {
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
+    pub(super) class: BudgetClass,
+    pub(super) began: Timestamp,
+}
+
+/// Why there is no permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoPermit {
+    /// The provider asked to be left alone until then.
+    Throttled(Timestamp),
+    /// What it allows is spent until then.
+    Spent(Timestamp),
+    /// Calls cannot be counted.
+    Uncounted,
 }
 
 pub(super) struct Budget {
-    slots: Arc<Semaphore>,
-    throttle: Mutex<Throttle>,
+    slots: Arc<Slots>,
+    lessons: Mutex<Lessons>,
+    pocket: Mutex<Pocket>,
+    /// One call at a time asks for those that wait with it.
+    asking: tokio::sync::Mutex<()>,
+    waiting: ByClass<AtomicU32>,
+    /// How long counting took the last time, in ms.
+    took: AtomicU64,
+    settings: BudgetSettings,
     #[cfg(test)]
     granted: AtomicU64,
     metrics: ProviderMetrics,
 }
 
-#[derive(Default)]
-struct Throttle {
-    pause: Option<Pause>,
-    /// Answers of 429 in a row that named no time.
-    untold: u32,
-}
-
 impl Budget {
-    pub(super) fn new(concurrency: usize, metrics: ProviderMetrics) -> Self {
-        let slots = Arc::new(Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS)));
+    pub(super) fn new(
+        concurrency: usize,
+        settings: BudgetSettings,
+        metrics: ProviderMetrics,
+        now: Timestamp,
+    ) -> Self {
         Self {
-            slots,
-            throttle: Mutex::default(),
+            slots: Slots::new(concurrency),
+            lessons: Mutex::new(Lessons::new(&settings.rates, &settings.lessons, now)),
+            pocket: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+            waiting: ByClass::from_fn(|_| AtomicU32::default()),
+            took: AtomicU64::default(),
+            settings,
             #[cfg(test)]
             granted: AtomicU64::default(),
             metrics,
         }
     }
 
-    /// Waits for a free slot; refuses at once while the provider wants to be left alone. `now` is read after the
-    /// wait, during which that may have begun.
-    pub(super) async fn permit(&self, now: impl Fn() -> Timestamp) -> Result<Permit, Timestamp> {
-        let began = Instant::now();
-        // Holds: nobody closes the semaphore.
-        let slot = self.slots.clone().acquire_owned().await.expect("the semaphore is never closed");
-        self.metrics.throttle_wait(began.elapsed());
-        if let Some(until) = self.blocked_at(now()) {
-            return Err(until);
+    /// Waits for a free slot, and a little for the ledger; refuses at once while the provider wants to be left alone. `now`
+    /// is read after each wait, during which that may have begun.
+    pub(super) async fn permit(
+        &self,
+        class: BudgetClass,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<Permit, NoPermit> {
+        let (waited, mut waits) = (Instant::now(), 0);
+        loop {
+            let slot = self.slots.acquire(now()).await;
+            self.is_welcome(class, now())?;
+            let spent = self.spend(class, now()).await.map_err(|LedgerError| NoPermit::Uncounted)?;
+            let Some(wait) = spent else {
+                self.metrics.throttle_wait(waited.elapsed());
+                // What was counted for it meanwhile lapses.
+                self.is_welcome(class, now())?;
+                return Ok(self.start(slot, class, now()));
+            };
+            // Others may have calls of another class to make meanwhile.
+            drop(slot);
+            if wait > PATIENCE || waits == WAITS {
+                return Err(NoPermit::Spent(now().plus(wait)));
+            }
+            waits += 1;
+            tokio::time::sleep(wait).await;
         }
-        #[cfg(test)]
-        self.granted.fetch_add(1, Ordering::Relaxed);
-        Ok(Permit { _slot: slot })
     }
 
-    /// Calls that could start now.
+    fn is_welcome(&self, class: BudgetClass, now: Timestamp) -> Result<(), NoPermit> {
+        self.lessons().blocked(class, now).map_or(Ok(()), |until| Err(NoPermit::Throttled(until)))
+    }
+
+    fn start(&self, slot: Slot, class: BudgetClass, began: Timestamp) -> Permit {
+        #[cfg(test)]
+        self.granted.fetch_add(1, Ordering::Relaxed);
+        let mut lessons = self.lessons();
+        lessons.start(class, began);
+        self.show(&lessons, began);
+        Permit { _slot: slot, class, began }
+    }
+
+    /// Uses a call that was counted, or has some counted. `Some`: there are none before this time has passed.
+    async fn spend(&self, class: BudgetClass, now: Timestamp) -> Result<Option<Duration>, LedgerError> {
+        let rates = self.lessons().rates(now);
+        let Some(chunk) = rates.bounds(class).map(|(_, rate)| rate.calls.div_ceil(CHUNKS)).min() else {
+            return Ok(None);
+        };
+        if self.take(class) {
+            return Ok(None);
+        }
+        self.waiting[class].fetch_add(1, Ordering::Relaxed);
+        let turn = self.asking.lock().await;
+        let waiting = self.waiting[class].fetch_sub(1, Ordering::Relaxed);
+        // Who had the turn before may have asked for this one, too.
+        if self.take(class) {
+            return Ok(None);
+        }
+        let granted = self.ask(class, rates, chunk.max(waiting)).await;
+        drop(turn);
+        match granted? {
+            Granted::Wait(wait) => Ok(Some(wait)),
+            Granted::Calls(reserved) => {
+                self.pocket().put([reserved]);
+                // Where counting took longer than they may be used, the next ones will last longer.
+                Ok((!self.take(class)).then_some(Duration::ZERO))
+            }
+        }
+    }
+
+    async fn ask(&self, class: BudgetClass, rates: Rates, want: u32) -> Result<Granted, LedgerError> {
+        let at = self.settings.ledger.now();
+        let unspent = self.pocket().lapsed(at.now);
+        let (group, lasts) = (self.settings.group.clone(), self.lasts());
+        let ask = Ask { group, rates, class, want, unspent, at, lasts };
+        let granted = self.settings.ledger.reserve(ask).await;
+        let took = self.settings.ledger.now().now.since(at.now).as_millis();
+        self.took.store(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
+        granted
+    }
+
+    /// Calls are of use for twice as long as it took to count the last ones.
+    fn lasts(&self) -> Duration {
+        Duration::from_millis(self.took.load(Ordering::Relaxed)).saturating_mul(2)
+    }
+
+    fn take(&self, class: BudgetClass) -> bool {
+        self.pocket().take(class, self.settings.ledger.now().now)
+    }
+
+    /// Calls that could start now, as far as others are under way.
     pub(super) fn free(&self) -> usize {
-        self.slots.available_permits()
+        self.slots.free()
+    }
+
+    /// What work may spend; `None`: as much as it likes.
+    pub(super) fn allowance(&self, costs: Costs, now: Timestamp) -> Option<Allowance> {
+        let (rates, shut) = {
+            let lessons = self.lessons();
+            self.show(&lessons, now);
+            let shut = |class| lessons.blocked(class, now).map(|until| until.since(now)).unwrap_or_default();
+            (lessons.rates(now), ByClass::from_fn(shut))
+        };
+        if rates.are_none() && shut == ByClass::default() {
+            return None;
+        }
+        let at = self.settings.ledger.now();
+        let unspent = self.pocket().lapsed(at.now);
+        let (group, lasts) = (self.settings.group.clone(), self.lasts());
+        Some(Allowance { group, rates, costs, shut, unspent, at, lasts })
+    }
+
+    /// Takes calls that were counted for work.
+    pub(super) fn credit(&self, calls: Vec<Reserved>) {
+        self.pocket().put(calls);
     }
 
     /// How many permits were ever given.
@@ -82,75 +216,42 @@ impl Budget {
         self.granted.load(Ordering::Relaxed)
     }
 
-    pub(super) fn blocked_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-        throttle.pause.filter(|pause| pause.holds_at(now)).map(|pause| pause.until)
+    /// Until when calls of a class are to stay away; of `Any`: all calls.
+    pub(super) fn blocked_at(&self, class: BudgetClass, now: Timestamp) -> Option<Timestamp> {
+        self.lessons().blocked(class, now)
     }
 
-    /// Learns from an answer how long to keep away. A later time that is known already stays.
-    pub(super) fn learn(&self, answer: &Response<Bytes>, now: Timestamp) {
-        let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = retry_after::asked_until(answer, now);
-        let untold = answer.status() == StatusCode::TOO_MANY_REQUESTS && asked.is_none();
-        throttle.untold = if untold { throttle.untold + 1 } else { 0 };
-        let guess = || {
-            let wait = UNTOLD_BASE.saturating_mul(1 << (throttle.untold - 1).min(16)).min(UNTOLD_MAX);
-            now.plus(wait)
-        };
-        let Some(until) = asked.or_else(|| untold.then(guess)) else { return };
-        let known = throttle.pause.filter(|pause| pause.holds_at(now)).map_or(now, |pause| pause.until);
-        throttle.pause = Some(Pause { since: now, until: until.max(known) });
+    /// Learns from an answer how long to keep away and how much to ask.
+    pub(super) async fn learn(
+        &self,
+        (class, began): (BudgetClass, Timestamp),
+        answer: &Response<Bytes>,
+        now: Timestamp,
+    ) {
+        if too_much(answer) == Some(TooMuch::AtOnce) {
+            self.slots.lower(began, now);
+        }
+        let learned = self.lessons().learn(class, answer, began, now);
+        for (class, lesson) in learned {
+            self.settings.ledger.keep(&self.settings.group, class, lesson).await;
+        }
+    }
+
+    fn show(&self, lessons: &Lessons, now: Timestamp) {
+        let rates = lessons.rates(now);
+        for (class, rate) in rates.iter() {
+            self.metrics.budget(class, rate.map(|rate| rate.calls), lessons.started(class, now));
+        }
+    }
+
+    fn lessons(&self) -> MutexGuard<'_, Lessons> {
+        self.lessons.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pocket(&self) -> MutexGuard<'_, Pocket> {
+        self.pocket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::telemetry::Metrics;
-
-    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-
-    fn answer(status: u16, after: Option<&str>) -> Response<Bytes> {
-        let answer = Response::builder().status(status);
-        let answer = match after {
-            Some(after) => answer.header("retry-after", after),
-            None => answer,
-        };
-        answer.body(Bytes::new()).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_caller_that_waited_hears_of_a_throttle_that_began_meanwhile() {
-        let budget = Arc::new(Budget::new(1, Metrics::new().provider("alpha")));
-        let first = budget.permit(|| NOW).await.unwrap();
-        let waiting = tokio::spawn({
-            let budget = budget.clone();
-            async move { budget.permit(|| NOW).await.map(drop) }
-        });
-        budget.learn(&answer(429, Some("5")), NOW);
-        drop(first);
-        assert_eq!(waiting.await.unwrap(), Err(NOW.plus(Duration::from_secs(5))));
-        assert_eq!(budget.granted(), 1);
-        assert!(budget.permit(|| NOW.plus(Duration::from_secs(5))).await.is_ok());
-    }
-
-    #[test]
-    fn a_shorter_word_does_not_end_a_longer_one() {
-        let budget = Budget::new(1, Metrics::new().provider("alpha"));
-        budget.learn(&answer(429, Some("60")), NOW);
-        budget.learn(&answer(503, Some("1")), NOW);
-        assert_eq!(budget.blocked_at(NOW), Some(NOW.plus(Duration::from_secs(60))));
-        assert_eq!(budget.blocked_at(NOW.minus(Duration::from_secs(60))), None);
-    }
-
-    #[test]
-    fn refusals_that_name_no_time_wait_longer_each_time() {
-        let budget = Budget::new(1, Metrics::new().provider("alpha"));
-        for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
-            budget.learn(&answer(429, None), NOW);
-            assert_eq!(budget.blocked_at(NOW), Some(NOW.plus(Duration::from_secs(wait))));
-        }
-        budget.learn(&answer(503, None), NOW.plus(UNTOLD_MAX));
-        assert_eq!(budget.blocked_at(NOW.plus(UNTOLD_MAX)), None);
-    }
-}
+mod tests;

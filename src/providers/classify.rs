@@ -31,6 +31,11 @@ pub(super) enum Failure {
     Shut(Timestamp),
     #[error("not called: it asked to be left alone until {0}")]
     Throttled(Timestamp),
+    #[error("not called: the calls that it allows are spent until {0}")]
+    Spent(Timestamp),
+    /// Calls are counted before they leave.
+    #[error("not called: the store cannot count the call")]
+    Uncounted,
     #[error(transparent)]
     Unusable(#[from] Unusable),
     /// It was answered by something else than what the endpoint is to be; nothing was done.
@@ -117,7 +122,8 @@ pub(super) fn did_nothing(outcome: &Outcome) -> bool {
     match outcome {
         Ok(answer) => answer.status().is_client_error() || is_moved(answer.status()),
         Err(Failure::Transport(error)) => !error.was_sent(),
-        Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Unusable(_) | Failure::Elsewhere(_)) => true,
+        Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Spent(_) | Failure::Uncounted) => true,
+        Err(Failure::Unusable(_) | Failure::Elsewhere(_)) => true,
         Err(Failure::TryTimeout(_) | Failure::Deadline(_)) => false,
     }
 }
@@ -142,6 +148,8 @@ pub(super) fn is_sick(outcome: &Outcome, now: Timestamp) -> bool {
             Failure::Deadline(_)
             | Failure::Shut(_)
             | Failure::Throttled(_)
+            | Failure::Spent(_)
+            | Failure::Uncounted
             | Failure::Unusable(_)
             | Failure::Elsewhere(_),
         ) => false,
@@ -159,7 +167,7 @@ pub(super) fn class(expect: Expect, outcome: &Outcome, now: Timestamp) -> Result
 
 fn of_failure(failure: &Failure) -> ErrorClass {
     match failure {
-        Failure::Throttled(_) => ErrorClass::Throttled,
+        Failure::Throttled(_) | Failure::Spent(_) | Failure::Uncounted => ErrorClass::Throttled,
         Failure::Unusable(why) => why.class,
         Failure::Transport(http::Error::TooLarge { .. }) | Failure::Elsewhere(_) => ErrorClass::Unknown,
         _ => ErrorClass::Transient,
@@ -219,7 +227,7 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     pub(super) fn failed(self, failure: &Failure) -> ProviderError {
         let retry_at = match failure {
-            Failure::Shut(until) | Failure::Throttled(until) => Some(*until),
+            Failure::Shut(until) | Failure::Throttled(until) | Failure::Spent(until) => Some(*until),
             _ => None,
         };
         let class = of_failure(failure);

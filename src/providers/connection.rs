@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use super::{
-    ProviderError, Readiness, Settings, Standing, Wait,
+    ProviderError, Readiness, Settings, Standing, Traits, Wait,
     breaker::Gate,
     classify::{Context, Expect},
     stack::{self, Answer, Call, InDoubt, Parts, Stack, Streamed},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     http::{self, Lines},
-    model::{Clock, ErrorClass, Operation, Timestamp},
+    model::{Allowance, BudgetClass, ByClass, Clock, Costs, ErrorClass, Operation, Timestamp},
     presets::Preset,
     telemetry::ProviderMetrics,
 };
@@ -54,14 +54,15 @@ impl Connection {
     }
 
     pub(super) fn readiness(&self, now: Timestamp) -> Readiness {
-        if let Some(until) = self.parts.budget.blocked_at(now) {
+        let budget = &self.parts.budget;
+        if let Some(until) = budget.blocked_at(BudgetClass::Any, now) {
             return Readiness::Wait { until, why: Wait::Throttled };
         }
-        let free = self.parts.budget.free();
+        let (free, shut) = (budget.free(), ByClass::from_fn(|class| budget.blocked_at(class, now)));
         match self.parts.breaker.gate(now) {
-            Gate::Open => Readiness::Ready { permits: free },
-            Gate::OneProbe => Readiness::Ready { permits: free.min(1) },
-            Gate::Probing => Readiness::Ready { permits: 0 },
+            Gate::Open => Readiness::Ready { permits: free, shut },
+            Gate::OneProbe => Readiness::Ready { permits: free.min(1), shut },
+            Gate::Probing => Readiness::Ready { permits: 0, shut },
             Gate::ShutUntil(until) => Readiness::Wait { until, why: Wait::Breaker },
         }
     }
@@ -73,6 +74,11 @@ impl Connection {
             Readiness::Ready { .. } => None,
         };
         Standing { breaker, since, until, last_error: self.parts.errors.last() }
+    }
+
+    pub(super) fn allowance(&self, traits: &Traits, now: Timestamp) -> Option<Allowance> {
+        let batch = u32::try_from(traits.batch.max(1)).unwrap_or(u32::MAX);
+        self.parts.budget.allowance(Costs { batch, lists_tell: traits.lists_tell }, now)
     }
 
     pub(super) async fn call(

@@ -20,7 +20,9 @@ use super::{
 };
 use crate::{
     http,
-    model::{Clock, Content, ErrorClass, Operation, PinCid, Status, Timestamp, UpstreamId},
+    model::{
+        Allowance, Clock, Content, ErrorClass, Operation, PinCid, Reserved, Status, Timestamp, UpstreamId,
+    },
     presets::RefreshOrigins,
     telemetry::ProviderMetrics,
 };
@@ -55,6 +57,7 @@ impl Kubo {
             deadline: settings.deadline,
             settle: settings.settle,
             concurrency: settings.concurrency.max(1),
+            max_queued: settings.max_queued,
             resumes: true,
             introduces: settings.preset.refresh_origins == Some(RefreshOrigins::Post),
         };
@@ -148,6 +151,14 @@ impl Provider for Kubo {
 
     fn standing(&self, now: Timestamp) -> Standing {
         self.rpc.connection.standing(now)
+    }
+
+    fn allowance(&self, now: Timestamp) -> Option<Allowance> {
+        self.rpc.connection.allowance(&self.traits, now)
+    }
+
+    fn credit(&self, calls: Vec<Reserved>) {
+        self.rpc.connection.parts.budget.credit(calls);
     }
 
     async fn credential(&self) -> Held {

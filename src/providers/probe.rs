@@ -23,8 +23,8 @@ use serde_json::{Map, Value};
 use super::{Settings, stack::Parts};
 use crate::{
     http,
-    model::Clock,
-    presets::{Preset, Protocol},
+    model::{Clock, Rates},
+    presets::Protocol,
     telemetry::ProviderMetrics,
 };
 use lab::Lab;
@@ -157,9 +157,9 @@ impl Report {
 /// What is said before a probe: the names of its test pins begin with this.
 pub const NAME: &str = "Pinfold-Probe-";
 
-/// How long a probe of such a service takes at least, for the room that it leaves between calls.
-pub fn takes(preset: &Preset) -> Duration {
-    let mut pace = pace::Pace::new(preset.limits);
+/// How long a probe of a service with such limits takes at least, for the room that it leaves between calls.
+pub fn takes(rates: &Rates) -> Duration {
+    let mut pace = pace::Pace::new(*rates);
     let mut now = crate::model::Timestamp::ZERO;
     // About what a probe does when all goes well.
     let usual = [(Route::Add, 8), (Route::List, 17), (Route::Get, 4), (Route::Remove, 10)];
@@ -174,7 +174,7 @@ pub fn takes(preset: &Preset) -> Duration {
 
 /// Probes one provider. Once `stop` is ready no further checks are made; the cleaning up is.
 pub async fn probe(
-    settings: Settings,
+    mut settings: Settings,
     client: http::Client,
     clock: Arc<dyn Clock>,
     metrics: ProviderMetrics,
@@ -182,7 +182,9 @@ pub async fn probe(
     stop: impl Future<Output = ()>,
 ) -> Report {
     let protocol = settings.preset.protocol;
-    let mut lab = Lab::new(Parts::new(settings, client, clock, metrics), waits);
+    // It keeps the limits by even steps: the gateway's ledger may be in use.
+    let rates = std::mem::take(&mut settings.budget.rates);
+    let mut lab = Lab::new(Parts::new(settings, client, clock, metrics), rates, waits);
     let stopped = {
         let checks = async {
             match protocol {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     http,
-    model::{Clock, Content, ErrorClass, Operation, Timestamp, UpstreamId},
+    model::{Allowance, Clock, Content, ErrorClass, Operation, Reserved, Timestamp, UpstreamId},
     presets::RefreshOrigins,
     telemetry::ProviderMetrics,
 };
@@ -46,6 +46,7 @@ impl Psa {
             deadline: settings.deadline,
             settle: settings.settle,
             concurrency: settings.concurrency.max(1),
+            max_queued: settings.max_queued,
             lists_tell,
             sweeps: lists_tell && preset.ordered != Some(false),
             resumes: false,
@@ -170,6 +171,14 @@ impl Provider for Psa {
 
     fn standing(&self, now: Timestamp) -> Standing {
         self.connection.standing(now)
+    }
+
+    fn allowance(&self, now: Timestamp) -> Option<Allowance> {
+        self.connection.allowance(&self.traits, now)
+    }
+
+    fn credit(&self, calls: Vec<Reserved>) {
+        self.connection.parts.budget.credit(calls);
     }
 
     async fn credential(&self) -> Held {

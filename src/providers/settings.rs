@@ -5,9 +5,10 @@ use std::{fmt, sync::Arc, time::Duration};
 use ::http::Uri;
 use thiserror::Error;
 
-use super::{BreakerSettings, Credential, NoVault, Peers, Vault};
+use super::{BreakerSettings, Credential, Ledger, NoLedger, NoVault, Peers, Vault};
 use crate::{
     http,
+    model::{BudgetClass, Lesson, Rates},
     presets::{GENERIC, Preset, Presets},
 };
 
@@ -28,6 +29,9 @@ pub struct Settings {
     pub exclusive: bool,
     /// The most requests at once.
     pub concurrency: usize,
+    pub budget: BudgetSettings,
+    /// The most copies that may be queued or pinning there by our own submits.
+    pub max_queued: Option<u32>,
     /// The longest wait for one answer.
     pub try_timeout: Duration,
     /// The longest that one call takes, waits for a permit and further tries included.
@@ -58,8 +62,11 @@ impl Settings {
         endpoint: Endpoint,
         credential: Credential,
     ) -> Self {
+        let name = name.into();
         Self {
-            name: name.into(),
+            budget: BudgetSettings { rates: preset.limits.rates(), ..BudgetSettings::new(&name) },
+            max_queued: preset.max_queued,
+            name,
             endpoint,
             credential,
             http: http::Settings::default(),
@@ -76,6 +83,26 @@ impl Settings {
             allow_private_delegates: false,
             preset,
         }
+    }
+}
+
+/// The calls that are allowed in windows of time, and where they are counted.
+#[derive(Clone, Debug)]
+pub struct BudgetSettings {
+    /// Those of one name share one budget.
+    pub group: Arc<str>,
+    /// As the provider has them.
+    pub rates: Rates,
+    pub ledger: Arc<dyn Ledger>,
+    /// What was learned before this start.
+    pub lessons: Vec<(BudgetClass, Lesson)>,
+}
+
+impl BudgetSettings {
+    /// A provider's own, without limits.
+    pub fn new(provider: &str) -> Self {
+        let group = format!("provider/{provider}").into();
+        Self { group, rates: Rates::default(), ledger: Arc::new(NoLedger), lessons: Vec::new() }
     }
 }
 

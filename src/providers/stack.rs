@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     http,
-    model::{Clock, Operation},
+    model::{BudgetClass, Clock, Operation},
     telemetry::ProviderMetrics,
 };
 
@@ -47,6 +47,18 @@ pub(super) struct Call {
     pub(super) doubt: InDoubt,
     /// Where the body of a good answer goes that is read while it comes; `limit` then bounds its lines.
     pub(super) streamed: Option<Streamed>,
+}
+
+impl Call {
+    /// The limit that it counts in, beside that of all calls.
+    fn class(&self) -> BudgetClass {
+        match (self.operation, self.expect) {
+            (Operation::Submit | Operation::Remove, _) => BudgetClass::Write,
+            (Operation::Login, _) => BudgetClass::Any,
+            (Operation::Look | Operation::List, Expect::Page) => BudgetClass::List,
+            (Operation::Look | Operation::List, _) => BudgetClass::Read,
+        }
+    }
 }
 
 /// The body of an answer that goes on: handed past the layers, which only see its head.
@@ -119,7 +131,8 @@ impl Parts {
         metrics: ProviderMetrics,
     ) -> Self {
         let breaker = Breaker::new(settings.breaker, &settings.peers, metrics.clone(), clock.now()).into();
-        let budget = Arc::new(Budget::new(settings.concurrency.max(1), metrics.clone()));
+        let (at_once, windows) = (settings.concurrency.max(1), settings.budget.clone());
+        let budget = Arc::new(Budget::new(at_once, windows, metrics.clone(), clock.now()));
         let settings = Arc::new(settings);
         let lower = lower(&settings, &client, &clock, &metrics, &breaker, &budget);
         let keeper = Keeper::new(settings.clone(), lower.clone(), clock.clone(), metrics.clone()).into();

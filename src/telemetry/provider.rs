@@ -9,7 +9,7 @@ use super::{
     family::{Counters, GaugeGuard, Gauges, Histograms, PerLabel, Registrar},
     labels::{BreakerState, CallOutcome, Label},
 };
-use crate::model::{ErrorClass, Operation, Timestamp};
+use crate::model::{BudgetClass, ErrorClass, Operation, Timestamp};
 
 const DURATIONS: [f64; 11] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0];
 
@@ -20,6 +20,8 @@ pub(super) struct Providers {
     durations: HistogramVec,
     in_flight: IntGaugeVec,
     throttle_wait: CounterVec,
+    budget_limit: IntGaugeVec,
+    budget_used: IntGaugeVec,
     last_success: IntGaugeVec,
     token_ends: IntGaugeVec,
     breaker: IntGaugeVec,
@@ -55,6 +57,16 @@ impl Providers {
                 "provider_throttle_wait_seconds_total",
                 "Time that calls waited for our own limit or the provider's Retry-After.",
                 &["provider"],
+            ),
+            budget_limit: registrar.gauges(
+                "provider_budget_limit",
+                "Calls of a class that are planned in any window of the provider's limit; 0 = no limit.",
+                &["provider", "class"],
+            ),
+            budget_used: registrar.gauges(
+                "provider_budget_used",
+                "Calls of a class that this process made in the window until now.",
+                &["provider", "class"],
             ),
             last_success: registrar.gauges(
                 "provider_last_success_timestamp_seconds",
@@ -98,6 +110,8 @@ impl Providers {
             durations: Histograms::of(&self.durations, &[name]),
             in_flight: self.in_flight.with_label_values(&[name]),
             throttle_wait: self.throttle_wait.with_label_values(&[name]),
+            budget_limit: Gauges::of(&self.budget_limit, &[name]),
+            budget_used: Gauges::of(&self.budget_used, &[name]),
             last_success: self.last_success.with_label_values(&[name]),
             token_ends: self.token_ends.with_label_values(&[name]),
             breaker,
@@ -116,6 +130,8 @@ struct Inner {
     durations: Histograms<Operation>,
     in_flight: IntGauge,
     throttle_wait: Counter,
+    budget_limit: Gauges<BudgetClass>,
+    budget_used: Gauges<BudgetClass>,
     last_success: IntGauge,
     token_ends: IntGauge,
     breaker: Gauges<BreakerState>,
@@ -137,6 +153,12 @@ impl ProviderMetrics {
     /// Adds time that a call waited for a limit.
     pub fn throttle_wait(&self, waited: Duration) {
         self.0.throttle_wait.inc_by(waited.as_secs_f64());
+    }
+
+    /// Tells of the calls of a class: how many a window may hold, and how many the one until now does.
+    pub fn budget(&self, class: BudgetClass, limit: Option<u32>, used: u32) {
+        self.0.budget_limit.get(class).set(i64::from(limit.unwrap_or(0)));
+        self.0.budget_used.get(class).set(i64::from(used));
     }
 
     /// Tells the breaker's state; a transition is counted where it is another than before.

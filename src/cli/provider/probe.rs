@@ -59,7 +59,7 @@ fn plan(entry: &ProviderSettings) -> String {
         Protocol::Psa => format!(
             "at most {} calls, for {} s or longer; test pins are named {}..., hold nothing, and are removed at the end",
             probe::MOST_CALLS,
-            probe::takes(preset).as_secs().max(1),
+            probe::takes(&entry.budget.rates).as_secs().max(1),
             probe::NAME,
         ),
         Protocol::Kubo => "three calls that change nothing".to_owned(),

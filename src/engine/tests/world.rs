@@ -4,7 +4,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    engine::{Driven, Engine, Settings, Shared, TickReport},
+    engine::{Driven, Engine, Settings, Shared, StoreLedger, TickReport},
     http,
     lifecycle::{Activator, Changes, Interest, Shutdown},
     model::*,
@@ -65,7 +65,10 @@ pub(super) struct Builder {
     preset: &'static str,
     holds: Holds,
     try_timeout: Duration,
+    budget: fn(usize, &mut providers::Settings),
     quirks: fn(usize, sim::Builder) -> sim::Builder,
+    /// The simulators play the preset, its limits too.
+    played: bool,
 }
 
 impl Builder {
@@ -105,6 +108,18 @@ impl Builder {
         self
     }
 
+    /// The providers are of the preset's kind, and keep its limits.
+    pub(super) fn played(mut self) -> Self {
+        self.played = true;
+        self
+    }
+
+    /// How a provider, by its number, is called other than its preset says.
+    pub(super) fn budget(mut self, budget: fn(usize, &mut providers::Settings)) -> Self {
+        self.budget = budget;
+        self
+    }
+
     /// What a provider, by its number, does other than a correct one.
     pub(super) fn quirks(mut self, quirks: fn(usize, sim::Builder) -> sim::Builder) -> Self {
         self.quirks = quirks;
@@ -113,6 +128,7 @@ impl Builder {
 
     fn sim(&self, name: &str) -> sim::Builder {
         match self.holds {
+            Holds::Tokens | Holds::Files if self.played => Sim::playing(&Presets::known(self.preset), name),
             Holds::Tokens | Holds::Files => Sim::builder(name),
             Holds::Logins { refresh } => {
                 let sim = Sim::playing(&Presets::known(self.preset), name).user(USER, PASSWORD);
@@ -163,7 +179,19 @@ impl World {
         let (copies, try_timeout) = (1, Duration::from_secs(30));
         let (preset, quirks): (_, fn(usize, sim::Builder) -> sim::Builder) = (GENERIC, |_, sim| sim);
         let holds = Holds::Tokens;
-        Builder { sims, copies, need: 1, exclusive: false, preset, holds, try_timeout, quirks }
+        let (exclusive, need) = (false, 1);
+        Builder {
+            sims,
+            copies,
+            need,
+            exclusive,
+            preset,
+            holds,
+            try_timeout,
+            budget: |_, _| {},
+            quirks,
+            played: false,
+        }
     }
 
     pub(super) fn inside(&self) -> &Inside {
@@ -213,7 +241,9 @@ impl World {
             settings: Settings::default(),
         };
         let (interest, shutdown) = (shared.interest.clone(), shared.shutdown.clone());
-        let driven = registered.providers.iter().map(|record| self.driven(record, &metrics)).collect();
+        let ledger = StoreLedger::open(&store, self.clock.clone()).await.unwrap();
+        let driven =
+            registered.providers.iter().map(|record| self.driven(record, &ledger, &metrics)).collect();
         let absent = registered.absent.iter().map(|(record, _)| record.clone()).collect();
         let engine = Engine::new(shared, driven, absent);
         let accounts = registered.accounts.iter().map(|(_, id)| *id).collect();
@@ -257,7 +287,7 @@ impl World {
         fs::rename(new, self.token_file(n)).unwrap();
     }
 
-    fn driven(&self, record: &ProviderRecord, metrics: &Metrics) -> Driven {
+    fn driven(&self, record: &ProviderRecord, ledger: &Arc<StoreLedger>, metrics: &Metrics) -> Driven {
         let n = NAMES.iter().position(|name| *name == record.name).unwrap();
         let endpoint = Endpoint::parse(&self.sims[n].endpoint()).unwrap();
         let (preset, credential) = (Presets::known(self.setup.preset), self.credential(n));
@@ -267,6 +297,9 @@ impl World {
         settings.peers = self.peers.clone();
         // Further tries wait in real time.
         settings.retries = 0;
+        (self.setup.budget)(n, &mut settings);
+        settings.budget.lessons = ledger.lessons(&settings.budget.group);
+        settings.budget.ledger = ledger.clone();
         let client = http::Client::new(&http::Settings::default());
         Driven {
             provider: providers::connect(settings, client, self.clock.clone(), metrics.provider(NAMES[n])),
@@ -353,6 +386,12 @@ impl World {
     }
 
     // ---- what the engine does
+
+    /// What the ledger of calls holds.
+    pub(super) fn ledger_rows(&self) -> i64 {
+        let database = rusqlite::Connection::open(self.dir.path().join("pins.db")).unwrap();
+        database.query_row("SELECT count(*) FROM budget_use", [], |row| row.get(0)).unwrap()
+    }
 
     /// One tick at a time at which the store refuses what the trigger `on` names, as on a full disk.
     pub(super) async fn refused_step(&mut self, on: &str) {

@@ -254,7 +254,7 @@ async fn fetches_beyond_the_slots_wait_and_beyond_the_line_are_put_off() {
     assert_eq!((error.class, error.retry_at), (ErrorClass::Throttled, Some(NOW.plus(FULL_WAIT))));
     assert_eq!(lab.see_as(third, true).await.unwrap(), Some(Status::Queued));
     // Even with one slot the budget is free: what is fetched holds no permit.
-    assert_eq!(lab.kubo.readiness(NOW), Readiness::Ready { permits: lab.kubo.traits.concurrency });
+    assert_eq!(lab.kubo.readiness(NOW), ready(lab.kubo.traits.concurrency));
 }
 
 #[tokio::test]
@@ -331,4 +331,8 @@ async fn a_node_that_does_not_answer_a_submit_was_asked_for_nothing() {
         (Operation::Submit, ErrorClass::Transient, false)
     );
     assert_eq!(lab.sim.counts().calls(Route::Add), 0);
+}
+
+fn ready(permits: usize) -> Readiness {
+    Readiness::Ready { permits, shut: Default::default() }
 }

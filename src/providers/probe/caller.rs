@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     http,
-    model::{ErrorClass, Operation, Timestamp},
+    model::{BudgetClass, ErrorClass, Operation, Rates, Timestamp},
 };
 
 /// The longest wait for a provider that asks to be left alone.
@@ -81,12 +81,12 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    pub(super) fn new(parts: Parts, waits: Arc<dyn Waits>) -> Self {
+    pub(super) fn new(parts: Parts, rates: Rates, waits: Arc<dyn Waits>) -> Self {
         Self {
             raw: stack::with_credential(parts.keeper.clone(), parts.lower.clone()),
             bare: parts.lower.clone(),
             waits,
-            pace: Pace::new(parts.settings.preset.limits),
+            pace: Pace::new(rates),
             began: parts.clock.now(),
             used: 0,
             quiet: 0,
@@ -175,7 +175,8 @@ impl Caller {
                 self.limits.insert(name.to_owned(), value);
             }
         }
-        let until = self.parts.budget.blocked_at(self.now());
+        let blocked = |class: &BudgetClass| self.parts.budget.blocked_at(*class, self.now());
+        let until = BudgetClass::ALL.iter().filter_map(blocked).max();
         match until.filter(|_| class == Err(ErrorClass::Throttled)) {
             Some(until) => Left::Alone(until),
             None => {

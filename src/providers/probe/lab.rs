@@ -15,7 +15,7 @@ use super::{
     seen::{MARK, Page, Shown},
 };
 use crate::{
-    model::{Content, PinCid, Timestamp},
+    model::{Content, PinCid, Rates, Timestamp},
     presets::Preset,
 };
 
@@ -60,10 +60,10 @@ impl Wish {
 }
 
 impl Lab {
-    pub(super) fn new(parts: Parts, waits: Arc<dyn Waits>) -> Self {
+    pub(super) fn new(parts: Parts, rates: Rates, waits: Arc<dyn Waits>) -> Self {
         let findings = Findings::new(&parts.settings.preset);
         let pins = format!("{}/pins", parts.settings.endpoint);
-        let caller = Caller::new(parts, waits);
+        let caller = Caller::new(parts, rates, waits);
         let (ledger, left) = (Ledger::default(), Vec::new());
         Self { caller, findings, ledger, left, run: content::run(), pins }
     }

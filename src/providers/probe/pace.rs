@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    model::{Rate, Timestamp},
-    presets::Limits,
-};
+use crate::model::{BudgetClass, Rate, Rates, Timestamp};
 
 use super::Route;
 
@@ -18,13 +15,13 @@ const BETWEEN_PINS: Duration = Duration::from_millis(1100);
 /// When the next call may start. Calls are spread evenly: a gateway may be at work with the same credential.
 #[derive(Debug)]
 pub(super) struct Pace {
-    limits: Limits,
+    rates: Rates,
     last: Vec<(Route, Timestamp)>,
 }
 
 impl Pace {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, last: Vec::new() }
+    pub(super) fn new(rates: Rates) -> Self {
+        Self { rates, last: Vec::new() }
     }
 
     pub(super) fn wait(&self, route: Route, now: Timestamp) -> Duration {
@@ -40,14 +37,10 @@ impl Pace {
     /// Between the start of a call and that of one after it.
     fn gap(&self, last: Route, next: Route) -> Duration {
         let of = |rate: Option<Rate>| rate.map_or(Duration::ZERO, spread);
-        let class = match (last.class(), next.class()) {
-            (Class::List, Class::List) => of(self.limits.list),
-            (Class::Read, Class::Read) => of(self.limits.read),
-            (Class::Write, Class::Write) => of(self.limits.write),
-            _ => Duration::ZERO,
-        };
+        let same = last.class() == next.class();
+        let class = if same { of(self.rates[next.class()]) } else { Duration::ZERO };
         let pins = if last.makes() && next.makes() { BETWEEN_PINS } else { Duration::ZERO };
-        LEAST.max(of(self.limits.any)).max(class).max(pins)
+        LEAST.max(of(self.rates[BudgetClass::Any])).max(class).max(pins)
     }
 }
 
@@ -56,19 +49,12 @@ fn spread(rate: Rate) -> Duration {
     rate.per * 11 / 10 / rate.calls.max(1)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    List,
-    Read,
-    Write,
-}
-
 impl Route {
-    fn class(self) -> Class {
+    fn class(self) -> BudgetClass {
         match self {
-            Self::List => Class::List,
-            Self::Get => Class::Read,
-            Self::Add | Self::Replace | Self::Remove => Class::Write,
+            Self::List => BudgetClass::List,
+            Self::Get => BudgetClass::Read,
+            Self::Add | Self::Replace | Self::Remove => BudgetClass::Write,
         }
     }
 
@@ -92,8 +78,9 @@ mod tests {
             list in 1u32..40, any in 1u32..80,
         ) {
             let rate = |calls| Some(Rate { calls, per: Duration::from_secs(60) });
-            let limits = Limits { list: rate(list), any: rate(any), ..Limits::default() };
-            let (mut pace, mut now) = (Pace::new(limits), Timestamp::from_millis(1_700_000_000_000));
+            let mut rates = Rates::default();
+            (rates[BudgetClass::List], rates[BudgetClass::Any]) = (rate(list), rate(any));
+            let (mut pace, mut now) = (Pace::new(rates), Timestamp::from_millis(1_700_000_000_000));
             let mut began: Vec<(Route, Timestamp)> = Vec::new();
             for (route, idle) in calls {
                 let route = ROUTES[route];

@@ -183,13 +183,14 @@ async fn waiting_for_a_permit_leaves_no_doubt() {
         settings.deadline = Duration::from_millis(50);
     };
     let lab = Lab::with([], tune).await;
-    let held = lab.psa.connection.parts.budget.permit(|| NOW).await.unwrap();
-    assert_eq!(lab.psa.readiness(NOW), Readiness::Ready { permits: 0 });
+    let held =
+        lab.psa.connection.parts.budget.permit(crate::model::BudgetClass::Write, || NOW).await.unwrap();
+    assert_eq!(lab.psa.readiness(NOW), ready(0));
     let error = lab.submit().await.unwrap_err();
     assert_eq!((error.class, error.maybe_done), (ErrorClass::Transient, false));
     assert!(lab.server.seen().is_empty());
     drop(held);
-    assert_eq!(lab.psa.readiness(NOW), Readiness::Ready { permits: 1 });
+    assert_eq!(lab.psa.readiness(NOW), ready(1));
 }
 
 #[tokio::test]
@@ -306,12 +307,12 @@ async fn the_breaker_opens_tries_once_and_closes() {
     }
     let until = shut_until(&lab, 5).await;
     lab.clock.set(until);
-    assert_eq!(lab.psa.readiness(until), Readiness::Ready { permits: 1 });
+    assert_eq!(lab.psa.readiness(until), ready(1));
     assert!(lab.submit().await.unwrap_err().maybe_done);
     let until = shut_until(&lab, 6).await;
     lab.clock.set(until);
     assert_eq!(lab.submit().await.unwrap_err().class, ErrorClass::Auth);
-    assert_eq!(lab.psa.readiness(until), Readiness::Ready { permits: 4 });
+    assert_eq!(lab.psa.readiness(until), ready(4));
 }
 
 #[tokio::test]
@@ -320,7 +321,7 @@ async fn refusals_never_open_the_breaker() {
     for _ in 0..20 {
         assert!(lab.submit().await.is_err());
     }
-    assert_eq!((lab.sent().await, lab.psa.readiness(NOW)), (20, Readiness::Ready { permits: 4 }));
+    assert_eq!((lab.sent().await, lab.psa.readiness(NOW)), (20, ready(4)));
 }
 
 #[tokio::test]
@@ -412,4 +413,8 @@ async fn a_service_where_all_share_one_pin_is_looked_at_first_whatever_the_entry
         };
         assert_eq!(Lab::with([], exclusive).await.psa.traits().exclusive, !looked_at_first, "{preset}");
     }
+}
+
+fn ready(permits: usize) -> Readiness {
+    Readiness::Ready { permits, shut: Default::default() }
 }

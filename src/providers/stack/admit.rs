@@ -57,7 +57,7 @@ where
             let outcome = inner.oneshot(call).await;
             match &outcome {
                 // It never left, so nothing was learned.
-                Err(Failure::Throttled(_)) => drop(admission),
+                Err(Failure::Throttled(_) | Failure::Spent(_) | Failure::Uncounted) => drop(admission),
                 _ if is_sick(&outcome, clock.now()) => admission.settle(Verdict::Failed, clock.now()),
                 _ => admission.settle(Verdict::Answered, clock.now()),
             }

@@ -61,7 +61,8 @@ where
         let (inner, EdgeLayer { settings, clock, budget, errors, secrets }) =
             (self.inner.clone(), self.layer.clone());
         Box::pin(async move {
-            let (operation, expect, doubt) = (call.operation, call.expect, call.doubt.clone());
+            let (operation, expect, class) = (call.operation, call.expect, call.class());
+            let doubt = call.doubt.clone();
             let outcome = inner.oneshot(call).await;
             let context = || classify::Context {
                 provider: &settings.name,
@@ -77,7 +78,7 @@ where
                 Ok(answer) if answer.status().is_success() => {
                     Ok(Answer::Body { code: answer.status().as_u16(), body: answer.into_body() })
                 }
-                Ok(answer) => Err(context().refused(&answer, budget.blocked_at(clock.now()))),
+                Ok(answer) => Err(context().refused(&answer, budget.blocked_at(class, clock.now()))),
                 Err(failure) => Err(context().failed(&failure)),
             };
             if let (Err(error), true) = (&result, was_called) {

@@ -64,6 +64,8 @@ fn may_pass(outcome: &Outcome) -> bool {
             Failure::Deadline(_)
             | Failure::Shut(_)
             | Failure::Throttled(_)
+            | Failure::Spent(_)
+            | Failure::Uncounted
             | Failure::Unusable(_)
             | Failure::Elsewhere(_),
         ) => false,

@@ -12,7 +12,7 @@ use tower::{Layer, Service, ServiceExt};
 use super::{
     super::{
         Permit,
-        budget::Budget,
+        budget::{Budget, NoPermit},
         classify::{Failure, Outcome},
     },
     Call,
@@ -61,12 +61,21 @@ where
     fn call(&mut self, call: Call) -> Self::Future {
         let (inner, SpendLayer { budget, clock }) = (self.inner.clone(), self.layer.clone());
         Box::pin(async move {
-            let permit = budget.permit(|| clock.now()).await.map_err(Failure::Throttled)?;
+            let permit = budget.permit(call.class(), || clock.now()).await.map_err(failure)?;
+            let about = (permit.class, permit.began);
             let outcome = inner.oneshot(Permitted { call, permit }).await;
             if let Ok(answer) = &outcome {
-                budget.learn(answer, clock.now());
+                budget.learn(about, answer, clock.now()).await;
             }
             outcome
         })
+    }
+}
+
+fn failure(why: NoPermit) -> Failure {
+    match why {
+        NoPermit::Throttled(until) => Failure::Throttled(until),
+        NoPermit::Spent(until) => Failure::Spent(until),
+        NoPermit::Uncounted => Failure::Uncounted,
     }
 }

@@ -25,7 +25,15 @@ fn at(now: i64) -> LedgerTime {
 }
 
 fn ask(group: &str, class: BudgetClass, want: u32, now: i64) -> Ask {
-    Ask { group: group.into(), rates: scarce(), class, want, unspent: Vec::new(), at: at(now) }
+    Ask {
+        group: group.into(),
+        rates: scarce(),
+        class,
+        want,
+        unspent: Vec::new(),
+        at: at(now),
+        lasts: Duration::ZERO,
+    }
 }
 
 async fn granted(store: &SharedStore, ask: Ask) -> u32 {
@@ -43,6 +51,7 @@ fn claim<B: Backend>(house: &House<B>, now: i64) -> ClaimRequest {
         shut: ByClass::default(),
         unspent: Vec::new(),
         at: at(now),
+        lasts: Duration::ZERO,
     };
     ClaimRequest { allowance: Some(allowance), ..house.due(0, t(now)) }
 }
@@ -63,10 +72,11 @@ pub(in crate::store) async fn i9_no_window_holds_more_starts_than_planned_whoeve
         }
         let (group, class) = (dice.random_range(0..2), BudgetClass::ALL[dice.random_range(0..4)]);
         let mut asked = ask(["one", "other"][group], class, dice.random_range(1..6), now);
+        asked.lasts = Duration::from_millis(dice.random_range(0..8000));
         asked.unspent = std::mem::take(&mut unspent[group]);
         let store = if dice.random() { house.store() } else { house.other() };
         let Granted::Calls(reserved) = store.reserve_calls(asked).await.unwrap() else { continue };
-        let start = now + dice.random_range(0..2000);
+        let start = now + dice.random_range(0..6000);
         if t(start) < reserved.ends {
             starts.extend((0..reserved.calls).map(|_| (group, class, start)));
         } else {

@@ -27,7 +27,10 @@ pub(super) fn reserve(tx: &mut Tx<'_>, ask: &Ask) -> Result<Granted, StoreError>
     }
     match wait {
         Some(wait) => Ok(Granted::Wait(wait)),
-        None => charge(tx, &ask.group, &ask.rates, ask.class, free, ask.at.now).map(Granted::Calls),
+        None => {
+            let until = ask.at.now.plus(ask.lasts);
+            charge(tx, &ask.group, &ask.rates, (ask.class, free), ask.at.now, until).map(Granted::Calls)
+        }
     }
 }
 
@@ -88,19 +91,20 @@ fn pull(tx: &Tx<'_>, group: &str, class: BudgetClass, rate: Rate, now: Timestamp
     count(tx, group, class, Slot { used: ahead, ..Slot::at(rate.per, now) })
 }
 
-/// Counts calls that may start from now until the first of their slots ends.
+/// Counts calls that may start from now until the first of their slots ends, each of which lasts `until` then at least.
 pub(super) fn charge(
     tx: &Tx<'_>,
     group: &str,
     rates: &Rates,
-    class: BudgetClass,
-    calls: u32,
+    (class, calls): (BudgetClass, u32),
     now: Timestamp,
+    until: Timestamp,
 ) -> Result<Reserved, StoreError> {
     let mut reserved =
         Reserved { class, calls, ends: Timestamp::from_millis(i64::MAX), counted: ByClass::default() };
     for (bound, rate) in rates.bounds(class) {
-        let slot = Slot { used: calls, ..Slot::at(rate.per, now) };
+        let slot = Slot::at(rate.per, now);
+        let slot = Slot { used: calls, ends: slot.ends.max(until), ..slot };
         count(tx, group, bound, slot)?;
         reserved.ends = reserved.ends.min(slot.ends);
         reserved.counted[bound] = Some(slot.begins);

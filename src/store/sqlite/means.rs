@@ -107,7 +107,8 @@ impl<'a> Means<'a> {
         let taken = self.calls.iter().filter(|(class, calls)| **calls > 0 && limited(*class));
         taken
             .map(|(class, calls)| {
-                budget::charge(tx, &allowance.group, &allowance.rates, class, *calls, allowance.at.now)
+                let (now, until) = (allowance.at.now, allowance.at.now.plus(allowance.lasts));
+                budget::charge(tx, &allowance.group, &allowance.rates, (class, *calls), now, until)
             })
             .collect()
     }

@@ -1,0 +1,43 @@
+//! Where calls are counted before they leave, so that limits hold over restarts: a port, filled in with the store.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::model::{Ask, BudgetClass, Granted, LedgerTime, Lesson};
+
+/// Counts calls. What it does not grant does not leave (I9).
+#[async_trait]
+pub trait Ledger: Debug + Send + Sync + 'static {
+    /// The time that it counts by.
+    fn now(&self) -> LedgerTime;
+
+    /// Counts calls that are about to start, or says when there is room for some.
+    async fn reserve(&self, ask: Ask) -> Result<Granted, LedgerError>;
+
+    /// Keeps what a refusal taught of a limit. Where that fails it is learned again.
+    async fn keep(&self, group: &str, class: BudgetClass, lesson: Lesson);
+}
+
+/// Calls cannot be counted, so none leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("calls cannot be counted now")]
+pub struct LedgerError;
+
+/// For providers without limits: grants nothing, and keeps nothing in mind.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoLedger;
+
+#[async_trait]
+impl Ledger for NoLedger {
+    fn now(&self) -> LedgerTime {
+        LedgerTime::default()
+    }
+
+    async fn reserve(&self, _: Ask) -> Result<Granted, LedgerError> {
+        Err(LedgerError)
+    }
+
+    async fn keep(&self, _: &str, _: BudgetClass, _: Lesson) {}
+}
