@@ -2,6 +2,7 @@
 //! what to write instead.
 
 mod accounts;
+mod certificates;
 mod changes;
 mod credential;
 mod effective;
@@ -15,6 +16,7 @@ mod reader;
 mod render;
 mod secret;
 mod settings;
+mod tls;
 mod tokens;
 mod upstream;
 mod value;
@@ -29,8 +31,8 @@ pub use environment::Environment;
 pub use problem::{Problem, Problems, Spot};
 pub use reader::nearest;
 pub use settings::{
-    AdminSettings, ApiSettings, LogFormat, LogSettings, ProviderSettings, ServerSettings, Settings, StoreUrl,
-    TokenDecl, UpstreamSettings, Way,
+    AdminSettings, ApiSettings, CertificateDecl, LogFormat, LogSettings, ProviderSettings, ServerSettings,
+    Settings, StoreUrl, TokenDecl, UpstreamSettings, Way,
 };
 
 use problem::cover;
@@ -124,11 +126,14 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
     };
     let (policies, policy_names) = policies::read(reader, &root, &listed);
     let mut tokens = tokens::Tokens::default();
-    let accounts = accounts::read(reader, &root, &policy_names, &mut tokens);
+    let mut certificates = certificates::Certificates::default();
+    let mut ways = accounts::Ways { tokens: &mut tokens, certificates: &mut certificates };
+    let accounts = accounts::read(reader, &root, &policy_names, &mut ways);
+    let admin = general::admin(reader, &root, &mut ways);
     let (store, lock_wait) = general::store(reader, &root);
     let settings = Settings {
         server: general::server(reader, &root),
-        admin: general::admin(reader, &root, &mut tokens),
+        admin,
         store,
         lock_wait,
         api: general::api(reader, &root),
@@ -137,12 +142,15 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         log: general::log(reader, &root),
         accounts,
         tokens: tokens.list,
+        certificates: certificates.list.clone(),
         policies,
         presets,
         presets_file,
         providers,
     };
     general::stray_variables(reader);
+    certificates.warn_of_idle(reader, false, settings.server.asks_for_certificates());
+    certificates.warn_of_idle(reader, true, settings.admin.asks_for_certificates());
     warn_of_idle_providers(reader, &settings);
     settings
 }

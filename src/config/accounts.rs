@@ -2,24 +2,32 @@
 
 use std::collections::HashMap;
 
+use super::certificates::Certificates;
 use super::reader::{Keys, Reader, Section};
 use super::tokens::Tokens;
 use super::value::{name, number};
 use crate::model::{AccountDecl, Weight};
 
-const ACCOUNT: Keys = Keys { known: &["name", "policy", "weight", "tokens"], later: &["limits", "quota"] };
+const ACCOUNT: Keys =
+    Keys { known: &["name", "policy", "weight", "tokens", "certificates"], later: &["limits", "quota"] };
 const ACCOUNTS_HELP: &str =
     "write accounts: [ { name: default, tokens: [ { name: laptop, secret_env: PINFOLD_TOKEN } ] } ]";
 
 /// An account that names no policy gets this one.
 pub(super) const DEFAULT_POLICY: &str = "default";
 
+/// All that lets in, of accounts and operators.
+pub(super) struct Ways<'a> {
+    pub tokens: &'a mut Tokens,
+    pub certificates: &'a mut Certificates,
+}
+
 /// The accounts of the file; `policies` are the names that an account may name.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     root: &Section<'_>,
     policies: &[String],
-    tokens: &mut Tokens,
+    ways: &mut Ways<'_>,
 ) -> Vec<AccountDecl> {
     let mut accounts = Vec::new();
     let mut names = Names::default();
@@ -28,7 +36,9 @@ pub(super) fn read(
         let name = names.take(reader, &section);
         let policy = policy(reader, &section, policies);
         let weight = weight(reader, &section);
-        tokens.read_account(reader, &section, name.as_deref(), policies);
+        let owner = name.as_deref();
+        let certified = ways.certificates.read_account(reader, &section, owner, policies);
+        ways.tokens.read_account(reader, &section, owner, policies, certified);
         accounts.extend(name.map(|name| AccountDecl { name, policy, weight }));
     }
     if root.get("accounts").is_none() || (accounts.is_empty() && reader.problems.is_empty()) {

@@ -3,11 +3,13 @@
 use std::fmt::{self, Display, Write};
 use std::path::Path;
 
-use super::settings::{ProviderSettings, Settings, TokenDecl, UpstreamSettings};
+use super::settings::{CertificateDecl, ProviderSettings, Settings, TokenDecl, UpstreamSettings};
 use super::value::show_span;
+use crate::auth::Mark;
 use crate::model::{AccountDecl, Status, StatusSet};
 use crate::policy::Policy;
 use crate::providers::Credential;
+use crate::server::tls;
 
 impl Settings {
     /// A configuration file that says the same, secrets aside.
@@ -28,11 +30,15 @@ impl Settings {
         let delegates = list(api.fallback_delegates.iter().map(quoted));
         writeln!(out, "server:\n  listen: {}", quoted(server.listen))?;
         writeln!(out, "  max_connections: {}\n  shutdown_grace: {grace}", server.max_connections)?;
-        writeln!(out, "admin:\n  listen: {}\n  tokens:", quoted(admin.listen))?;
+        write_tls(out, server.tls.as_ref())?;
+        writeln!(out, "admin:\n  listen: {}", quoted(admin.listen))?;
+        write_tls(out, admin.tls.as_ref())?;
+        writeln!(out, "  tokens:")?;
         self.tokens
             .iter()
             .filter(|token| token.account.is_none())
             .try_for_each(|token| write_token(out, token))?;
+        write_certificates(out, "  ", None, &self.certificates)?;
         writeln!(out, "store:\n  url: {}\n  lock_wait: {}", quoted(store), show_span(self.lock_wait))?;
         writeln!(out, "api:\n  accept_wait: {wait}\n  default_status: {statuses}")?;
         writeln!(out, "  fallback_delegates: {delegates}")?;
@@ -45,7 +51,7 @@ impl Settings {
 
     fn write_lists(&self, out: &mut String) -> fmt::Result {
         out.write_str("accounts:\n")?;
-        self.accounts.iter().try_for_each(|account| write_account(out, account, &self.tokens))?;
+        self.accounts.iter().try_for_each(|account| write_account(out, account, self))?;
         if let Some(file) = &self.presets_file {
             writeln!(out, "presets_file: {}", quoted(file.display()))?;
         }
@@ -56,7 +62,7 @@ impl Settings {
     }
 }
 
-fn write_account(out: &mut String, account: &AccountDecl, tokens: &[TokenDecl]) -> fmt::Result {
+fn write_account(out: &mut String, account: &AccountDecl, settings: &Settings) -> fmt::Result {
     writeln!(
         out,
         "  - name: {}\n    policy: {}\n    weight: {}\n    tokens:",
@@ -65,7 +71,44 @@ fn write_account(out: &mut String, account: &AccountDecl, tokens: &[TokenDecl]) 
         account.weight.get()
     )?;
     let own = |token: &&TokenDecl| token.account.as_ref() == Some(&account.name);
-    tokens.iter().filter(own).try_for_each(|token| write_token(out, token))
+    settings.tokens.iter().filter(own).try_for_each(|token| write_token(out, token))?;
+    write_certificates(out, "    ", Some(&account.name), &settings.certificates)
+}
+
+fn write_certificates(
+    out: &mut String,
+    indent: &str,
+    account: Option<&String>,
+    all: &[CertificateDecl],
+) -> fmt::Result {
+    let own: Vec<_> = all.iter().filter(|certificate| certificate.account.as_ref() == account).collect();
+    if own.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{indent}certificates:")?;
+    own.into_iter().try_for_each(|CertificateDecl { name, mark, scopes, policies, .. }| {
+        let mark = match mark {
+            Mark::San(san) => format!("san: {}", quoted(san)),
+            Mark::Sha256(hash) => format!("sha256: {}", quoted(hex(hash))),
+        };
+        let scopes = list(scopes.iter().map(quoted));
+        write!(out, "{indent}  - {{ name: {}, {mark}, scopes: {scopes}", quoted(name))?;
+        if !policies.is_empty() {
+            write!(out, ", policies: {}", list(policies.iter().map(quoted)))?;
+        }
+        out.write_str(" }\n")
+    })
+}
+
+fn write_tls(out: &mut String, tls: Option<&tls::Settings>) -> fmt::Result {
+    let Some(tls) = tls else { return Ok(()) };
+    let (cert, key) = (quoted(tls.cert.display()), quoted(tls.key.display()));
+    writeln!(out, "  tls:\n    cert: {cert}\n    key: {key}")?;
+    if let Some(clients) = &tls.clients {
+        let ca = quoted(clients.ca.display());
+        writeln!(out, "    client_ca: {ca}\n    require_client_cert: {}", clients.required)?;
+    }
+    writeln!(out, "    min_version: {}", quoted(tls.min_version.as_str()))
 }
 
 fn write_token(out: &mut String, token: &TokenDecl) -> fmt::Result {
@@ -132,6 +175,10 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     let Policy { name, copies, need, providers } = policy;
     writeln!(out, "  - name: {}\n    copies: {{ min: {}, max: {} }}", quoted(name), copies.min, copies.max)?;
     writeln!(out, "    pinned_when: {need}\n    providers: {}", list(providers.iter().map(quoted)))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A text in JSON's quotes, which are YAML's too.

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::TokenHash;
+use crate::auth::{Mark, TokenHash};
 use crate::http;
 use crate::model::{AccountDecl, Fingerprint, ProviderDecl, Scopes, StatusSet, Timestamp};
 use crate::policy::{Policy, Timing};
 use crate::presets::{Preset, Presets};
 use crate::providers::Credential;
+use crate::server::tls;
 
 /// What `config.yaml` and the environment say, with defaults filled in.
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ pub struct Settings {
     pub log: LogSettings,
     pub accounts: Vec<AccountDecl>,
     pub tokens: Vec<TokenDecl>,
+    pub certificates: Vec<CertificateDecl>,
     pub policies: Vec<Policy>,
     /// Those that are built in, with the user's own file over them.
     pub presets: Presets,
@@ -43,6 +45,13 @@ pub struct ServerSettings {
     pub max_connections: usize,
     /// How long requests under way may take once a shutdown has begun.
     pub shutdown_grace: Duration,
+    pub tls: Option<tls::Settings>,
+}
+
+impl ServerSettings {
+    pub fn asks_for_certificates(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.clients.is_some())
+    }
 }
 
 /// The listener of health, metrics and the admin API.
@@ -50,8 +59,15 @@ pub struct ServerSettings {
 pub struct AdminSettings {
     /// A loopback address, unless the configuration says how to know operators.
     pub listen: SocketAddr,
-    /// There are tokens of operators here.
+    /// There are tokens of operators here, or their certificates are asked for.
     pub knows_operators: bool,
+    pub tls: Option<tls::Settings>,
+}
+
+impl AdminSettings {
+    pub fn asks_for_certificates(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.clients.is_some())
+    }
 }
 
 /// Where pins are kept.
@@ -139,6 +155,18 @@ pub struct Way {
     pub proxy: Option<String>,
     /// Root certificates of its own entry.
     pub ca_file: Option<PathBuf>,
+}
+
+/// A client's certificate of this configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateDecl {
+    /// `None`: an operator's, who has no pins.
+    pub account: Option<String>,
+    pub name: String,
+    pub mark: Mark,
+    pub scopes: Scopes,
+    /// The policies that it may use; none: its account's.
+    pub policies: Vec<String>,
 }
 
 /// One upstream pinning service.
