@@ -1,6 +1,7 @@
 //! The composition root: builds every part from the settings and joins them.
 
 mod demo;
+mod doors;
 mod gateway;
 mod live;
 mod login;
@@ -53,8 +54,9 @@ pub async fn serve(source: Source, sockets: Sockets, no_color: bool) -> anyhow::
     let metrics = Metrics::new();
     logging::init(&parts::logging(&settings.log, no_color), metrics.log())?;
     let grace = settings.server.shutdown_grace;
+    let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
     let gateway = Gateway::follow(source, hangup, sockets, metrics).await?;
-    let for_kubo = format!("ipfs pin remote service add pinfold http://{} TOKEN", gateway.address());
+    let for_kubo = format!("ipfs pin remote service add pinfold {scheme}://{} TOKEN", gateway.address());
     tracing::info!("ready; give it to Kubo with: {for_kubo}");
     if stdout().is_terminal() {
         demo::say(&format!("\nWith Kubo:\n  {for_kubo}\n\n"))?;

@@ -1,10 +1,12 @@
-//! Who is asking: bearer tokens, kept as SHA-256 hashes only, to the account and device that they stand for, and to
-//! what they allow.
+//! Who is asking: bearer tokens, kept as SHA-256 hashes only, and clients' certificates, to the account and device that
+//! they stand for, and to what they allow.
 
 mod bearer;
+mod certificate;
 mod desk;
 mod gate;
 mod listed;
+mod roles;
 mod secret;
 mod stored;
 mod tokens;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use crate::model::{NotAHash, Scope, Scopes, TokenHash};
+pub use certificate::{CertificateDecl, Certificates, Mark};
 pub use desk::{Desk, DeskError, Issued, TokenRequest};
 pub use gate::{Gate, SameSecret};
 pub use listed::{Listed, TokenState};
@@ -30,7 +33,7 @@ use crate::model::AccountId;
 pub struct Principal {
     pub account: AccountId,
     pub account_name: Arc<str>,
-    /// The token's name, never its secret: one per device.
+    /// The token's or certificate's name, never a secret: one per device.
     pub token_name: Arc<str>,
     pub scopes: Scopes,
     /// The policies that it may use: the first places its pins. None: the account's own.
@@ -40,7 +43,7 @@ pub struct Principal {
 /// Who a request about the gateway itself comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operator {
-    /// The token's name, never its secret.
+    /// The token's or certificate's name, never a secret.
     pub token_name: Arc<str>,
     pub scopes: Scopes,
 }

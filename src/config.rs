@@ -3,6 +3,7 @@
 
 mod accounts;
 mod budget;
+mod certificates;
 mod changes;
 mod credential;
 mod effective;
@@ -17,6 +18,7 @@ mod reader;
 mod render;
 mod secret;
 mod settings;
+mod tls;
 mod tokens;
 mod upstream;
 mod value;
@@ -33,8 +35,8 @@ pub use limits::{AccountTerms, Ceiling, LimitSettings, OwnLimits};
 pub use problem::{Problem, Problems, Spot};
 pub use reader::nearest;
 pub use settings::{
-    AdminSettings, ApiSettings, LogFormat, LogSettings, ProviderSettings, ServerSettings, Settings, StoreUrl,
-    TokenDecl, UpstreamSettings, Way,
+    AdminSettings, ApiSettings, CertificateDecl, LogFormat, LogSettings, ProviderSettings, ServerSettings,
+    Settings, StoreUrl, TokenDecl, UpstreamSettings, Way,
 };
 
 pub use whereabouts::{Whereabouts, whereabouts};
@@ -133,11 +135,14 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
     let (policies, policy_names) = policies::read(reader, &root, &listed);
     let limits = limits::general(reader, &root);
     let mut tokens = tokens::Tokens::new(limits.each_token.over(Caps::default()));
-    let (accounts, terms) = accounts::read(reader, &root, &policy_names, &mut tokens);
+    let mut certificates = certificates::Certificates::default();
+    let mut ways = accounts::Ways { tokens: &mut tokens, certificates: &mut certificates };
+    let (accounts, terms) = accounts::read(reader, &root, &policy_names, &mut ways);
+    let admin = general::admin(reader, &root, &mut ways);
     let (store, lock_wait) = general::store(reader, &root);
     let settings = Settings {
         server: general::server(reader, &root),
-        admin: general::admin(reader, &root, &mut tokens),
+        admin,
         store,
         lock_wait,
         api: general::api(reader, &root),
@@ -148,12 +153,15 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         accounts,
         tokens: tokens.list,
         terms,
+        certificates: certificates.list.clone(),
         policies,
         presets,
         presets_file,
         providers,
     };
     general::stray_variables(reader);
+    certificates.warn_of_idle(reader, false, settings.server.asks_for_certificates());
+    certificates.warn_of_idle(reader, true, settings.admin.asks_for_certificates());
     warn_of_idle_providers(reader, &settings);
     settings
 }

@@ -6,6 +6,7 @@ use anyhow::Context;
 use tokio::{signal::unix::Signal, sync::Mutex, time::Instant};
 
 use super::{
+    doors::{Doors, Materials},
     live::Live,
     parts,
     reload::{Reloader, Source},
@@ -80,6 +81,7 @@ impl Gateway {
         let clock = tuning.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
         let (shutdown, admin_shutdown) = (Shutdown::default(), Shutdown::default());
         let (changes, interest, activator) = (Changes::default(), Interest::default(), Activator::default());
+        let doors = Doors::new(Materials::read(&settings).await?, &clock, &metrics);
         let store = open_store(&settings, &changes, &metrics).await?;
         let registered = store.register(parts::registration(&settings), clock.now()).await?;
         tell(&registered);
@@ -93,6 +95,7 @@ impl Gateway {
         // One that was passed may be elsewhere.
         let exposure = admin::check_address(admin, settings.admin.knows_operators)?;
         let gate = Gate::new(parts::tokens(&settings, &registered)?, clock.clone());
+        gate.declare_certificates(parts::certificates(&settings, &registered)?);
         let desk = tokens::admit(&gate, &settings, &store, &clock).await?;
         let accounts = parts::accounts(&settings, &registered)?;
         let served = api::Served::new(&accounts, parts::api(&settings), &metrics);
@@ -133,6 +136,7 @@ impl Gateway {
             limits,
             upstream,
             fleet,
+            doors,
             settings: Mutex::new(settings),
         });
         let mut api = admin::tokens(desk).merge(admin::provider_routes(live.clone()));
@@ -141,9 +145,12 @@ impl Gateway {
             api = api.merge(admin::config_routes(reloader.clone()));
             shutdown.spawn_vital("config watch", reloader.watch(hangup, shutdown.clone()));
         }
+        live.doors.watch(&shutdown);
         let public = Server::new(Listener::Public, bounds, &metrics, &shutdown);
+        let public = public.secured_by(live.doors.public.clone());
         shutdown.spawn_vital("public listener", public.run(door, router));
         let inner = Server::new(Listener::Admin, bounds, &metrics, &admin_shutdown);
+        let inner = inner.secured_by(live.doors.admin.clone());
         let authority = admin::Authority::new(gate.clone(), exposure);
         let admin_router = admin::router(store.clone(), &shutdown, &metrics, authority, api);
         admin_shutdown.spawn_vital("admin listener", inner.run(admin_door, admin_router));

@@ -5,7 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-use super::{Tuning, parts, upstream::Upstream};
+use super::{
+    Tuning,
+    doors::{Doors, Materials},
+    parts,
+    upstream::Upstream,
+};
 use crate::{
     admin, api,
     auth::Gate,
@@ -28,6 +33,7 @@ pub(super) struct Live {
     pub(super) upstream: Upstream,
     pub(super) limits: Limits,
     pub(super) fleet: Fleet,
+    pub(super) doors: Doors,
     /// Locked while another config is taken up: one at a time.
     pub(super) settings: Mutex<Settings>,
 }
@@ -44,15 +50,19 @@ impl Live {
         let changed = in_force.changed_providers(&newer);
         let newer = in_force.taken_up(newer);
         let connections = parts::connections(&newer, &self.tuning, |entry| changed.contains(&entry.name))?;
+        let materials = Materials::read(&newer).await?;
         self.gate.check(newer.tokens.iter().map(|token| token.sha256))?;
         let registered = self.store.reregister(parts::registration(&newer), self.clock.now()).await?;
         let (accounts, tokens) = (parts::accounts(&newer, &registered)?, parts::tokens(&newer, &registered)?);
         let limits = parts::limits(&newer, &registered)?;
+        let certificates = parts::certificates(&newer, &registered)?;
         let driven = parts::driven(connections, &self.upstream, &registered, &self.clock, &self.metrics)?;
         // From here on nothing fails. Accounts come before the tokens that let them in.
         self.served.replace(&accounts, parts::api(&newer));
         self.limits.replace(&limits);
         self.gate.declare(tokens);
+        self.gate.declare_certificates(certificates);
+        self.doors.take_up(materials);
         let gone = gone(&in_force, &registered);
         self.fleet.exchange(Exchange { driven, gone });
         *in_force = newer;

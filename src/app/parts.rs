@@ -90,11 +90,8 @@ pub(super) fn tokens(settings: &Settings, registered: &Registered) -> anyhow::Re
         .tokens
         .iter()
         .map(|token| {
-            let owner = |name: &String| {
-                id_of(registered, name).map(|id| auth::Owner { id, name: name.as_str().into() })
-            };
             Ok(auth::TokenDecl {
-                owner: token.account.as_ref().map(owner).transpose()?,
+                owner: owner(registered, token.account.as_ref())?,
                 name: token.name.as_str().into(),
                 sha256: token.sha256,
                 scopes: token.scopes,
@@ -105,6 +102,32 @@ pub(super) fn tokens(settings: &Settings, registered: &Registered) -> anyhow::Re
         .collect();
     let policies = settings.policies.iter().map(|policy| policy.name.clone()).collect();
     Ok(auth::Tokens::new(tokens?).among(&registered.accounts, policies))
+}
+
+pub(super) fn certificates(
+    settings: &Settings,
+    registered: &Registered,
+) -> anyhow::Result<auth::Certificates> {
+    let certificates: anyhow::Result<Vec<_>> = settings
+        .certificates
+        .iter()
+        .map(|certificate| {
+            Ok(auth::CertificateDecl {
+                owner: owner(registered, certificate.account.as_ref())?,
+                name: certificate.name.as_str().into(),
+                mark: certificate.mark.clone(),
+                scopes: certificate.scopes,
+                policies: certificate.policies.clone(),
+            })
+        })
+        .collect();
+    Ok(auth::Certificates::new(certificates?))
+}
+
+fn owner(registered: &Registered, account: Option<&String>) -> anyhow::Result<Option<auth::Owner>> {
+    let owner =
+        |name: &String| id_of(registered, name).map(|id| auth::Owner { id, name: name.as_str().into() });
+    account.map(owner).transpose()
 }
 
 fn id_of(registered: &Registered, account: &str) -> anyhow::Result<AccountId> {

@@ -7,8 +7,8 @@ use http::HeaderMap;
 use thiserror::Error;
 
 use super::{
-    Operator, Principal, Scope, Scopes, TokenHash, Tokens, Unauthorized, bearer::bearer, stored::Stored,
-    tokens::Known,
+    Certificates, Operator, Principal, Scope, Scopes, TokenHash, Tokens, Unauthorized, bearer::bearer,
+    roles::Roles, stored::Stored,
 };
 use crate::{
     model::{Clock, Peer, Timestamp, TokenId},
@@ -20,6 +20,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Gate {
     declared: Arc<ArcSwap<Tokens>>,
+    certificates: Arc<ArcSwap<Certificates>>,
     stored: Arc<Stored>,
     /// By which tokens expire.
     clock: Arc<dyn Clock>,
@@ -35,12 +36,22 @@ pub struct SameSecret(pub TokenId);
 impl Gate {
     /// Knows the tokens of the config only, until it is [refreshed](Self::refresh).
     pub fn new(declared: Tokens, clock: Arc<dyn Clock>) -> Self {
-        Self { declared: Arc::new(ArcSwap::from_pointee(declared)), stored: Arc::default(), clock }
+        Self {
+            declared: Arc::new(ArcSwap::from_pointee(declared)),
+            certificates: Arc::default(),
+            stored: Arc::default(),
+            clock,
+        }
     }
 
     /// From now on these are the tokens of the config.
     pub fn declare(&self, tokens: Tokens) {
         self.declared.store(Arc::new(tokens));
+    }
+
+    /// From now on these are the certificates of the config.
+    pub fn declare_certificates(&self, certificates: Certificates) {
+        self.certificates.store(Arc::new(certificates));
     }
 
     /// The tokens of the config.
@@ -94,24 +105,27 @@ impl Gate {
         headers: &HeaderMap,
         peer: Option<&Peer>,
     ) -> Result<Arc<Principal>, Unauthorized> {
-        self.admit(headers, peer, Known::principal)
+        self.admit(headers, peer, Roles::principal)
     }
 
     /// The sender of a request about the gateway. What they may do is for the caller to see to.
     ///
     /// # Errors
-    /// Where it brings no token that lets it in.
+    /// Where it brings nothing that lets it in.
     pub fn operator(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<Arc<Operator>, Unauthorized> {
-        self.admit(headers, peer, Known::operator)
+        self.admit(headers, peer, Roles::operator)
     }
 
     fn admit<T>(
         &self,
         headers: &HeaderMap,
         peer: Option<&Peer>,
-        role: fn(&Known) -> Result<Arc<T>, Unauthorized>,
+        role: fn(&Roles) -> Result<Arc<T>, Unauthorized>,
     ) -> Result<Arc<T>, Unauthorized> {
-        let sent = TokenHash::of(bearer(headers)?);
+        let sent = match bearer(headers) {
+            Err(Unauthorized::Missing) => return role(self.certificates.load().find(headers, peer)?),
+            sent => TokenHash::of(sent?),
+        };
         let (declared, now) = (self.declared.load(), self.clock.now());
         match declared.find(&sent, now) {
             Err(Unauthorized::Unknown) => {
@@ -120,18 +134,19 @@ impl Gate {
                     return Err(Unauthorized::NotServed);
                 }
                 held.note_use(now, peer);
-                role(&held.known)
+                role(held.known.roles())
             }
-            found => role(found?),
+            found => role(found?.roles()),
         }
     }
 }
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { declared, stored, .. } = self;
+        let Self { declared, certificates, stored, .. } = self;
         f.debug_struct("Gate")
             .field("declared", &declared.load())
+            .field("certificates", &certificates.load())
             .field("stored", stored)
             .finish_non_exhaustive()
     }

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Operator, Principal, Scope, Scopes, TokenHash, Unauthorized};
+use super::{Operator, Scope, Scopes, TokenHash, Unauthorized, roles::Roles};
 use crate::model::{AccountId, Timestamp};
 
 /// The account that a token stands for.
@@ -56,18 +56,13 @@ pub struct Tokens {
 pub(super) struct Known {
     hash: TokenHash,
     expires: Option<Timestamp>,
-    principal: Option<Arc<Principal>>,
-    operator: Arc<Operator>,
+    roles: Roles,
 }
 
 impl Known {
     pub(super) fn new(token: TokenDecl) -> Self {
         let TokenDecl { owner, name, sha256, scopes, expires, policies } = token;
-        let operator = Operator { token_name: name.clone(), scopes };
-        let principal = owner.map(|Owner { id, name: account_name }| {
-            Arc::new(Principal { account: id, account_name, token_name: name, scopes, policies })
-        });
-        Self { hash: sha256, expires, principal, operator: operator.into() }
+        Self { hash: sha256, expires, roles: Roles::new(owner, name, scopes, policies) }
     }
 
     /// The last word on whether this is the token that was sent: by a comparison in constant time.
@@ -81,23 +76,17 @@ impl Known {
         Ok(())
     }
 
-    pub(super) fn principal(&self) -> Result<Arc<Principal>, Unauthorized> {
-        self.principal.clone().ok_or(Unauthorized::NoAccount)
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "a role like the other, which not every token has")]
-    pub(super) fn operator(&self) -> Result<Arc<Operator>, Unauthorized> {
-        Ok(self.operator.clone())
+    pub(super) fn roles(&self) -> &Roles {
+        &self.roles
     }
 
     pub(super) fn scopes(&self) -> Scopes {
-        self.operator.scopes
+        self.roles.both().1.scopes
     }
 
     /// Its own words for itself.
     pub(super) fn decl(&self) -> TokenDecl {
-        let Operator { token_name, scopes } = &*self.operator;
-        let principal = self.principal.as_ref();
+        let (principal, Operator { token_name, scopes }) = self.roles.both();
         TokenDecl {
             owner: principal.map(|who| Owner { id: who.account, name: who.account_name.clone() }),
             name: token_name.clone(),

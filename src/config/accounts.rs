@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::certificates::Certificates;
 use super::limits::{self, AccountTerms};
 use super::reader::{Keys, Reader, Section};
 use super::tokens::Tokens;
@@ -9,19 +10,26 @@ use super::value::{name, number};
 use crate::limits::Caps;
 use crate::model::{AccountDecl, Weight};
 
-const ACCOUNT: Keys = Keys { known: &["name", "policy", "weight", "tokens", "limits", "quota"], later: &[] };
+const ACCOUNT: Keys =
+    Keys { known: &["name", "policy", "weight", "tokens", "certificates", "limits", "quota"], later: &[] };
 const ACCOUNTS_HELP: &str =
     "write accounts: [ { name: default, tokens: [ { name: laptop, secret_env: PINFOLD_TOKEN } ] } ]";
 
 /// An account that names no policy gets this one.
 pub(super) const DEFAULT_POLICY: &str = "default";
 
+/// All that lets in, of accounts and operators.
+pub(super) struct Ways<'a> {
+    pub tokens: &'a mut Tokens,
+    pub certificates: &'a mut Certificates,
+}
+
 /// The accounts of the file; `policies` are the names that an account may name.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     root: &Section<'_>,
     policies: &[String],
-    tokens: &mut Tokens,
+    ways: &mut Ways<'_>,
 ) -> (Vec<AccountDecl>, Vec<AccountTerms>) {
     let (mut accounts, mut all_terms) = (Vec::new(), Vec::new());
     let mut names = Names::default();
@@ -32,7 +40,9 @@ pub(super) fn read(
         let weight = weight(reader, &section);
         let limits = limits::own(reader, &section, Caps::default());
         let quota = limits::quota(reader, &section);
-        tokens.read_account(reader, &section, name.as_deref(), policies);
+        let owner = name.as_deref();
+        let certified = ways.certificates.read_account(reader, &section, owner, policies);
+        ways.tokens.read_account(reader, &section, owner, policies, certified);
         all_terms.extend(name.clone().map(|account| AccountTerms { account, limits, quota }));
         accounts.extend(name.map(|name| AccountDecl { name, policy, weight }));
     }

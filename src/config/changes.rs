@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::settings::{ProviderSettings, Settings};
+use super::settings::{AdminSettings, ProviderSettings, ServerSettings, Settings};
 use super::yaml::{self, Value};
+use crate::server::tls;
 
 /// The sections that are read at the start only.
 const AT_START: [&str; 5] = ["server", "admin", "store", "engine", "log"];
 
 /// What of them is not.
 const ADMIN_TOKENS: &str = "admin.tokens";
+const ADMIN_CERTIFICATES: &str = "admin.certificates";
+const TLS: [&str; 2] = ["server.tls", "admin.tls"];
 
 /// One setting that differs; never shows a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +30,14 @@ impl Change {
     /// Whether it takes a restart to make it so.
     pub fn needs_restart(&self) -> bool {
         let section = self.path.split(['.', '[']).next().unwrap_or_default();
-        AT_START.contains(&section) && !self.path.starts_with(ADMIN_TOKENS)
+        let lives = [ADMIN_TOKENS, ADMIN_CERTIFICATES].iter().any(|list| self.path.starts_with(list))
+            || TLS.iter().any(|tls| key_below(&self.path, tls).is_some_and(|key| !self.switches_tls(key)));
+        AT_START.contains(&section) && !lives
+    }
+
+    /// Whether TLS comes or goes altogether, by this key of it.
+    fn switches_tls(&self, key: &str) -> bool {
+        key == "cert" && (self.from.is_none() || self.to.is_none())
     }
 }
 
@@ -49,7 +59,8 @@ impl Settings {
     pub fn changes(&self, newer: &Self) -> Vec<Change> {
         let (old, new) = (self.flat(), newer.flat());
         let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-        let shown = paths.into_iter().filter(|path| old.get(*path) != new.get(*path)).map(|path| Change {
+        let differs = |path: &&String| old.get(*path) != new.get(*path) && !self.goes_unsaid(newer, path);
+        let shown = paths.into_iter().filter(differs).map(|path| Change {
             path: path.clone(),
             from: old.get(path).cloned(),
             to: new.get(path).cloned(),
@@ -72,9 +83,25 @@ impl Settings {
         changed.into_iter().filter(named).collect()
     }
 
+    /// Whether a key comes or goes with TLS altogether, for which the certificate stands.
+    fn goes_unsaid(&self, newer: &Self, path: &str) -> bool {
+        let switched = [
+            self.server.tls.is_some() != newer.server.tls.is_some(),
+            self.admin.tls.is_some() != newer.admin.tls.is_some(),
+        ];
+        let below = |tls: &str| key_below(path, tls).is_some_and(|key| key != "cert");
+        TLS.iter().zip(switched).any(|(tls, switched)| switched && below(tls))
+    }
+
     /// As `newer`, but for what takes a restart.
     pub fn taken_up(&self, newer: Self) -> Self {
         let Self { server, admin, store, lock_wait, engine, log, .. } = self.clone();
+        // Whether it is spoken at all takes a restart, how does not.
+        let tls = |old: Option<tls::Settings>, new: &Option<tls::Settings>| {
+            old.map(|old| new.clone().unwrap_or(old))
+        };
+        let server = ServerSettings { tls: tls(server.tls, &newer.server.tls), ..server };
+        let admin = AdminSettings { tls: tls(admin.tls, &newer.admin.tls), ..admin };
         Self { server, admin, store, lock_wait, engine, log, ..newer }
     }
 
@@ -128,6 +155,11 @@ impl Settings {
             .map(|new| Change { path: format!("providers[{}].preset", new.name), from: None, to: None })
             .collect()
     }
+}
+
+/// What follows a section's path and a dot.
+fn key_below<'p>(path: &'p str, section: &str) -> Option<&'p str> {
+    path.strip_prefix(section)?.strip_prefix('.')
 }
 
 fn flatten(path: String, value: &Value, into: &mut BTreeMap<String, String>) {

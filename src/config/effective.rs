@@ -4,11 +4,13 @@ use std::fmt::{self, Display, Write};
 use std::path::Path;
 
 use super::limits::{self, AccountTerms, OwnLimits};
-use super::settings::{BudgetDecl, ProviderSettings, Settings, TokenDecl, UpstreamSettings};
+use super::settings::{BudgetDecl, CertificateDecl, ProviderSettings, Settings, TokenDecl, UpstreamSettings};
 use super::value::show_span;
+use crate::auth::Mark;
 use crate::model::{AccountDecl, Status, StatusSet};
 use crate::policy::Policy;
 use crate::providers::Credential;
+use crate::server::tls;
 
 impl Settings {
     /// A configuration file that says the same, secrets aside.
@@ -29,11 +31,15 @@ impl Settings {
         let delegates = list(api.fallback_delegates.iter().map(quoted));
         writeln!(out, "server:\n  listen: {}", quoted(server.listen))?;
         writeln!(out, "  max_connections: {}\n  shutdown_grace: {grace}", server.max_connections)?;
-        writeln!(out, "admin:\n  listen: {}\n  tokens:", quoted(admin.listen))?;
+        write_tls(out, server.tls.as_ref())?;
+        writeln!(out, "admin:\n  listen: {}", quoted(admin.listen))?;
+        write_tls(out, admin.tls.as_ref())?;
+        writeln!(out, "  tokens:")?;
         self.tokens
             .iter()
             .filter(|token| token.account.is_none())
             .try_for_each(|token| write_token(out, token))?;
+        write_certificates(out, "  ", None, &self.certificates)?;
         writeln!(out, "store:\n  url: {}\n  lock_wait: {}", quoted(store), show_span(self.lock_wait))?;
         writeln!(out, "api:\n  accept_wait: {wait}\n  default_status: {statuses}")?;
         writeln!(out, "  fallback_delegates: {delegates}")?;
@@ -48,7 +54,7 @@ impl Settings {
     fn write_lists(&self, out: &mut String) -> fmt::Result {
         out.write_str("accounts:\n")?;
         for (account, terms) in self.accounts.iter().zip(&self.terms) {
-            write_account(out, account, terms, &self.tokens)?;
+            write_account(out, account, terms, self)?;
         }
         if let Some(file) = &self.presets_file {
             writeln!(out, "presets_file: {}", quoted(file.display()))?;
@@ -64,7 +70,7 @@ fn write_account(
     out: &mut String,
     account: &AccountDecl,
     terms: &AccountTerms,
-    tokens: &[TokenDecl],
+    settings: &Settings,
 ) -> fmt::Result {
     writeln!(
         out,
@@ -76,7 +82,44 @@ fn write_account(
     limits::write_terms(out, terms)?;
     out.write_str("    tokens:\n")?;
     let own = |token: &&TokenDecl| token.account.as_ref() == Some(&account.name);
-    tokens.iter().filter(own).try_for_each(|token| write_token(out, token))
+    settings.tokens.iter().filter(own).try_for_each(|token| write_token(out, token))?;
+    write_certificates(out, "    ", Some(&account.name), &settings.certificates)
+}
+
+fn write_certificates(
+    out: &mut String,
+    indent: &str,
+    account: Option<&String>,
+    all: &[CertificateDecl],
+) -> fmt::Result {
+    let own: Vec<_> = all.iter().filter(|certificate| certificate.account.as_ref() == account).collect();
+    if own.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{indent}certificates:")?;
+    own.into_iter().try_for_each(|CertificateDecl { name, mark, scopes, policies, .. }| {
+        let mark = match mark {
+            Mark::San(san) => format!("san: {}", quoted(san)),
+            Mark::Sha256(hash) => format!("sha256: {}", quoted(hex(hash))),
+        };
+        let scopes = list(scopes.iter().map(quoted));
+        write!(out, "{indent}  - {{ name: {}, {mark}, scopes: {scopes}", quoted(name))?;
+        if !policies.is_empty() {
+            write!(out, ", policies: {}", list(policies.iter().map(quoted)))?;
+        }
+        out.write_str(" }\n")
+    })
+}
+
+fn write_tls(out: &mut String, tls: Option<&tls::Settings>) -> fmt::Result {
+    let Some(tls) = tls else { return Ok(()) };
+    let (cert, key) = (quoted(tls.cert.display()), quoted(tls.key.display()));
+    writeln!(out, "  tls:\n    cert: {cert}\n    key: {key}")?;
+    if let Some(clients) = &tls.clients {
+        let ca = quoted(clients.ca.display());
+        writeln!(out, "    client_ca: {ca}\n    require_client_cert: {}", clients.required)?;
+    }
+    writeln!(out, "    min_version: {}", quoted(tls.min_version.as_str()))
 }
 
 fn write_token(out: &mut String, token: &TokenDecl) -> fmt::Result {
@@ -164,6 +207,10 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     let Policy { name, copies, need, providers } = policy;
     writeln!(out, "  - name: {}\n    copies: {{ min: {}, max: {} }}", quoted(name), copies.min, copies.max)?;
     writeln!(out, "    pinned_when: {need}\n    providers: {}", list(providers.iter().map(quoted)))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A text in JSON's quotes, which are YAML's too.

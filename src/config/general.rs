@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use super::accounts::Ways;
 use super::reader::{Keys, Reader, Section, Text, Wrong, nearest, variable};
 use super::settings::{AdminSettings, ApiSettings, LogFormat, LogSettings, ServerSettings, StoreUrl};
-use super::tokens::Tokens;
-use super::upstream;
 use super::value::{self, address, admin_address, delegate, log_format, number, span, status};
+use super::{tls, upstream};
 use crate::model::{Status, StatusSet, delegates};
 use crate::policy::Timing;
 
@@ -41,7 +41,8 @@ const fn keys(known: &'static [&'static str]) -> Keys {
 }
 
 pub(super) fn server(reader: &mut Reader<'_>, root: &Section<'_>) -> ServerSettings {
-    let section = later_section(reader, root, "server", SERVER, &["tls"]);
+    let section =
+        reader.section(root, "server", keys(&["listen", "max_connections", "shutdown_grace", "tls"]));
     let listen = reader.setting(&section, "listen");
     let connections = reader.setting(&section, "max_connections");
     let grace = reader.setting(&section, "shutdown_grace");
@@ -49,18 +50,25 @@ pub(super) fn server(reader: &mut Reader<'_>, root: &Section<'_>) -> ServerSetti
         listen: reader.parse_or(listen, SocketAddr::from((Ipv4Addr::LOCALHOST, 5080)), address),
         max_connections: reader.parse_or(connections, 10_000, number(1, 1_000_000)),
         shutdown_grace: reader.parse_or(grace, Duration::from_secs(20), span(10 * MINUTE)),
+        tls: tls::read(reader, &section),
     }
 }
 
-/// Tokens that an account has for the admin API do not count here: they may vanish with it.
-pub(super) fn admin(reader: &mut Reader<'_>, root: &Section<'_>, tokens: &mut Tokens) -> AdminSettings {
-    let known = &["listen", "tokens"];
-    let section = later_section(reader, root, "admin", known, &["tls"]);
-    let knows_operators = tokens.read_admin(reader, &section);
+/// Operators are known by tokens or certificates of theirs; what an account has for the admin API does not count: it
+/// may vanish with the account.
+pub(super) fn admin(reader: &mut Reader<'_>, root: &Section<'_>, ways: &mut Ways<'_>) -> AdminSettings {
+    let section = reader.section(root, "admin", keys(&["listen", "tokens", "certificates", "tls"]));
+    let has_tokens = ways.tokens.read_admin(reader, &section);
+    let has_certificates = ways.certificates.read_admin(reader, &section);
+    let tls = tls::read(reader, &section);
+    let clients = tls.as_ref().and_then(|tls| tls.clients.as_ref());
+    let certified = clients.is_some_and(|clients| clients.required || has_certificates);
+    let knows_operators = has_tokens || certified;
     let listen = reader.setting(&section, "listen");
     AdminSettings {
         listen: reader.parse_or(listen, ADMIN_LISTEN, admin_address(knows_operators)),
         knows_operators,
+        tls,
     }
 }
 
@@ -158,16 +166,6 @@ fn section<'a>(
     known: &'static [&'static str],
 ) -> Section<'a> {
     reader.section(root, name, keys(known))
-}
-
-fn later_section<'a>(
-    reader: &mut Reader<'_>,
-    root: &Section<'a>,
-    name: &str,
-    known: &'static [&'static str],
-    later: &'static [&'static str],
-) -> Section<'a> {
-    reader.section(root, name, Keys { known, later })
 }
 
 /// Warns of variables that look like ours and are read by nothing; call it after everything else was read.

@@ -100,7 +100,7 @@ fn fixed(secret: &str, kind: SecretKind) -> Result<Source, Wrong> {
 }
 
 /// Relative paths name a credential of the service manager if there is such a file, else one beside the config.
-fn locate(environment: &Environment, folder: &Path, path: &str) -> PathBuf {
+pub(super) fn locate(environment: &Environment, folder: &Path, path: &str) -> PathBuf {
     let credential = environment.credentials_directory().map(|directory| directory.join(path));
     credential.filter(|file| file.is_file()).unwrap_or_else(|| folder.join(path))
 }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::limits::{AccountTerms, LimitSettings, OwnLimits};
-use crate::auth::TokenHash;
+use crate::auth::{Mark, TokenHash};
 use crate::http;
 use crate::model::{AccountDecl, Fingerprint, ProviderDecl, Rates, Scopes, StatusSet, Timestamp};
 use crate::policy::{Policy, Timing};
 use crate::presets::{Preset, Presets};
 use crate::providers::Credential;
+use crate::server::tls;
 
 /// What `config.yaml` and the environment say, with defaults filled in.
 #[derive(Clone, Debug)]
@@ -31,6 +32,7 @@ pub struct Settings {
     pub tokens: Vec<TokenDecl>,
     /// What each account may ask and have, in the order of `accounts`.
     pub terms: Vec<AccountTerms>,
+    pub certificates: Vec<CertificateDecl>,
     pub policies: Vec<Policy>,
     /// Those that are built in, with the user's own file over them.
     pub presets: Presets,
@@ -47,6 +49,13 @@ pub struct ServerSettings {
     pub max_connections: usize,
     /// How long requests under way may take once a shutdown has begun.
     pub shutdown_grace: Duration,
+    pub tls: Option<tls::Settings>,
+}
+
+impl ServerSettings {
+    pub fn asks_for_certificates(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.clients.is_some())
+    }
 }
 
 /// The listener of health, metrics and the admin API.
@@ -54,8 +63,15 @@ pub struct ServerSettings {
 pub struct AdminSettings {
     /// A loopback address, unless the configuration says how to know operators.
     pub listen: SocketAddr,
-    /// There are tokens of operators here.
+    /// There are tokens of operators here, or their certificates are asked for.
     pub knows_operators: bool,
+    pub tls: Option<tls::Settings>,
+}
+
+impl AdminSettings {
+    pub fn asks_for_certificates(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.clients.is_some())
+    }
 }
 
 /// Where pins are kept.
@@ -144,6 +160,18 @@ pub struct Way {
     pub proxy: Option<String>,
     /// Root certificates of its own entry.
     pub ca_file: Option<PathBuf>,
+}
+
+/// A client's certificate of this configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateDecl {
+    /// `None`: an operator's, who has no pins.
+    pub account: Option<String>,
+    pub name: String,
+    pub mark: Mark,
+    pub scopes: Scopes,
+    /// The policies that it may use; none: its account's.
+    pub policies: Vec<String>,
 }
 
 /// One upstream pinning service.

@@ -53,12 +53,12 @@ pub(super) struct Tokens {
 }
 
 /// What tokens of one list have in common.
-struct Kind<'a> {
-    keys: Keys,
+pub(super) struct Kind<'a> {
+    pub keys: Keys,
     /// `Some(None)`: an account whose name is wrong.
-    owner: Option<Option<&'a str>>,
-    default: Scope,
-    policies: &'a [String],
+    pub owner: Option<Option<&'a str>>,
+    pub default: Scope,
+    pub policies: &'a [String],
 }
 
 impl Tokens {
@@ -66,16 +66,17 @@ impl Tokens {
         Self { list: Vec::new(), paths: Vec::new(), each_token }
     }
 
-    /// Those of an account, which may use these policies.
+    /// Those of an account, which may use these policies; `certified`: there is another way in.
     pub fn read_account(
         &mut self,
         reader: &mut Reader<'_>,
         account: &Section<'_>,
         owner: Option<&str>,
         policies: &[String],
+        certified: bool,
     ) {
         let kind = Kind { keys: OF_ACCOUNT, owner: Some(owner), default: Scope::PinsWrite, policies };
-        if !self.read(reader, account, &kind) {
+        if !self.read(reader, account, &kind) && !certified {
             let what =
                 "the account has no token here: nobody can use it until `pinfold token create` made one";
             let warning = Problem::new(&account.path, account.spot.clone(), what).help(TOKENS_HELP);
@@ -131,7 +132,7 @@ impl Tokens {
     }
 }
 
-fn scopes(reader: &mut Reader<'_>, section: &Section<'_>, kind: &Kind<'_>) -> Scopes {
+pub(super) fn scopes(reader: &mut Reader<'_>, section: &Section<'_>, kind: &Kind<'_>) -> Scopes {
     let Some(words) = reader.words(section, "scopes", SCOPES_HELP) else {
         return Scopes::NONE.with(kind.default);
     };
@@ -157,7 +158,7 @@ fn expires(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Timestamp> 
     })
 }
 
-fn policies(reader: &mut Reader<'_>, section: &Section<'_>, known: &[String]) -> Vec<String> {
+pub(super) fn policies(reader: &mut Reader<'_>, section: &Section<'_>, known: &[String]) -> Vec<String> {
     let known: Vec<_> = known.iter().map(String::as_str).collect();
     let words = reader.words(section, "policies", "write a list of policies' names").unwrap_or_default();
     words.iter().filter_map(|word| reader.parse(word, |text| one_named(text, &known, "policy"))).collect()
