@@ -11,6 +11,7 @@ mod double;
 mod errors;
 mod front;
 mod json;
+mod limiting;
 mod pins;
 mod query;
 mod request_id;
@@ -28,7 +29,8 @@ pub use served::Served;
 use crate::{
     auth::Gate,
     lifecycle::{Activator, Changes, Interest},
-    model::{AccountId, Clock, Status, StatusSet},
+    limits::Limits,
+    model::{AccountId, Clock, Quota, Status, StatusSet},
     store::SharedStore,
     telemetry::Metrics,
 };
@@ -79,6 +81,7 @@ pub struct Account {
     pub name: String,
     /// Name of the policy that places its pins.
     pub policy: String,
+    pub quota: Quota,
 }
 
 /// All that the API needs of the house.
@@ -86,6 +89,7 @@ pub struct Api {
     pub store: SharedStore,
     pub gate: Gate,
     pub served: Served,
+    pub limits: Limits,
     pub changes: Changes,
     pub interest: Interest,
     pub activator: Activator,

@@ -7,6 +7,7 @@ mod credential;
 mod effective;
 mod environment;
 mod general;
+mod limits;
 mod policies;
 mod presets;
 mod problem;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 pub use changes::Change;
 pub use environment::Environment;
+pub use limits::{AccountTerms, Ceiling, LimitSettings, OwnLimits};
 pub use problem::{Problem, Problems, Spot};
 pub use reader::nearest;
 pub use settings::{
@@ -33,6 +35,7 @@ pub use settings::{
     TokenDecl, UpstreamSettings, Way,
 };
 
+use crate::limits::Caps;
 use problem::cover;
 use reader::{Field, Keys, Reader, Section};
 use yaml::{Node, Value};
@@ -46,12 +49,13 @@ const ROOT: Keys = Keys {
         "engine",
         "upstream",
         "log",
+        "limits",
         "accounts",
         "presets_file",
         "providers",
         "policies",
     ],
-    later: &["limits", "quota", "telemetry", "health"],
+    later: &["telemetry", "health"],
 };
 
 /// A configuration that can be used, and what is odd about it.
@@ -123,8 +127,9 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         incomplete: reader.problems.len() > before,
     };
     let (policies, policy_names) = policies::read(reader, &root, &listed);
-    let mut tokens = tokens::Tokens::default();
-    let accounts = accounts::read(reader, &root, &policy_names, &mut tokens);
+    let limits = limits::general(reader, &root);
+    let mut tokens = tokens::Tokens::new(limits.each_token.over(Caps::default()));
+    let (accounts, terms) = accounts::read(reader, &root, &policy_names, &mut tokens);
     let (store, lock_wait) = general::store(reader, &root);
     let settings = Settings {
         server: general::server(reader, &root),
@@ -135,8 +140,10 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         engine: general::engine(reader, &root),
         upstream: upstream.settings,
         log: general::log(reader, &root),
+        limits,
         accounts,
         tokens: tokens.list,
+        terms,
         policies,
         presets,
         presets_file,

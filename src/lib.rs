@@ -23,6 +23,7 @@ pub mod store;
 // L1
 pub mod http;
 pub mod lifecycle;
+pub mod limits;
 pub mod policy;
 pub mod telemetry;
 // L0

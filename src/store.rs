@@ -18,7 +18,7 @@ pub use tokens::*;
 
 use crate::model::{
     AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Lesson, ListQuery,
-    ProviderId, ProviderRecord, ReplicaId, RequestId, Timestamp, UpstreamId,
+    OverQuota, ProviderId, ProviderRecord, ReplicaId, RequestId, Timestamp, UpstreamId,
 };
 
 /// A shared store.
@@ -48,7 +48,8 @@ pub trait Store: TokenStore {
 
     // ---- for clients
 
-    /// Records a pin, its missing replicas and its links. `created` is strictly increasing per account (I3).
+    /// Records a pin, its missing replicas and its links. `created` is strictly increasing per account (I3). Where the
+    /// account would be over its quota, nothing is done; that is exact under any number of adds at once.
     async fn accept_pin(&self, request: AcceptPin) -> Result<PinRecord, StoreError>;
 
     /// As [`accept_pin`](Self::accept_pin), and the old pin is gone in the same transaction. `None`: the account has

@@ -27,8 +27,8 @@ pub use engine::EngineMetrics;
 pub use family::GaugeGuard;
 pub use http::HttpMetrics;
 pub use labels::{
-    BreakerState, Listener, PinRequest, Rejection, Route, Settled, StoreClass, StoreErrorKind, TaskKind,
-    TaskOutcome,
+    BreakerState, LimitKind, LimitOutcome, Listener, PinRequest, Rejection, RequestClass, Route, Settled,
+    StoreClass, StoreErrorKind, TaskKind, TaskOutcome,
 };
 pub use pins::PinMetrics;
 pub use process::LogMetrics;

@@ -12,9 +12,10 @@ use pinfold::{
     api::{self, Account},
     auth::{Gate, TokenDecl, TokenHash, Tokens},
     lifecycle::{Activator, Changes, Interest, Shutdown},
+    limits::{self, Caps, Limit, Limits},
     model::{
         AccountDecl, AccountId, Clock, Content, Fingerprint, PinCid, PinSpec, ProviderDecl, ProviderId,
-        RequestId, Status, SystemClock, UpstreamId,
+        Quota, RequestId, Status, SystemClock, UpstreamId,
     },
     policy::{Copies, Policy},
     server::{self, Server},
@@ -116,7 +117,14 @@ impl House {
     pub fn request(&self, n: u64, content: PinCid) -> AcceptPin {
         let now = SystemClock.now();
         let spec = PinSpec { name: Some(name(n)), ..PinSpec::bare(content) };
-        AcceptPin { account: self.account, requestid: RequestId::mint(now), spec, policy: "two".into(), now }
+        AcceptPin {
+            account: self.account,
+            requestid: RequestId::mint(now),
+            spec,
+            policy: "two".into(),
+            quota: Quota::NONE,
+            now,
+        }
     }
 
     pub async fn add(&self, pins: std::ops::Range<u64>) {
@@ -177,12 +185,14 @@ impl House {
     /// Serves the API over this store; it ends with the process.
     pub async fn serve(&self) -> SocketAddr {
         let token = TokenDecl::of_account(self.account, "bench", "bench", TokenHash::of(TOKEN));
-        let account = Account { id: self.account, name: "bench".into(), policy: "two".into() };
+        let account =
+            Account { id: self.account, name: "bench".into(), policy: "two".into(), quota: Quota::NONE };
         let settings = api::Settings { accept_wait: Duration::ZERO, ..api::Settings::default() };
         let router = api::router(api::Api {
             store: self.store.clone(),
             gate: Gate::new(Tokens::new([token]), Arc::new(SystemClock)),
             served: api::Served::new(&[account], settings, &self.metrics),
+            limits: Limits::new(&never_met()),
             changes: self.changes.clone(),
             interest: Interest::default(),
             activator: Activator::default(),
@@ -196,6 +206,14 @@ impl House {
         tokio::spawn(server.run(door, router));
         address
     }
+}
+
+/// Limits that are asked, and never met.
+fn never_met() -> limits::Settings {
+    let rate = "1000000/s".parse().expect("a rate");
+    let limit = Some(Limit::of(rate).expect("a limit"));
+    let each_token = Caps { read: limit, write: limit };
+    limits::Settings { each_token, ..limits::Settings::default() }
 }
 
 fn uuid_of(n: i64) -> String {

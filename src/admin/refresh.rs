@@ -48,6 +48,7 @@ fn snapshot(stats: StoreStats, at: Timestamp) -> Snapshot {
     Snapshot {
         at,
         pins: stats.pins,
+        used: stats.used,
         replicas: stats.replicas,
         under_replicated: stats.under_replicated,
         oldest_unsettled: stats.oldest_unsettled,

@@ -18,10 +18,11 @@ use super::{Account, Api, Served, Settings};
 use crate::{
     auth::{Gate, Scope, Scopes, TokenDecl, TokenHash, Tokens},
     lifecycle::{Activator, Changes, Interest},
+    limits::{self, Limits, ManualTicks, Ticks},
     model::{
         AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Lesson, ListQuery,
-        ManualClock, ProviderDecl, ProviderId, ProviderRecord, ReplicaId, RequestId, Status, Timestamp,
-        TokenId, UpstreamId,
+        ManualClock, ProviderDecl, ProviderId, ProviderRecord, Quota, ReplicaId, RequestId, Status,
+        Timestamp, TokenId, UpstreamId,
     },
     store::*,
     telemetry::Metrics,
@@ -282,6 +283,9 @@ pub struct House {
     pub changes: Changes,
     pub interest: Interest,
     pub activator: Activator,
+    pub limits: Limits,
+    /// The time that limits go by.
+    pub ticks: ManualTicks,
     pub metrics: Metrics,
     pub router: Router,
 }
@@ -328,6 +332,17 @@ impl House {
     }
 
     pub fn with(settings: Settings) -> Self {
+        Self::limited(settings, &limits::Settings::default())
+    }
+
+    /// With no wait for copies, and these limits, whose time stands still.
+    pub fn with_limits(limits: &limits::Settings) -> Self {
+        Self::limited(Settings { accept_wait: Duration::ZERO, ..Settings::default() }, limits)
+    }
+
+    fn limited(settings: Settings, limits: &limits::Settings) -> Self {
+        let ticks = ManualTicks::default();
+        let limits = Limits::with_ticks(limits, Ticks::manual(&ticks));
         let store = Arc::new(ScriptedStore::default());
         let (changes, interest, activator) = <(Changes, Interest, Activator)>::default();
         let metrics = Metrics::new();
@@ -341,19 +356,24 @@ impl House {
             ..TokenDecl::of_account(ACCOUNT, "one", "reader", TokenHash::of("reader"))
         };
         let tokens = Tokens::new(names.map(token).into_iter().chain([reader]));
-        let account =
-            |(id, name): (AccountId, &str)| Account { id, name: name.into(), policy: "default".into() };
+        let account = |(id, name): (AccountId, &str)| Account {
+            id,
+            name: name.into(),
+            policy: "default".into(),
+            quota: Quota::NONE,
+        };
         let router = super::router(Api {
             store: store.clone(),
             gate: Gate::new(tokens, clock.clone()),
             served: Served::new(&names.map(account), settings, &metrics),
+            limits: limits.clone(),
             changes: changes.clone(),
             interest: interest.clone(),
             activator: activator.clone(),
             clock,
             metrics: metrics.clone(),
         });
-        Self { store, changes, interest, activator, metrics, router }
+        Self { store, changes, interest, activator, limits, ticks, metrics, router }
     }
 
     /// Sends a request as it is.

@@ -6,9 +6,11 @@ use axum::{body::Body, response::Response};
 use http::{HeaderValue, StatusCode, header};
 use thiserror::Error;
 
-use super::{body::BodyError, json, query::QueryError, route::Route};
+use super::{body::BodyError, json, limiting, query::QueryError, route::Route};
 use crate::{
     auth::{Scope, Unauthorized},
+    limits::Over,
+    model::{OverQuota, QuotaKind},
     store::StoreError,
 };
 
@@ -42,8 +44,12 @@ pub enum ApiError {
         "the request took too long and was given up: if it was to change a pin, look whether it did before trying again"
     )]
     Slow,
+    #[error("{}", limiting::details(.0))]
+    TooMany(Over),
+    #[error("{}", quota_details(.0))]
+    OverQuota(OverQuota),
     #[error("{}", store_details(.0))]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
     #[error("something went wrong inside the gateway; the log tells more under this request's x-request-id")]
     Internal(&'static str),
     #[error("something went wrong inside the gateway; the log tells more under this request's x-request-id")]
@@ -56,6 +62,31 @@ impl From<Unauthorized> for ApiError {
         match why {
             Unauthorized::NoAccount => Self::Forbidden(Scope::PinsRead),
             why => Self::Unauthorized(why),
+        }
+    }
+}
+
+/// What the account has is told as the store counted it in the transaction that refused the pin.
+fn quota_details(over: &OverQuota) -> String {
+    let OverQuota { quota, most, used } = over;
+    match quota {
+        QuotaKind::Pins => format!(
+            "this account may have {most} pins and has {used}: delete pins that are not needed any more, or have the gateway's operator raise the quota"
+        ),
+        QuotaKind::PinsPerDay => format!(
+            "this account may add or replace {most} pins a day and has done so {used} times since midnight UTC: go on tomorrow, or have the gateway's operator raise the quota"
+        ),
+        QuotaKind::MetaBytes => format!(
+            "the meta of this account's pins may take {most} bytes in all and takes {used}, for which this pin's is too much: send less meta, delete pins that are not needed any more, or have the gateway's operator raise the quota"
+        ),
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::OverQuota(over) => Self::OverQuota(over),
+            other => Self::Store(other),
         }
     }
 }
@@ -92,6 +123,8 @@ impl ApiError {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::OverQuota(_) => StatusCode::CONFLICT,
             Self::Overloaded | Self::Slow => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(StoreError::Full(_)) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Store(StoreError::Unavailable(_) | StoreError::Busy | StoreError::Timeout) => {
@@ -116,6 +149,9 @@ impl ApiError {
             StatusCode::URI_TOO_LONG => "URI_TOO_LONG",
             StatusCode::UNSUPPORTED_MEDIA_TYPE => "UNSUPPORTED_MEDIA_TYPE",
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "HEADERS_TOO_LARGE",
+            StatusCode::TOO_MANY_REQUESTS => "TOO_MANY_REQUESTS",
+            // As the API's specification calls it: what an account may use is used up.
+            StatusCode::CONFLICT => "INSUFFICIENT_FUNDS",
             StatusCode::SERVICE_UNAVAILABLE => "SERVICE_UNAVAILABLE",
             StatusCode::INSUFFICIENT_STORAGE => "INSUFFICIENT_STORAGE",
             _ => "INTERNAL_SERVER_ERROR",
@@ -125,6 +161,7 @@ impl ApiError {
     /// How long a client should wait, where waiting helps.
     fn retry_after(&self) -> Option<Duration> {
         let seconds = match self {
+            Self::TooMany(over) => limiting::retry_after(over),
             Self::Overloaded | Self::Store(StoreError::Busy) => 1,
             Self::Slow | Self::Store(StoreError::Unavailable(_) | StoreError::Timeout) => 5,
             Self::Store(StoreError::Full(_)) => 60,

@@ -1,6 +1,12 @@
 //! What every request passes on its way in and out, whatever it asks for.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    any::Any,
+    net::{IpAddr, Ipv4Addr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Instant,
+};
 
 use axum::{
     body::Body,
@@ -11,9 +17,10 @@ use futures::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, request::Parts};
 use tokio::sync::Semaphore;
 
-use super::{Api, Settings, cors, errors::ApiError, pins, request_id, route::Route, served::Terms};
+use super::{Api, Settings, cors, errors::ApiError, limiting, pins, request_id, route::Route, served::Terms};
 use crate::{
-    auth::Principal,
+    auth::{Principal, Unauthorized},
+    limits::{Class, Standing},
     model::Peer,
     telemetry::{HttpMetrics, Listener, Rejection, RequestLine},
 };
@@ -53,6 +60,8 @@ impl Caller<'_> {
 struct Visit {
     terms: Arc<Terms>,
     who: Option<Arc<Principal>>,
+    /// How it stands with its limits, once they were asked.
+    standing: Option<Standing>,
 }
 
 impl Front {
@@ -97,11 +106,47 @@ impl Front {
         visit: &mut Visit,
     ) -> Result<Response, ApiError> {
         let endpoint = pins::Endpoint::of(route, &head.method)?;
-        let who = self.api.gate.authenticate(&head.headers, head.extensions.get::<Peer>())?;
-        visit.who = Some(who.clone());
+        let who = self.let_in(head, visit)?;
         endpoint.check_scope(who.scopes)?;
         let (api, waiting) = (&self.api, &self.waiting);
         endpoint.handle(&Caller { api, waiting, terms: &visit.terms, who: &who }, head, body).await
+    }
+
+    /// Finds out who asks, and whether they may ask so much. A good token is never held up by what others send from
+    /// its address; see docs/limits.md.
+    fn let_in(&self, head: &Parts, visit: &mut Visit) -> Result<Arc<Principal>, ApiError> {
+        let peer = head.extensions.get::<Peer>();
+        let class = limiting::class_of(&head.method);
+        let who = match self.api.gate.authenticate(&head.headers, peer) {
+            Ok(who) => who,
+            // Its token was the right one, only not for pins: nobody guessed.
+            Err(Unauthorized::NoAccount) => return Err(Unauthorized::NoAccount.into()),
+            Err(unauthorized) => return Err(self.turn_away(unauthorized, peer, class, visit)),
+        };
+        visit.who = Some(who.clone());
+        let admission = self.api.limits.admit(who.account, &who.token_name, class);
+        visit.standing = admission.standing;
+        limiting::enforce(&admission, &self.metrics)?;
+        Ok(who)
+    }
+
+    /// Nobody is behind the request: 401, or 429 where that was said too often to its network.
+    fn turn_away(
+        &self,
+        unauthorized: Unauthorized,
+        peer: Option<&Peer>,
+        class: Class,
+        visit: &mut Visit,
+    ) -> ApiError {
+        let from = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address);
+        let admission = self.api.limits.failed_login(from, class);
+        match limiting::enforce(&admission, &self.metrics) {
+            Ok(()) => unauthorized.into(),
+            Err(too_many) => {
+                visit.standing = admission.standing;
+                too_many
+            }
+        }
     }
 
     /// Tells operators of an error, as far as it is theirs.
@@ -109,6 +154,8 @@ impl Front {
         error.log(request_id);
         match error.status() {
             StatusCode::UNAUTHORIZED => self.metrics.rejected(Rejection::Unauthorized),
+            StatusCode::TOO_MANY_REQUESTS => self.metrics.rejected(Rejection::RateLimit),
+            StatusCode::CONFLICT => self.metrics.rejected(Rejection::Quota),
             StatusCode::PAYLOAD_TOO_LARGE | StatusCode::URI_TOO_LONG => {
                 self.metrics.rejected(Rejection::TooLarge)
             }
@@ -145,12 +192,15 @@ pub async fn serve(State(front): State<Arc<Front>>, request: Request) -> Respons
     let (head, body) = request.into_parts();
     let route = Route::of(head.uri.path());
     let request_id = request_id::of(&head.headers);
-    let mut visit = Visit { terms: front.api.served.now(), who: None };
+    let mut visit = Visit { terms: front.api.served.now(), who: None, standing: None };
     let outcome = front.answer(route, &head, body, &mut visit).await;
     let mut response = outcome.unwrap_or_else(|error| {
         front.note_error(&error, &request_id);
         error.into_response()
     });
+    if let Some(standing) = visit.standing {
+        limiting::show(standing, front.api.clock.now(), &mut response);
+    }
     cors::open(response.headers_mut());
     response.headers_mut().insert(request_id::HEADER, request_id.clone());
     let (code, elapsed) = (response.status(), started.elapsed());

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use super::{Account, Settings, errors::ApiError};
 use crate::{
-    model::AccountId,
+    model::{AccountId, Quota},
     telemetry::{AccountMetrics, Metrics},
 };
 
@@ -25,6 +25,7 @@ pub(super) struct Terms {
 
 struct Customer {
     policy: String,
+    quota: Quota,
     metrics: AccountMetrics,
 }
 
@@ -48,17 +49,24 @@ impl Terms {
     fn new(accounts: &[Account], settings: Settings, metrics: &Metrics) -> Self {
         let customer = |account: &Account| {
             let metrics = metrics.account(&account.name);
-            (account.id, Customer { policy: account.policy.clone(), metrics })
+            metrics.quota(&account.quota);
+            (account.id, Customer { policy: account.policy.clone(), quota: account.quota, metrics })
         };
         Self { settings, accounts: accounts.iter().map(customer).collect() }
     }
 
     /// The policy that places an account's pins.
     pub(super) fn policy_of(&self, account: AccountId) -> Result<&str, ApiError> {
-        let customer = self.accounts.get(&account);
-        customer
-            .map(|customer| customer.policy.as_str())
-            .ok_or(ApiError::Internal("a token's account is not served"))
+        self.customer(account).map(|customer| customer.policy.as_str())
+    }
+
+    /// What an account may have.
+    pub(super) fn quota_of(&self, account: AccountId) -> Result<Quota, ApiError> {
+        self.customer(account).map(|customer| customer.quota)
+    }
+
+    fn customer(&self, account: AccountId) -> Result<&Customer, ApiError> {
+        self.accounts.get(&account).ok_or(ApiError::Internal("a token's account is not served"))
     }
 
     pub(super) fn metrics_of(&self, account: AccountId) -> Option<&AccountMetrics> {

@@ -19,6 +19,7 @@ use crate::{
     config::{Change, Settings, StoreUrl},
     engine::{self, Engine},
     lifecycle::{Activator, Changes, Interest, Shutdown},
+    limits::Limits,
     model::{AccountId, Clock, SystemClock, Timestamp},
     server::Server,
     store::{Registered, SharedStore, StoreError, sqlite::SqliteStore},
@@ -95,6 +96,7 @@ impl Gateway {
         let desk = tokens::admit(&gate, &settings, &store, &clock).await?;
         let accounts = parts::accounts(&settings, &registered)?;
         let served = api::Served::new(&accounts, parts::api(&settings), &metrics);
+        let limits = Limits::new(&parts::limits(&settings, &registered)?);
         let shared = engine::Shared {
             store: store.clone(),
             clock: clock.clone(),
@@ -112,6 +114,7 @@ impl Gateway {
             store: store.clone(),
             gate: gate.clone(),
             served: served.clone(),
+            limits: limits.clone(),
             changes,
             interest,
             activator,
@@ -127,6 +130,7 @@ impl Gateway {
             tuning: tuning.clone(),
             gate: gate.clone(),
             served,
+            limits,
             upstream,
             fleet,
             settings: Mutex::new(settings),

@@ -10,6 +10,7 @@ use crate::{
     auth::Gate,
     config::{Change, Settings},
     engine::{Exchange, Fleet},
+    limits::Limits,
     model::Clock,
     store::{Registered, SharedStore},
     telemetry::Metrics,
@@ -24,6 +25,7 @@ pub(super) struct Live {
     pub(super) gate: Gate,
     pub(super) served: api::Served,
     pub(super) upstream: Upstream,
+    pub(super) limits: Limits,
     pub(super) fleet: Fleet,
     /// Locked while another config is taken up: one at a time.
     pub(super) settings: Mutex<Settings>,
@@ -44,9 +46,11 @@ impl Live {
         self.gate.check(newer.tokens.iter().map(|token| token.sha256))?;
         let registered = self.store.reregister(parts::registration(&newer), self.clock.now()).await?;
         let (accounts, tokens) = (parts::accounts(&newer, &registered)?, parts::tokens(&newer, &registered)?);
+        let limits = parts::limits(&newer, &registered)?;
         let driven = parts::driven(connections, &self.upstream, &registered, &self.clock, &self.metrics)?;
         // From here on nothing fails. Accounts come before the tokens that let them in.
         self.served.replace(&accounts, parts::api(&newer));
+        self.limits.replace(&limits);
         self.gate.declare(tokens);
         let gone = gone(&in_force, &registered);
         self.fleet.exchange(Exchange { driven, gone });

@@ -7,8 +7,9 @@ use anyhow::Context;
 use super::{Tuning, upstream::Upstream, vault::FileVault};
 use crate::{
     api, auth,
-    config::{LogFormat, LogSettings, ProviderSettings, Settings, StoreUrl},
+    config::{AccountTerms, LogFormat, LogSettings, OwnLimits, ProviderSettings, Settings, StoreUrl},
     engine::Driven,
+    limits::{self, Caps},
     model::{AccountId, Clock, ProviderRecord},
     providers::{self, Endpoint},
     server,
@@ -52,11 +53,36 @@ pub(super) fn registration(settings: &Settings) -> Registration {
 
 /// The accounts with the ids that the store gave them.
 pub(super) fn accounts(settings: &Settings, registered: &Registered) -> anyhow::Result<Vec<api::Account>> {
-    let account = |declared: &crate::model::AccountDecl| {
+    let account = |(declared, terms): (&crate::model::AccountDecl, &AccountTerms)| {
         let id = id_of(registered, &declared.name)?;
-        Ok(api::Account { id, name: declared.name.clone(), policy: declared.policy.clone() })
+        let (name, policy) = (declared.name.clone(), declared.policy.clone());
+        Ok(api::Account { id, name, policy, quota: terms.quota })
     };
-    settings.accounts.iter().map(account).collect()
+    settings.accounts.iter().zip(&settings.terms).map(account).collect()
+}
+
+/// Who may ask how much, by the ids that the store gave the accounts.
+pub(super) fn limits(settings: &Settings, registered: &Registered) -> anyhow::Result<limits::Settings> {
+    let each_token = settings.limits.each_token.over(Caps::default());
+    let mut all = limits::Settings {
+        shadow: settings.limits.shadow,
+        each_token,
+        failed_logins: settings.limits.failed_logins(),
+        ..limits::Settings::default()
+    };
+    for terms in &settings.terms {
+        let id = id_of(registered, &terms.account)?;
+        if terms.limits != OwnLimits::default() {
+            all.accounts.insert(id, terms.limits.over(Caps::default()));
+        }
+    }
+    for token in settings.tokens.iter().filter(|token| token.limits != OwnLimits::default()) {
+        if let Some(account) = &token.account {
+            let key = (id_of(registered, account)?, token.name.as_str().into());
+            all.tokens.insert(key, token.limits.over(each_token));
+        }
+    }
+    Ok(all)
 }
 
 pub(super) fn tokens(settings: &Settings, registered: &Registered) -> anyhow::Result<auth::Tokens> {

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use super::limits::{self, AccountTerms};
 use super::reader::{Keys, Reader, Section};
 use super::tokens::Tokens;
 use super::value::{name, number};
+use crate::limits::Caps;
 use crate::model::{AccountDecl, Weight};
 
-const ACCOUNT: Keys = Keys { known: &["name", "policy", "weight", "tokens"], later: &["limits", "quota"] };
+const ACCOUNT: Keys = Keys { known: &["name", "policy", "weight", "tokens", "limits", "quota"], later: &[] };
 const ACCOUNTS_HELP: &str =
     "write accounts: [ { name: default, tokens: [ { name: laptop, secret_env: PINFOLD_TOKEN } ] } ]";
 
@@ -20,21 +22,24 @@ pub(super) fn read(
     root: &Section<'_>,
     policies: &[String],
     tokens: &mut Tokens,
-) -> Vec<AccountDecl> {
-    let mut accounts = Vec::new();
+) -> (Vec<AccountDecl>, Vec<AccountTerms>) {
+    let (mut accounts, mut all_terms) = (Vec::new(), Vec::new());
     let mut names = Names::default();
     for field in reader.list(root, "accounts", ACCOUNTS_HELP) {
         let section = reader.open(field, ACCOUNT);
         let name = names.take(reader, &section);
         let policy = policy(reader, &section, policies);
         let weight = weight(reader, &section);
+        let limits = limits::own(reader, &section, Caps::default());
+        let quota = limits::quota(reader, &section);
         tokens.read_account(reader, &section, name.as_deref(), policies);
+        all_terms.extend(name.clone().map(|account| AccountTerms { account, limits, quota }));
         accounts.extend(name.map(|name| AccountDecl { name, policy, weight }));
     }
     if root.get("accounts").is_none() || (accounts.is_empty() && reader.problems.is_empty()) {
         reader.wrong("accounts", None, "no account is given", ACCOUNTS_HELP);
     }
-    accounts
+    (accounts, all_terms)
 }
 
 fn policy(reader: &mut Reader<'_>, section: &Section<'_>, policies: &[String]) -> String {

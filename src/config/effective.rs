@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Write};
 use std::path::Path;
 
+use super::limits::{self, AccountTerms, OwnLimits};
 use super::settings::{ProviderSettings, Settings, TokenDecl, UpstreamSettings};
 use super::value::show_span;
 use crate::model::{AccountDecl, Status, StatusSet};
@@ -40,12 +41,15 @@ impl Settings {
         writeln!(out, "  verify_every: {verify}")?;
         write_upstream(out, &self.upstream)?;
         writeln!(out, "log:\n  filter: {}\n  format: {}", quoted(&log.filter), log.format.as_str())?;
+        limits::write_general(out, &self.limits)?;
         self.write_lists(out)
     }
 
     fn write_lists(&self, out: &mut String) -> fmt::Result {
         out.write_str("accounts:\n")?;
-        self.accounts.iter().try_for_each(|account| write_account(out, account, &self.tokens))?;
+        for (account, terms) in self.accounts.iter().zip(&self.terms) {
+            write_account(out, account, terms, &self.tokens)?;
+        }
         if let Some(file) = &self.presets_file {
             writeln!(out, "presets_file: {}", quoted(file.display()))?;
         }
@@ -56,14 +60,21 @@ impl Settings {
     }
 }
 
-fn write_account(out: &mut String, account: &AccountDecl, tokens: &[TokenDecl]) -> fmt::Result {
+fn write_account(
+    out: &mut String,
+    account: &AccountDecl,
+    terms: &AccountTerms,
+    tokens: &[TokenDecl],
+) -> fmt::Result {
     writeln!(
         out,
-        "  - name: {}\n    policy: {}\n    weight: {}\n    tokens:",
+        "  - name: {}\n    policy: {}\n    weight: {}",
         quoted(&account.name),
         quoted(&account.policy),
         account.weight.get()
     )?;
+    limits::write_terms(out, terms)?;
+    out.write_str("    tokens:\n")?;
     let own = |token: &&TokenDecl| token.account.as_ref() == Some(&account.name);
     tokens.iter().filter(own).try_for_each(|token| write_token(out, token))
 }
@@ -76,6 +87,9 @@ fn write_token(out: &mut String, token: &TokenDecl) -> fmt::Result {
     }
     if !token.policies.is_empty() {
         write!(out, ", policies: {}", list(token.policies.iter().map(quoted)))?;
+    }
+    if token.limits != OwnLimits::default() {
+        write!(out, ", limits: {}", token.limits)?;
     }
     out.write_str(" }\n")
 }

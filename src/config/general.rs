@@ -177,6 +177,7 @@ pub(super) fn stray_variables(reader: &mut Reader<'_>) {
         ("api", API),
         ("engine", ENGINE),
         ("upstream", upstream::KEYS),
+        ("limits", super::limits::GENERAL),
     ];
     let mirrored =
         sections.into_iter().flat_map(|(section, keys)| keys.iter().map(move |key| variable(section, key)));

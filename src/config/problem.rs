@@ -94,7 +94,7 @@ impl fmt::Debug for Problems {
 impl std::error::Error for Problems {}
 
 /// Keys whose values are never secret, even with the keys mixed up by hand.
-const PUBLIC: [&str; 12] = [
+const PUBLIC: [&str; 20] = [
     "listen",
     "name",
     "policy",
@@ -107,6 +107,14 @@ const PUBLIC: [&str; 12] = [
     "concurrency",
     "default_status",
     "accept_wait",
+    "read",
+    "write",
+    "burst",
+    "failed_logins",
+    "shadow",
+    "pins",
+    "pins_per_day",
+    "meta_bytes",
 ];
 
 /// The file with all comments and all values but those of [`PUBLIC`] keys covered by as many `*`.

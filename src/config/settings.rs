@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::limits::{AccountTerms, LimitSettings, OwnLimits};
 use crate::auth::TokenHash;
 use crate::http;
 use crate::model::{AccountDecl, Fingerprint, ProviderDecl, Scopes, StatusSet, Timestamp};
@@ -25,8 +26,11 @@ pub struct Settings {
     pub engine: Timing,
     pub upstream: UpstreamSettings,
     pub log: LogSettings,
+    pub limits: LimitSettings,
     pub accounts: Vec<AccountDecl>,
     pub tokens: Vec<TokenDecl>,
+    /// What each account may ask and have, in the order of `accounts`.
+    pub terms: Vec<AccountTerms>,
     pub policies: Vec<Policy>,
     /// Those that are built in, with the user's own file over them.
     pub presets: Presets,
@@ -117,6 +121,7 @@ pub struct TokenDecl {
     pub expires: Option<Timestamp>,
     /// The policies that it may use; none: its account's.
     pub policies: Vec<String>,
+    pub limits: OwnLimits,
 }
 
 /// The way to all providers.

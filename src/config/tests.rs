@@ -1,5 +1,6 @@
 mod changes;
 mod credentials;
+mod limits;
 mod presets;
 mod tokens;
 mod upstream;
@@ -75,6 +76,8 @@ fn the_defaults_that_the_sample_documents_are_the_defaults() {
     assert_eq!(documented.engine, defaults.engine);
     assert_eq!(documented.upstream, defaults.upstream);
     assert_eq!(documented.log, defaults.log);
+    assert_eq!(documented.limits, defaults.limits);
+    assert_eq!(documented.terms, defaults.terms);
     assert_eq!(documented.accounts, defaults.accounts);
     assert_eq!(documented.policies[0].need, defaults.policies[0].need);
     let (first, other) = (&documented.providers[0], &defaults.providers[0]);
@@ -106,7 +109,7 @@ api:
   default_status: [pinned, quued]
 accounts:
   - name: Default
-    limits: { read: 50/s }
+    limits: { read: fast }
     tokens: [ { name: laptop, secret: hunter2, secret_env: PINFOLD_TOKEN } ]
 providers:
   - { name: alpha, endpont: "http://127.0.0.1:3101", token_env: ALPHA_TOKEN }
@@ -121,7 +124,7 @@ policies:
     config.yaml:5:16: api.accept_wait: not a span of time; write a number and its unit, such as 200ms, 1s, 5m or 2h
     config.yaml:6:28: api.default_status[1]: no such status; did you mean `queued`?
     config.yaml:8:11: accounts[0].name: not a name that can be used; write 1 to 64 of a-z, 0-9, `.`, `_` and `-`
-    config.yaml:9:5: accounts[0].limits: not supported by this version yet; remove it
+    config.yaml:9:21: accounts[0].limits.read: not a rate; write calls and a time, such as 50/s or 10/min, or none
     config.yaml:10:60: accounts[0].tokens[0]: has secret and secret_env; keep exactly one of secret, secret_file, secret_env, sha256
     config.yaml:12:5: providers[0]: `endpoint` is missing; write endpoint: and the service's base address
     config.yaml:12:20: providers[0].endpont: unknown key; did you mean `endpoint`?

@@ -5,18 +5,30 @@ use std::path::Path;
 use secrecy::ExposeSecret;
 
 use super::accounts::Names;
+use super::limits::{self, OwnLimits};
 use super::policies::one_named;
 use super::problem::Problem;
 use super::reader::{Field, Keys, Reader, Section, Wrong};
 use super::secret::{self, Given, Sources};
 use super::settings::TokenDecl;
 use crate::auth::TokenHash;
+use crate::limits::Caps;
 use crate::model::{Scope, Scopes, Timestamp, expiry::parse_moment};
 use crate::providers::SecretKind;
 
 const OF_ACCOUNT: Keys = Keys {
-    known: &["name", "secret", "secret_file", "secret_env", "sha256", "scopes", "expires", "policies"],
-    later: &["limits", "quota"],
+    known: &[
+        "name",
+        "secret",
+        "secret_file",
+        "secret_env",
+        "sha256",
+        "scopes",
+        "expires",
+        "policies",
+        "limits",
+    ],
+    later: &[],
 };
 const OF_OPERATOR: Keys = Keys {
     known: &["name", "secret", "secret_file", "secret_env", "sha256", "scopes", "expires"],
@@ -33,10 +45,11 @@ const TOKENS_HELP: &str = "write tokens: [ { name: laptop, secret_env: PINFOLD_T
 const SCOPES_HELP: &str = "write a list of pins:read, pins:write, admin:read, admin:write";
 
 /// Tokens so far, and where each hash stands.
-#[derive(Default)]
 pub(super) struct Tokens {
     pub list: Vec<TokenDecl>,
     paths: Vec<String>,
+    /// The limits of tokens that say nothing of their own.
+    each_token: Caps,
 }
 
 /// What tokens of one list have in common.
@@ -49,6 +62,10 @@ struct Kind<'a> {
 }
 
 impl Tokens {
+    pub fn new(each_token: Caps) -> Self {
+        Self { list: Vec::new(), paths: Vec::new(), each_token }
+    }
+
     /// Those of an account, which may use these policies.
     pub fn read_account(
         &mut self,
@@ -88,6 +105,10 @@ impl Tokens {
         let scopes = scopes(reader, &section, kind);
         let expires = expires(reader, &section);
         let policies = policies(reader, &section, kind.policies);
+        let limits = match kind.owner {
+            Some(_) => limits::own(reader, &section, self.each_token),
+            None => OwnLimits::default(),
+        };
         let hash = match secret::read(reader, &section, SOURCES) {
             Some(Given::Secret(source)) => {
                 reader.files.extend(source.file().map(Path::to_owned));
@@ -105,7 +126,7 @@ impl Tokens {
         // A token whose account or name is wrong is kept for the comparison above; such a configuration is refused.
         let account = kind.owner.map(|owner| owner.unwrap_or_default().to_owned());
         let name = name.unwrap_or_default();
-        self.list.push(TokenDecl { account, name, sha256, scopes, expires, policies });
+        self.list.push(TokenDecl { account, name, sha256, scopes, expires, policies, limits });
         self.paths.push(section.path);
     }
 }

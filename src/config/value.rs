@@ -72,6 +72,33 @@ where
     }
 }
 
+/// A number of bytes, such as `500MB` or `1GiB`.
+pub(super) fn bytes(text: &str) -> Result<u64, Wrong> {
+    const UNITS: [(&str, u64); 9] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("", 1),
+    ];
+    let wrong = || {
+        Wrong::new(
+            "not a number of bytes",
+            "write a whole number, with KB, MB, GB, KiB, MiB or GiB if you like",
+        )
+    };
+    let (digits, unit) = UNITS
+        .iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?.trim_end(), *unit)))
+        .ok_or_else(wrong)?;
+    let most = i64::MAX.unsigned_abs();
+    digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|n| *n <= most).ok_or_else(wrong)
+}
+
 pub(super) fn boolean(text: &str) -> Result<bool, Wrong> {
     match text {
         "true" => Ok(true),

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use super::span::{parse_span, print_span, serde_as_text};
 
 /// So many calls in any window of so long, such as `30/min` or `100/s`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
     pub calls: u32,
     pub per: Duration,

@@ -7,6 +7,7 @@ pub(super) mod house;
 pub(super) mod model;
 pub(super) mod outcomes;
 pub(super) mod pins;
+pub(super) mod quotas;
 pub(super) mod registering;
 pub(super) mod replacing;
 pub(super) mod sharing;
@@ -43,6 +44,11 @@ macro_rules! contract_suite {
             creating: created_rises_strictly_in_a_burst_of_many_writers,
                 created_rises_while_the_clock_jumps, created_rises_from_deleted_pins_too,
                 accounts_have_clocks_of_their_own, lists_and_counts_agree_while_pins_come_and_go;
+            quotas: a_pin_too_many_is_refused_and_nothing_is_recorded,
+                many_adds_at_once_stop_exactly_at_the_quota,
+                deletes_give_pins_and_bytes_back_but_not_the_days_count, a_new_day_begins_at_midnight_utc,
+                a_replace_counts_to_the_day_and_frees_what_the_old_pin_took,
+                a_refused_replace_leaves_the_old_pin, a_lowered_quota_lets_be_what_is_there;
             replacing: the_same_content_keeps_its_copies_under_a_new_id,
                 another_content_holds_the_old_pinned_copies_until_the_new_need_is_met,
                 a_chain_of_replaces_holds_four_contents, held_copies_expire_after_seven_days,

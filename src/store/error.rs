@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::model::OverQuota;
+
 /// A failed intention: nothing of it was done.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -41,6 +43,9 @@ pub enum StoreError {
     /// The caller named something new as something old is named.
     #[error("there is a {what} named {name:?} already")]
     Taken { what: &'static str, name: String },
+    /// The account may not have this pin.
+    #[error("the account would be over its quota")]
+    OverQuota(OverQuota),
     /// A bug, here or in the database.
     #[error("the database broke a rule")]
     Corrupt(#[source] anyhow::Error),

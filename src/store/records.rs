@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     model::{
         AccountDecl, AccountId, Allowance, BudgetClass, Content, ErrorClass, Goal, Lesson, Op, PinSpec,
-        ProviderDecl, ProviderId, ProviderRecord, ReplicaId, ReplicaState, RequestId, Reserved, Status,
-        Timestamp, UpstreamId,
+        ProviderDecl, ProviderId, ProviderRecord, Quota, QuotaKind, ReplicaId, ReplicaState, RequestId,
+        Reserved, Status, Timestamp, UpstreamId,
     },
     policy::{
         Policy,
@@ -66,6 +66,8 @@ pub struct AcceptPin {
     pub spec: PinSpec,
     /// Name of the policy that places it.
     pub policy: String,
+    /// What the account may have, this pin included.
+    pub quota: Quota,
     pub now: Timestamp,
 }
 
@@ -248,6 +250,8 @@ pub struct RemergeReport {
 pub struct StoreStats {
     /// By account name and status.
     pub pins: Vec<(String, Status, u64)>,
+    /// What each account has used of what a quota may bound, by account name.
+    pub used: Vec<(String, QuotaKind, u64)>,
     /// By provider name and state.
     pub replicas: Vec<(String, ReplicaState, u64)>,
     /// Pins with fewer pinned copies than their policy asks.

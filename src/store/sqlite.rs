@@ -1,6 +1,7 @@
 //! The embedded store: SQLite, one writer thread with group commit, readers beside it.
 
 mod accept;
+mod accounts;
 mod background;
 mod budget;
 mod claim;
@@ -118,6 +119,11 @@ impl SqliteStore {
     }
 }
 
+/// What was refused was not a failure of the transaction: it left nothing to undo.
+fn within<T>(asked: Result<T, OverQuota>) -> Result<T, StoreError> {
+    asked.map_err(StoreError::OverQuota)
+}
+
 fn kind(error: &StoreError) -> StoreErrorKind {
     match error {
         StoreError::Full(_) => StoreErrorKind::Full,
@@ -129,7 +135,8 @@ fn kind(error: &StoreError) -> StoreErrorKind {
         StoreError::Rebind { .. }
         | StoreError::StillUsed { .. }
         | StoreError::Unknown { .. }
-        | StoreError::Taken { .. } => StoreErrorKind::Constraint,
+        | StoreError::Taken { .. }
+        | StoreError::OverQuota(_) => StoreErrorKind::Constraint,
         StoreError::Corrupt(_) => StoreErrorKind::Corrupt,
     }
 }
@@ -159,15 +166,15 @@ impl Store for SqliteStore {
 
     async fn accept_pin(&self, request: AcceptPin) -> Result<PinRecord, StoreError> {
         let account = request.account;
-        let accepted = self.write(Write, Lane::Request, move |tx| accept::accept(tx, &request)).await?;
-        self.accepted(account, accepted).await
+        let accepted = self.write(Write, Lane::Request, move |tx| accept::add(tx, &request)).await?;
+        self.accepted(account, within(accepted)?).await
     }
 
     async fn replace_pin(&self, old: RequestId, request: AcceptPin) -> Result<Option<PinRecord>, StoreError> {
         let account = request.account;
         let replaced =
             self.write(Write, Lane::Request, move |tx| replace::replace(tx, old, &request)).await?;
-        match replaced {
+        match within(replaced)? {
             Some(accepted) => self.accepted(account, accepted).await.map(Some),
             None => Ok(None),
         }

@@ -7,7 +7,7 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 
 use super::{
     family::{Counters, GaugeGuard, Gauges, Lazy, PerLabel, Registrar},
-    labels::{Code, Label, Listener, Method, Rejection, Route},
+    labels::{Code, Label, LimitKind, LimitOutcome, Listener, Method, Rejection, RequestClass, Route},
 };
 
 const DURATIONS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -23,6 +23,7 @@ struct Inner {
     in_flight: Gauges<Listener>,
     connections: Gauges<Listener>,
     rejections: Counters<Rejection>,
+    over_limit: PerLabel<LimitKind, PerLabel<RequestClass, Counters<LimitOutcome>>>,
 }
 
 /// The answers to one method on one route.
@@ -67,6 +68,7 @@ impl HttpMetrics {
                 ),
                 &[],
             ),
+            over_limit: over_limit(registrar),
         };
         inner.start_known();
         Self(Arc::new(inner))
@@ -89,10 +91,28 @@ impl HttpMetrics {
         GaugeGuard::enter(self.0.connections.get(listener))
     }
 
+    /// Counts a request that was over a limit, whether it was refused or only would have been.
+    pub fn over_limit(&self, limit: LimitKind, class: RequestClass, outcome: LimitOutcome) {
+        self.0.over_limit.get(limit).get(class).get(outcome).inc();
+    }
+
     /// Counts a request that was refused before the store was asked.
     pub fn rejected(&self, reason: Rejection) {
         self.0.rejections.get(reason).inc();
     }
+}
+
+fn over_limit(
+    registrar: &Registrar<'_>,
+) -> PerLabel<LimitKind, PerLabel<RequestClass, Counters<LimitOutcome>>> {
+    let family = registrar.counters(
+        "rate_limited_requests_total",
+        "Requests over a limit, refused or, in shadow mode, let in.",
+        &["limit", "class", "outcome"],
+    );
+    PerLabel::new(|limit: LimitKind| {
+        PerLabel::new(|class: RequestClass| Counters::of(&family, &[limit.as_str(), class.as_str()]))
+    })
 }
 
 impl Answers {

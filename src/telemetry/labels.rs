@@ -2,7 +2,7 @@
 
 use ::http::{Method as HttpMethod, StatusCode};
 
-use crate::model::{ErrorClass, Op, Operation, ReplicaState, Status};
+use crate::model::{ErrorClass, Op, Operation, QuotaKind, ReplicaState, Status};
 
 /// A closed set of label values, numbered from 0 without gaps.
 pub trait Label: Copy + 'static {
@@ -50,7 +50,7 @@ macro_rules! model_labels {
     )+};
 }
 
-model_labels!(Operation, ReplicaState, Status);
+model_labels!(Operation, QuotaKind, ReplicaState, Status);
 
 labels! {
     /// A request's method; those that the API does not use are one.
@@ -169,6 +169,31 @@ labels! {
         Quota = "quota",
         TooLarge = "too_large",
         Overload = "overload",
+    }
+}
+
+labels! {
+    /// Whose limit a request was over.
+    LimitKind {
+        Token = "token",
+        Account = "account",
+        Login = "login",
+    }
+}
+
+labels! {
+    /// What kind of requests a limit is for.
+    RequestClass {
+        Read = "read",
+        Write = "write",
+    }
+}
+
+labels! {
+    /// What became of a request that was over a limit.
+    LimitOutcome {
+        Refused = "refused",
+        Shadowed = "shadowed",
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     family::{Gauges as PerLabelGauges, Registrar},
     labels::{Label, TaskKind},
 };
-use crate::model::{ReplicaState, Status, Timestamp};
+use crate::model::{QuotaKind, ReplicaState, Status, Timestamp};
 
 /// What the database says at one time.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// Pins by account name and status; what is not named is 0.
     pub pins: Vec<(String, Status, u64)>,
+    /// What accounts have used of what a quota may bound; what is not named is 0.
+    pub used: Vec<(String, QuotaKind, u64)>,
     /// Copies by provider name and state; what is not named is 0.
     pub replicas: Vec<(String, ReplicaState, u64)>,
     /// Pins with fewer pinned copies than their policy asks.
@@ -40,6 +42,7 @@ pub struct Snapshot {
 pub(super) struct Gauges {
     pins: PerLabelGauges<Status>,
     account_pins: Named<Status>,
+    account_used: Named<QuotaKind>,
     replicas: Named<ReplicaState>,
     under_replicated: IntGauge,
     oldest_unsettled: IntGauge,
@@ -66,6 +69,11 @@ impl Gauges {
                 "Pins by account and status.",
                 &["account", "status"],
             )),
+            account_used: Named::new(registrar.gauges(
+                "account_quota_used",
+                "What an account has used of what a quota may bound, whether it has that quota or not.",
+                &["account", "quota"],
+            )),
             replicas: Named::new(registrar.gauges(
                 "replicas",
                 "Copies by provider and state.",
@@ -90,13 +98,14 @@ impl Gauges {
                 "When the gauges that come from the database were read; 0 = not yet.",
             ),
         };
-        gauges.account_pins.know(OTHER);
+        gauges.account(OTHER);
         gauges
     }
 
     /// Starts the series of an account.
     pub(super) fn account(&self, label: &str) {
         self.account_pins.know(label);
+        self.account_used.know(label);
     }
 
     /// Starts the series of a provider.
@@ -111,6 +120,8 @@ impl Gauges {
         }
         let accounts = snapshot.pins.iter().map(|(name, status, pins)| (account_label(name), *status, *pins));
         self.account_pins.set(accounts);
+        let used = snapshot.used.iter().map(|(name, quota, used)| (account_label(name), *quota, *used));
+        self.account_used.set(used);
         let replicas =
             snapshot.replicas.iter().map(|(name, state, count)| (name.as_str().into(), *state, *count));
         self.replicas.set(replicas);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use ::http::{Method, StatusCode};
 
 use super::{labels::Label, *};
-use crate::model::{ErrorClass, Operation, ReplicaState, Status, Timestamp};
+use crate::model::{ErrorClass, Operation, Quota, QuotaKind, ReplicaState, Status, Timestamp};
 
 fn started() -> Metrics {
     let metrics = Metrics::new();
@@ -64,6 +64,8 @@ fn every_series_of_the_list_starts_at_zero() {
         "pinfold_store_stats_last_refresh_timestamp_seconds",
         r#"pinfold_account_pins{account="default",status="pinned"}"#,
         r#"pinfold_account_requests_total{account="default",code="202"}"#,
+        r#"pinfold_account_quota_used{account="default",quota="meta_bytes"}"#,
+        r#"pinfold_rate_limited_requests_total{class="write",limit="login",outcome="shadowed"}"#,
         "pinfold_created_ahead_seconds",
         r#"pinfold_log_messages_total{level="error"}"#,
     ] {
@@ -126,6 +128,7 @@ fn model_codes_count_from_zero_without_gaps() {
         assert!(L::ALL.iter().enumerate().all(|(index, label)| label.index() == index));
     }
     check::<Operation>();
+    check::<QuotaKind>();
     check::<ReplicaState>();
     check::<Status>();
 }
@@ -176,4 +179,20 @@ fn a_refresh_sets_what_it_names_zeroes_the_rest_and_leaves_no_ghosts() {
     metrics.refresh(&Snapshot::default());
     assert_eq!((value(&metrics, alpha), value(&metrics, absent)), (Some(0.0), None));
     assert_eq!(value(&metrics, r#"pinfold_tasks_due{kind="poll"}"#), Some(0.0));
+}
+
+#[test]
+fn a_quota_is_shown_beside_what_is_used_of_it_and_only_where_there_is_one() {
+    let metrics = started();
+    let limit = |quota: &str| {
+        value(&metrics, &format!(r#"pinfold_account_quota_limit{{account="default",quota="{quota}"}}"#))
+    };
+    assert_eq!(limit("pins"), None);
+    metrics.account("default").quota(&Quota { pins: Some(7), meta_bytes: Some(9), ..Quota::NONE });
+    assert_eq!((limit("pins"), limit("pins_per_day"), limit("meta_bytes")), (Some(7.0), None, Some(9.0)));
+    metrics.account("default").quota(&Quota { pins: Some(8), ..Quota::NONE });
+    assert_eq!((limit("pins"), limit("meta_bytes")), (Some(8.0), None), "gone with a reload");
+    let used = vec![("default".to_owned(), QuotaKind::Pins, 5)];
+    metrics.refresh(&Snapshot { used, ..Snapshot::default() });
+    assert_eq!(value(&metrics, r#"pinfold_account_quota_used{account="default",quota="pins"}"#), Some(5.0));
 }

@@ -13,7 +13,8 @@ use pinfold::{
     api::{self, Account, Api},
     auth::{Gate, TokenDecl, TokenHash, Tokens},
     lifecycle::{Activator, Changes, Interest, Shutdown},
-    model::{AccountDecl, Clock, Fingerprint, ManualClock, ProviderDecl, Timestamp},
+    limits::{self, Limits},
+    model::{AccountDecl, Clock, Fingerprint, ManualClock, ProviderDecl, Quota, Timestamp},
     policy::{Copies, Policy},
     server::{self, Server},
     store::{
@@ -76,8 +77,12 @@ async fn open(file: &Path) -> Api {
         .await
         .unwrap();
     let token = |(name, id): &(String, _)| TokenDecl::of_account(*id, name, "laptop", TokenHash::of(name));
-    let account =
-        |(name, id): &(String, _)| Account { id: *id, name: name.clone(), policy: "default".into() };
+    let account = |(name, id): &(String, _)| Account {
+        id: *id,
+        name: name.clone(),
+        policy: "default".into(),
+        quota: Quota::NONE,
+    };
     let accounts: Vec<_> = registered.accounts.iter().map(account).collect();
     let (metrics, settings) =
         (Metrics::new(), api::Settings { accept_wait: Duration::ZERO, ..api::Settings::default() });
@@ -85,6 +90,7 @@ async fn open(file: &Path) -> Api {
         store,
         gate: Gate::new(Tokens::new(registered.accounts.iter().map(token)), clock.clone()),
         served: api::Served::new(&accounts, settings, &metrics),
+        limits: Limits::new(&limits::Settings::default()),
         changes,
         interest: Interest::default(),
         activator: Activator::default(),

@@ -185,7 +185,17 @@ fn with_a_pin(folder: &Path) -> SqliteStore {
     runtime.block_on(async {
         let account = store.register(declared, now).await.expect("registered").accounts[0].1;
         let (requestid, spec, policy) = (RequestId::mint(now), PinSpec::bare(cid), "default".to_owned());
-        store.accept_pin(AcceptPin { account, requestid, spec, policy, now }).await.expect("accepted");
+        store
+            .accept_pin(AcceptPin {
+                account,
+                requestid,
+                spec,
+                policy,
+                quota: pinfold::model::Quota::NONE,
+                now,
+            })
+            .await
+            .expect("accepted");
     });
     store
 }

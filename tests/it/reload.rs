@@ -106,7 +106,8 @@ impl House {
 fn settings(dir: &TempDir, sims: &[Sim], says: &Says) -> Settings {
     let mut yaml = format!(
         "server: {{ listen: \"127.0.0.1:0\" }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\nstore: {{ url: \"sqlite:{}\" }}\n\
-         api: {{ accept_wait: 0s }}\nengine: {{ poll_min: 10ms }}\naccounts:\n",
+         api: {{ accept_wait: 0s }}\nengine: {{ poll_min: 10ms }}\n\
+         limits: {{ read: none, write: none }}\naccounts:\n",
         dir.path().join("pins.db").display()
     );
     let put = |yaml: &mut String, line: String| writeln!(yaml, "{line}").expect("a String takes it");

@@ -19,7 +19,8 @@ pub fn prepare(caller: &Caller<'_>, spec: PinSpec) -> Result<(AcceptPin, Subscri
     let now = api.clock.now();
     let requestid = RequestId::mint(now);
     let policy = caller.policy()?.to_owned();
-    let request = AcceptPin { account: caller.who.account, requestid, spec, policy, now };
+    let quota = caller.terms.quota_of(caller.who.account)?;
+    let request = AcceptPin { account: caller.who.account, requestid, spec, policy, quota, now };
     Ok((request, api.changes.subscribe(requestid)))
 }
 

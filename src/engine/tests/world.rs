@@ -296,6 +296,7 @@ impl World {
             requestid: RequestId::mint(self.now()),
             spec: PinSpec::bare(cid(n)),
             policy: "it".into(),
+            quota: Quota::NONE,
             now: self.now(),
         }
     }

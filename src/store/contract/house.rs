@@ -103,6 +103,7 @@ impl<B: Backend> House<B> {
             requestid: RequestId::mint(now),
             spec: PinSpec::bare(cid(n)),
             policy: policy.into(),
+            quota: Quota::NONE,
             now,
         }
     }

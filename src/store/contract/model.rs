@@ -24,7 +24,11 @@ struct Known {
     content: u64,
     was_pinned: bool,
     created: Timestamp,
+    meta: Option<&'static str>,
 }
+
+/// Meta as pins have it here, and as it is kept.
+const METAS: [Option<&str>; 3] = [None, Some(r#"{"a":"b"}"#), Some(r#"{"color":"grün","of":"it"}"#)];
 
 struct World<B> {
     house: House<B>,
@@ -32,6 +36,10 @@ struct World<B> {
     now: i64,
     pins: BTreeMap<RequestId, Known>,
     gone: BTreeSet<RequestId>,
+    /// Per account: the last day of an acceptance, and how many there were.
+    days: [(i64, u64); 2],
+    /// Adds and replaces that were over a quota.
+    refused: u64,
     /// Claims whose outcomes are still to come.
     out: Vec<Claim>,
     ids: u64,
@@ -41,7 +49,17 @@ impl<B: Backend> World<B> {
     async fn new(seed: u64) -> Self {
         let house = House::<B>::open().await;
         let chance = StdRng::seed_from_u64(seed);
-        Self { house, chance, now: 0, pins: BTreeMap::new(), gone: BTreeSet::new(), out: vec![], ids: 0 }
+        Self {
+            house,
+            chance,
+            now: 0,
+            pins: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            days: [(0, 0); 2],
+            refused: 0,
+            out: vec![],
+            ids: 0,
+        }
     }
 
     async fn step(&mut self) {
@@ -71,24 +89,77 @@ impl<B: Backend> World<B> {
     fn wish(&mut self, account: usize) -> (AcceptPin, Known) {
         let policy = *POLICIES.choose(&mut self.chance).unwrap();
         let content = self.chance.random_range(0..CONTENTS);
-        let request = self.house.request(account, policy, content, t(self.now));
-        (request, Known { account, policy, content, was_pinned: false, created: t(0) })
+        let mut request = self.house.request(account, policy, content, t(self.now));
+        let meta = *METAS.choose(&mut self.chance).unwrap();
+        request.spec.meta = meta.map(|meta| Meta::from_json(meta).unwrap());
+        request.quota = self.quota(account);
+        (request, Known { account, policy, content, was_pinned: false, created: t(0), meta })
+    }
+
+    /// Near to what the account has, or none.
+    fn quota(&mut self, account: usize) -> Quota {
+        let [pins, today, bytes] = self.used(account);
+        let mut near = |used: u64, by: u64| {
+            self.chance.random_bool(0.3).then(|| (used + self.chance.random_range(0..by)).saturating_sub(1))
+        };
+        Quota { pins: near(pins, 4), pins_per_day: near(today, 4), meta_bytes: near(bytes, 40) }
+    }
+
+    /// Pins, those accepted today, and bytes of meta, counted up.
+    fn used(&self, account: usize) -> [u64; 3] {
+        let mine = || self.pins.values().filter(|known| known.account == account);
+        let bytes = mine().map(|known| known.meta.map_or(0, str::len) as u64).sum();
+        let (day, accepted) = self.days[account];
+        [mine().count() as u64, if day == self.day() { accepted } else { 0 }, bytes]
+    }
+
+    fn day(&self) -> i64 {
+        t(self.now).as_millis().div_euclid(DAY)
+    }
+
+    /// Whether a quota allows a pin in place of what is `freed`, as the rules are written in the docs.
+    fn allows(&self, quota: Quota, known: &Known, freed: Option<&Known>) -> bool {
+        let [pins, today, bytes] = self.used(known.account);
+        let length = |known: &Known| known.meta.map_or(0, str::len) as u64;
+        let (more, less) = (length(known), freed.map_or(0, length));
+        let within = |most: Option<u64>, used: u64| most.is_none_or(|most| used <= most);
+        (freed.is_some() || within(quota.pins, pins + 1))
+            && within(quota.pins_per_day, today + 1)
+            && (more <= less || within(quota.meta_bytes, bytes + more - less))
+    }
+
+    fn note(&mut self, accepted: PinRecord, known: Known) {
+        let today = self.day();
+        let (day, n) = &mut self.days[known.account];
+        *n = if *day == today { *n + 1 } else { 1 };
+        *day = today;
+        self.pins.insert(accepted.requestid, Known { created: accepted.created, ..known });
     }
 
     async fn accept(&mut self) {
         let account = self.chance.random_range(0..2);
         let (request, known) = self.wish(account);
-        let pin = self.house.store().accept_pin(request).await.unwrap();
-        self.pins.insert(pin.requestid, Known { created: pin.created, ..known });
+        let allowed = self.allows(request.quota, &known, None);
+        match self.house.store().accept_pin(request).await {
+            Ok(pin) if allowed => self.note(pin, known),
+            Err(StoreError::OverQuota(_)) if !allowed => self.refused += 1,
+            other => panic!("{other:?}, allowed: {allowed}"),
+        }
     }
 
     async fn replace(&mut self) {
         let Some((old, was)) = self.known() else { return };
         let (request, known) = self.wish(was.account);
-        let pin = self.house.store().replace_pin(old, request).await.unwrap().unwrap();
+        let allowed = self.allows(request.quota, &known, Some(&was));
         let kept = (was.policy, was.content) == (known.policy, known.content) && was.was_pinned;
-        self.pins.insert(pin.requestid, Known { created: pin.created, was_pinned: kept, ..known });
-        self.forget(old);
+        match self.house.store().replace_pin(old, request).await {
+            Ok(Some(pin)) if allowed => {
+                self.note(pin, Known { was_pinned: kept, ..known });
+                self.forget(old);
+            }
+            Err(StoreError::OverQuota(_)) if !allowed => self.refused += 1,
+            other => panic!("{other:?}, allowed: {allowed}"),
+        }
     }
 
     async fn delete(&mut self) {
@@ -233,6 +304,10 @@ impl<B: Backend> World<B> {
             }
         }
         assert_eq!((stats.under_replicated, stats.remerge), (short, 0));
+        for (account, name) in ACCOUNTS.iter().enumerate() {
+            let used = stats.used.iter().filter(|(other, _, _)| other == name).map(|(_, _, used)| *used);
+            assert_eq!(used.collect::<Vec<_>>(), self.used(account), "{name} in the order of the quotas");
+        }
     }
 }
 
@@ -244,6 +319,7 @@ pub(in crate::store) async fn counters_and_statuses_agree_after_every_random_ste
             world.step().await;
             world.check().await;
         }
+        assert!(world.refused > 0, "quotas were met");
     }
 }
 

@@ -5,13 +5,17 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension, params};
 
 use super::{
+    accounts,
     count::meta_key,
     replicas,
     settle::{Pin, insert_link},
     tx::Tx,
 };
 use crate::{
-    model::{AccountId, Content, ContentId, Meta, PinSpec, PolicyId, Status, name, replica::Replica},
+    model::{
+        AccountId, Charge, Content, ContentId, Meta, OverQuota, PinSpec, PolicyId, Quota, Status, name,
+        replica::Replica,
+    },
     policy::{self, CopyView, PinView, Policy},
     store::{AcceptPin, StoreError},
 };
@@ -21,6 +25,31 @@ pub(super) struct Accepted {
     pub(super) pin: Pin,
     /// Whether waiting for its copies is no use.
     pub(super) answered: bool,
+}
+
+/// Records a pin, unless its account would be over its quota.
+pub(super) fn add(tx: &mut Tx<'_>, request: &AcceptPin) -> Result<Result<Accepted, OverQuota>, StoreError> {
+    match check_quota(tx, request, Charge::default())? {
+        Err(over) => Ok(Err(over)),
+        Ok(()) => accept(tx, request).map(Ok),
+    }
+}
+
+/// Whether the account may have the pin, after `freed` is gone.
+pub(super) fn check_quota(
+    tx: &mut Tx<'_>,
+    request: &AcceptPin,
+    freed: Charge,
+) -> Result<Result<(), OverQuota>, StoreError> {
+    if request.quota == Quota::NONE {
+        return Ok(Ok(()));
+    }
+    let more = Charge { pins: 1 - freed.pins, meta_bytes: meta_bytes(&request.spec) - freed.meta_bytes };
+    Ok(request.quota.check(tx.account(request.account)?.used, &more, request.now))
+}
+
+fn meta_bytes(spec: &PinSpec) -> i64 {
+    accounts::length(spec.meta.as_ref().map(Meta::to_json).as_deref())
 }
 
 pub(super) fn accept(tx: &mut Tx<'_>, request: &AcceptPin) -> Result<Accepted, StoreError> {
@@ -57,12 +86,14 @@ pub(super) fn record(
     // A first status is never failed, whatever the providers' state: clients would give up at once.
     let status = if verdict.status == Status::Failed { Status::Queued } else { verdict.status };
     tx.saw(request.now);
+    let meta = request.spec.meta.as_ref().map(Meta::to_json);
+    let created = accounts::in_use(tx, request.account)?.accept(meta.as_deref(), request.now);
     let mut pin = Pin {
         id: 0,
         requestid: request.requestid,
         account: request.account,
         content,
-        created: tx.next_created(request.account.0, request.now)?,
+        created,
         accepted: request.now,
         status,
         policy: policy_id,
@@ -71,7 +102,7 @@ pub(super) fn record(
         have: verdict.have,
         was_pinned: view.was_pinned || status == Status::Pinned,
     };
-    pin.id = insert(tx, &pin, &request.spec)?;
+    pin.id = insert(tx, &pin, &request.spec, meta.as_deref())?;
     for copy in copies {
         insert_link(tx, pin.id, copy.id, None)?;
     }
@@ -91,7 +122,7 @@ fn count(tx: &mut Tx<'_>, pin: &Pin, policy: &Policy) {
     tx.entered(pin.status, Some(Duration::ZERO));
 }
 
-fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec) -> Result<i64, StoreError> {
+fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec, meta: Option<&str>) -> Result<i64, StoreError> {
     let folded = spec.name.as_deref().and_then(name::folded_unless_same);
     // pin: new
     let id = tx
@@ -117,7 +148,7 @@ fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec) -> Result<i64, StoreError> {
                 spec.cid.text_unless_canonical(),
                 spec.name,
                 folded,
-                spec.meta.as_ref().map(Meta::to_json),
+                meta,
                 spec.origins.to_json()
             ],
             |row| row.get(0),

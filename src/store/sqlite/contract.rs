@@ -96,6 +96,11 @@ const RULES: &[(&str, &str)] = &[
         "SELECT 1 FROM policies v LEFT JOIN tallies t ON t.what = 'policy/' || v.id
          WHERE coalesce(t.n, 0) <> (SELECT count(*) FROM pins p WHERE p.policy = v.id)",
     ),
+    (
+        "usage of accounts",
+        "SELECT 1 FROM accounts a WHERE (a.pins, a.meta_bytes) IS NOT
+         (SELECT count(*), coalesce(sum(octet_length(p.meta)), 0) FROM pins p WHERE p.account = a.id)",
+    ),
     ("nothing due", "SELECT 1 FROM replicas WHERE next_at IS NULL OR op IS NULL"),
 ];
 

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::{
+    accounts,
     count::meta_key,
     replicas::forget_content,
     settle::{Pin, release_if_unneeded},
@@ -33,9 +34,11 @@ pub(super) fn remove(tx: &mut Tx<'_>, pin: &Pin, now: Timestamp) -> Result<(), S
         .prepare_cached("DELETE FROM pins WHERE id = ?1 RETURNING meta")?
         .query_row([pin.id], |row| row.get(0))
         .optional()?;
-    if let Some(meta) = meta.flatten() {
-        remove_meta(tx, pin, &meta)?;
+    let meta = meta.flatten();
+    if let Some(meta) = &meta {
+        remove_meta(tx, pin, meta)?;
     }
+    accounts::give_back(tx, pin.account, meta.as_deref())?;
     // links: a pin's
     let replicas: Vec<i64> = tx
         .conn

@@ -80,7 +80,14 @@ mod tests {
 
     fn asked(account: AccountId) -> AcceptPin {
         let spec = PinSpec::bare(PinCid::parse(CID).unwrap());
-        AcceptPin { account, requestid: RequestId::mint(NOW), spec, policy: "p".into(), now: NOW }
+        AcceptPin {
+            account,
+            requestid: RequestId::mint(NOW),
+            spec,
+            policy: "p".into(),
+            quota: Quota::NONE,
+            now: NOW,
+        }
     }
 
     #[tokio::test]

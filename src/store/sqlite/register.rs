@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{count::WIDTHS, outcome, providers, replicas, tx::Tx};
+use super::{outcome, providers, replicas, tx::Tx};
 use crate::{
     model::{
         AccountDecl, AccountId, ContentId, Doubt, Goal, Health, Mode, Op, Owned, ProviderDecl, ReplicaId,
@@ -80,7 +80,7 @@ fn look_at_the_clock(tx: &Tx<'_>, now: Timestamp, registered: &mut Registered) -
     Ok(())
 }
 
-fn register_account(tx: &Tx<'_>, account: &AccountDecl) -> Result<AccountId, StoreError> {
+fn register_account(tx: &mut Tx<'_>, account: &AccountDecl) -> Result<AccountId, StoreError> {
     // account: new, or back
     let id = tx.conn.query_row(
         "INSERT INTO accounts(name, weight) VALUES(?1, ?2)
@@ -88,27 +88,26 @@ fn register_account(tx: &Tx<'_>, account: &AccountDecl) -> Result<AccountId, Sto
         params![account.name, account.weight.get()],
         |row| row.get(0),
     )?;
-    Ok(AccountId(id))
+    let id = AccountId(id);
+    tx.account(id)?.retired = false;
+    Ok(id)
 }
 
 /// An account that still has pins cannot vanish silently: nobody could list or delete them any more.
-fn retire_accounts(tx: &Tx<'_>, config: &Registration, now: Timestamp) -> Result<(), StoreError> {
-    // accounts: with their pins
-    let mut select = tx.conn.prepare(
-        "SELECT a.id, a.name, coalesce((SELECT sum(n) FROM pin_counts c WHERE c.account = a.id AND c.width = ?1), 0)
-         FROM accounts a WHERE a.retired_at IS NULL",
-    )?;
-    let known: Vec<(i64, String, i64)> = select
-        .query_map([WIDTHS[0]], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<Result<_, _>>()?;
-    for (id, name, counted) in known {
+fn retire_accounts(tx: &mut Tx<'_>, config: &Registration, now: Timestamp) -> Result<(), StoreError> {
+    // accounts: in use
+    let mut select = tx.conn.prepare("SELECT id, name FROM accounts WHERE retired_at IS NULL")?;
+    let known: Vec<(i64, String)> =
+        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    for (id, name) in known {
         if config.accounts.iter().any(|account| account.name == name) {
             continue;
         }
-        let pins = u64::try_from(counted + tx.uncounted_pins(id)).unwrap_or(0);
-        if pins > 0 {
-            return Err(StoreError::StillUsed { what: "account", name, pins });
+        let account = tx.account(AccountId(id))?;
+        if account.used.pins > 0 {
+            return Err(StoreError::StillUsed { what: "account", name, pins: account.used.pins });
         }
+        account.retired = true;
         // account: retired
         tx.conn.execute("UPDATE accounts SET retired_at = ?2 WHERE id = ?1", params![id, now.as_millis()])?;
     }

@@ -5,12 +5,12 @@ use rusqlite::params;
 
 use super::{
     accept::{self, Accepted},
-    delete, replicas,
+    accounts, delete, replicas,
     settle::{Pin, insert_link},
     tx::Tx,
 };
 use crate::{
-    model::{ReplicaId, ReplicaState, RequestId, Timestamp},
+    model::{Charge, OverQuota, ReplicaId, ReplicaState, RequestId, Timestamp},
     policy::PinView,
     store::{AcceptPin, StoreError},
 };
@@ -22,15 +22,29 @@ pub(super) fn replace(
     tx: &mut Tx<'_>,
     old: RequestId,
     request: &AcceptPin,
-) -> Result<Option<Accepted>, StoreError> {
-    let Some(old) = Pin::find(tx, request.account, old)? else { return Ok(None) };
+) -> Result<Result<Option<Accepted>, OverQuota>, StoreError> {
+    let Some(old) = Pin::find(tx, request.account, old)? else { return Ok(Ok(None)) };
+    let freed = Charge { pins: 1, meta_bytes: meta_bytes(tx, &old)? };
+    if let Err(over) = accept::check_quota(tx, request, freed)? {
+        return Ok(Err(over));
+    }
     let same = content_of(tx, &old)? == request.spec.cid.content().as_bytes();
     let new = if same { rename(tx, &old, request)? } else { accept::accept(tx, request)? };
     if new.pin.have < new.pin.need {
         hold(tx, &old, &new.pin, request.now)?;
     }
     delete::remove(tx, &old, request.now)?;
-    Ok(Some(new))
+    Ok(Ok(Some(new)))
+}
+
+/// What the account was charged for a pin's meta.
+fn meta_bytes(tx: &Tx<'_>, pin: &Pin) -> Result<i64, StoreError> {
+    // pin: meta
+    let meta: Option<String> = tx
+        .conn
+        .prepare_cached("SELECT meta FROM pins WHERE id = ?1")?
+        .query_row([pin.id], |row| row.get(0))?;
+    Ok(accounts::length(meta.as_deref()))
 }
 
 fn content_of(tx: &Tx<'_>, pin: &Pin) -> Result<Vec<u8>, StoreError> {

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    model::{Op, ReplicaState, Status, Timestamp},
+    model::{Op, QuotaKind, ReplicaState, Status, Timestamp, Usage},
     store::{StoreError, StoreStats},
 };
 
@@ -18,6 +18,8 @@ const CAP: i64 = 100_000;
 /// pins_by_status: the widest buckets of an account that is in use, summed.
 const PINS: &str = "SELECT a.name, (SELECT coalesce(sum(n), 0) FROM pin_counts c \
      WHERE c.account = a.id AND c.status = ?1 AND c.width = ?2) FROM accounts a WHERE a.retired_at IS NULL";
+/// usage: of accounts in use.
+const USED: &str = "SELECT name, pins, meta_bytes, day, accepted FROM accounts WHERE retired_at IS NULL";
 /// replicas_by_state: the counter, 0 where there is none.
 const REPLICAS: &str = "SELECT v.name, coalesce(c.n, 0) FROM providers v \
      LEFT JOIN replica_counts c ON c.provider = v.id AND c.state = ?1";
@@ -46,6 +48,7 @@ pub(super) fn stats(connection: &Connection, path: &Path, now: Timestamp) -> Res
     let newest: i64 = connection.query_row(NEWEST, [], |row| row.get(0))?;
     Ok(StoreStats {
         pins: pins(connection)?,
+        used: used(connection, now)?,
         replicas: replicas(connection)?,
         under_replicated: connection.query_row(SHORT, [], |row| row.get(0)).optional()?.unwrap_or(0),
         oldest_unsettled: oldest_unsettled(connection)?,
@@ -63,6 +66,20 @@ fn pins(connection: &Connection) -> Result<Vec<(String, Status, u64)>, StoreErro
         let mut rows = statement.query(params![status.code(), WIDTHS[0]])?;
         while let Some(row) = rows.next()? {
             all.push((row.get(0)?, status, row.get(1)?));
+        }
+    }
+    Ok(all)
+}
+
+fn used(connection: &Connection, now: Timestamp) -> Result<Vec<(String, QuotaKind, u64)>, StoreError> {
+    let mut all = Vec::new();
+    let mut statement = connection.prepare_cached(USED)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let used =
+            Usage { pins: row.get(1)?, meta_bytes: row.get(2)?, day: row.get(3)?, accepted: row.get(4)? };
+        for quota in QuotaKind::ALL {
+            all.push((row.get(0)?, *quota, used.get(*quota, now)));
         }
     }
     Ok(all)

@@ -5,10 +5,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{count::WIDTHS, lanes::Turn, providers::load_providers};
+use super::{accounts::Account, count::WIDTHS, lanes::Turn, providers::load_providers};
 use crate::{
     lifecycle::{Change, Changes},
-    model::{PolicyId, ProviderId, ProviderRecord, ReplicaState, RequestId, Status, Timestamp, Weight},
+    model::{
+        AccountId, PolicyId, ProviderId, ProviderRecord, ReplicaState, RequestId, Status, Timestamp, Weight,
+    },
     policy::{Moment, Policy, ProviderView, Timing},
     store::StoreError,
     telemetry::{PinMetrics, Settled},
@@ -36,7 +38,7 @@ pub(super) struct Effects {
     pins: HashMap<(i64, Status, i64), i64>,
     replicas: HashMap<(i64, ReplicaState), i64>,
     tallies: HashMap<String, i64>,
-    last_created: HashMap<i64, i64>,
+    accounts: HashMap<AccountId, Account>,
     now: Timestamp,
     changes: Vec<(RequestId, Change)>,
     /// Statuses that pins came into and, where that was what their clients wait for, how long after acceptance.
@@ -48,7 +50,7 @@ impl Effects {
         add_all(&mut self.pins, other.pins);
         add_all(&mut self.replicas, other.replicas);
         add_all(&mut self.tallies, other.tallies);
-        self.last_created.extend(other.last_created);
+        self.accounts.extend(other.accounts);
         self.now = self.now.max(other.now);
         self.changes.extend(other.changes);
         self.entered.extend(other.entered);
@@ -73,10 +75,8 @@ impl Effects {
         self.flush_pin_counts(conn)?;
         self.flush_replica_counts(conn)?;
         self.flush_tallies(conn)?;
-        for (account, created) in &self.last_created {
-            // account: newest created
-            conn.prepare_cached("UPDATE accounts SET last_created = ?2 WHERE id = ?1")?
-                .execute(params![account, created])?;
+        for (id, account) in &self.accounts {
+            account.write(conn, *id)?;
         }
         // instance: latest time, at most once a minute
         conn.prepare_cached("UPDATE instance SET clock_floor = ?1 WHERE clock_floor < ?1 - 60000")?
@@ -215,28 +215,17 @@ impl<'a> Tx<'a> {
         self.effects.changes.push((pin, change));
     }
 
-    /// Pins of an account that this batch added, less those that it deleted: not in the counters yet.
-    pub(super) fn uncounted_pins(&self, account: i64) -> i64 {
-        let batch = self.before.pins.iter().chain(&self.effects.pins);
-        batch.filter(|((owner, ..), _)| *owner == account).map(|(_, n)| n).sum()
-    }
-
-    /// The next `created` of an account (I3): after all that were given out, also in this transaction.
-    pub(super) fn next_created(&mut self, account: i64, now: Timestamp) -> Result<Timestamp, StoreError> {
-        let pending = self.effects.last_created.get(&account).or(self.before.last_created.get(&account));
-        let last: i64 = match pending {
-            Some(last) => *last,
-            // account: newest created, while it is served
-            None => self
-                .conn
-                .prepare_cached("SELECT last_created FROM accounts WHERE id = ?1 AND retired_at IS NULL")?
-                .query_row([account], |row| row.get(0))
-                .optional()?
-                .ok_or_else(|| StoreError::Unknown { what: "account", name: account.to_string() })?,
-        };
-        let created = now.as_millis().max(last + 1);
-        self.effects.last_created.insert(account, created);
-        Ok(Timestamp::from_millis(created))
+    /// An account as this transaction has left it so far; what is changed of it is written with the transaction.
+    pub(super) fn account(&mut self, id: AccountId) -> Result<&mut Account, StoreError> {
+        if !self.effects.accounts.contains_key(&id) {
+            let known = match self.before.accounts.get(&id) {
+                Some(known) => *known,
+                None => Account::read(self.conn, id)?,
+            };
+            self.effects.accounts.insert(id, known);
+        }
+        // Holds: it was put there, where it was not there already.
+        Ok(self.effects.accounts.get_mut(&id).expect("an account that was read"))
     }
 
     /// Further ahead than this nothing is ever planned.

@@ -8,6 +8,7 @@ export const TOKEN = 'outer-test-token-of-the-first-account'
 export const OTHER_TOKEN = 'outer-test-token-of-the-second-account'
 // An unanswered call that cannot be found is sent again only after both; the defaults would make the checks wait long.
 const TIMEOUTS = { deadline: '4s', settle: '1s' }
+const UNLIMITED = { read: 'none', write: 'none', failed_logins: 'none' }
 export const ALL_STATUSES = 'queued,pinning,pinned,failed'
 const PEER = '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN'
 const DELEGATE = `/dnsaddr/gateway.example.org/p2p/${PEER}`
@@ -17,12 +18,13 @@ export class Gateway {
    * `providers`: entries with name, endpoint and token. `policy`: what differs from two copies.
    * `api`, `engine`: keys of those sections. `store`: the database's path; by default in a folder of this gateway's own. `lockWait`: how long it waits
    * for another process to let go of that.
-   * `presetsFile`: a file of presets, if any. `env`: what it finds in its environment.
+   * `presetsFile`: a file of presets, if any. `env`: what it finds in its environment. `limits`: by default none, for
+   * most checks ask as fast as they can.
    */
-  constructor ({ providers, policy = {}, api = {}, engine = {}, store, lockWait, presetsFile, env }) {
+  constructor ({ providers, policy = {}, api = {}, engine = {}, store, lockWait, presetsFile, env, limits = UNLIMITED }) {
     this.folder = scratch()
     this.log = join(this.folder, 'pinfold.log')
-    this.settings = { providers, policy, api, engine, lockWait, presetsFile, env, store: store ?? join(this.folder, 'pinfold.db') }
+    this.settings = { providers, policy, api, engine, lockWait, presetsFile, env, limits, store: store ?? join(this.folder, 'pinfold.db') }
   }
 
   async start () {
@@ -48,13 +50,14 @@ export class Gateway {
   }
 
   config () {
-    const { providers, policy, api, engine, store, lockWait, presetsFile } = this.settings
+    const { providers, policy, api, engine, store, lockWait, presetsFile, limits } = this.settings
     return {
       server: { listen: `127.0.0.1:${this.port}` },
       admin: { listen: `127.0.0.1:${this.adminPort}` },
       store: { url: `sqlite:${store}`, ...(lockWait && { lock_wait: lockWait }) },
       api: { fallback_delegates: [DELEGATE], ...api },
       engine,
+      limits,
       ...(presetsFile && { presets_file: presetsFile }),
       accounts: [
         { name: 'first', policy: 'default', tokens: [{ name: 'outer', secret: TOKEN }] },

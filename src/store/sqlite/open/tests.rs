@@ -75,3 +75,31 @@ fn all_files_are_their_owners_alone() {
         assert_eq!(mode & 0o777, 0o600, "{ending}");
     }
 }
+
+/// A database as the first version left it, with two pins of one account.
+fn of_the_first_version(path: &Path) {
+    let mut old = Connection::open(path).unwrap();
+    let first = refinery::Target::Version(1);
+    embedded::migrations::runner().set_target(first).run(&mut old).unwrap();
+    old.execute_batch(
+        "INSERT INTO accounts(id, name, last_created) VALUES (1, 'ada', 9), (2, 'ben', 0);
+         INSERT INTO policies(id, name, rev, body) VALUES (1, 'default', 1, '{}');
+         INSERT INTO contents(id, key) VALUES (1, x'01');
+         INSERT INTO pins(requestid, account, content, created, status, policy, need, want, have, was_pinned, accepted, meta)
+         VALUES (x'01', 1, 1, 1, 0, 1, 1, 1, 0, 0, 1, '{\"a\":\"ü\"}'), (x'02', 1, 1, 2, 0, 1, 1, 1, 0, 0, 2, NULL)",
+    )
+    .unwrap();
+}
+
+#[test]
+fn what_accounts_have_used_is_counted_when_an_older_database_is_opened() {
+    let (_dir, path) = database();
+    of_the_first_version(&path);
+    let (writer, _lock) = open_writer(&path).unwrap();
+    let used = |name: &str| -> (i64, i64, i64, i64) {
+        let sql = "SELECT pins, meta_bytes, accepted, last_created FROM accounts WHERE name = ?1";
+        writer.query_row(sql, [name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap()
+    };
+    assert_eq!(used("ada"), (2, 10, 0, 9));
+    assert_eq!(used("ben"), (0, 0, 0, 0));
+}

@@ -32,6 +32,7 @@ impl House {
             requestid: RequestId::mint(t(1)),
             spec: PinSpec::bare(cid(n)),
             policy: "both".into(),
+            quota: crate::model::Quota::NONE,
             now: t(1),
         }
     }
