@@ -3,6 +3,7 @@
 mod demo;
 mod doors;
 mod gateway;
+mod ground;
 mod live;
 mod login;
 mod parts;

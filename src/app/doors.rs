@@ -13,6 +13,7 @@ use crate::{
 };
 
 /// Of the listeners that speak it.
+#[derive(Clone)]
 pub(super) struct Doors {
     pub(super) public: Option<Tls>,
     pub(super) admin: Option<Tls>,
