@@ -129,6 +129,7 @@ const gateway = new Loud({
   env: { PINATA_TOKEN: tokens.pinata, W3IPFS_PASSWORD: passwords.w3ipfs }
 })
 const credentials = `${gateway.settings.store}.credentials`
+const adminToken = `${gateway.settings.store}.admin-token`
 
 /** Runs a command of the program to its end; what it said is kept. */
 async function command (args, { input = '', env = gateway.settings.env } = {}) {
@@ -146,6 +147,21 @@ async function probe (name) {
   const write = join(room, `probed-${name}.yaml`)
   await command(['provider', 'probe', name, '--config', join(gateway.folder, 'config.yaml'), '--write', write])
   if (existsSync(write)) out(`what the probe of ${name} wrote`, readFileSync(write))
+}
+
+/** A token that the gateway makes; only the answer with its secret in it is not kept. */
+async function useStored (config) {
+  const authorization = `Bearer ${keep('the first admin token', readFileSync(adminToken, 'utf8').trim())}`
+  const body = JSON.stringify({ name: 'made', account: 'first' })
+  const answer = await fetch(`${gateway.admin}/api/v1/tokens`, { method: 'POST', headers: { authorization }, body })
+  const token = keep('a token of the store', (await answer.json()).secret)
+  assert.equal((await gateway.request('GET', '/pins', { token })).status, 200)
+  assert.equal((await gateway.request('GET', '/pins', { token: `${token.slice(0, -1)}_` })).status, 401)
+  for (const args of [['ls', '--all'], ['ls', '--json'], ['rm', 'made']]) {
+    const { code, stderr } = await command(['token', ...args, '--config', config])
+    assert.equal(code, 0, stderr)
+  }
+  assert.equal((await gateway.request('GET', '/pins', { token })).status, 401)
 }
 
 /** The tokens that services issue are known from where they are kept, and that place is for its owner only. */
@@ -207,6 +223,7 @@ await check('a run with log lines as text: refusals, echoes, log-ins, renewals, 
   const config = join(gateway.folder, 'config.yaml')
   const logged = await command(['provider', 'login', 'pasted', '--pair', '--config', config], { input: pasted.join('\n') + '\n' })
   assert.equal(logged.code, 0, logged.stderr)
+  await useStored(config)
   pin = await use()
   await until('W3IPFS renewed its pair', () => issued('w3ipfs', 'access') >= 2 && issued('w3ipfs', 'refresh') >= 2, { within: 15_000 })
   await until('all who echo were sent their credentials', () => ways.every(({ seen }) => seen.size === 4))
@@ -275,7 +292,7 @@ await check('there is a loud log and a database to search', () => {
 })
 
 await check('none of them is in any log, answer, metric, command or file but where it is meant to be', () => {
-  const ours = [join(gateway.folder, 'config.yaml')]
+  const ours = [join(gateway.folder, 'config.yaml'), adminToken]
   for (const name of readdirSync(gateway.folder, { recursive: true })) {
     const path = join(gateway.folder, name)
     if (statSync(path).isFile() && !ours.includes(path) && !path.startsWith(credentials)) out(`the file ${name}`, readFileSync(path))
