@@ -178,4 +178,4 @@ impl fmt::Debug for Tls {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
