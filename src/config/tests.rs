@@ -3,6 +3,7 @@ mod changes;
 mod credentials;
 mod limits;
 mod presets;
+mod tls;
 mod tokens;
 mod upstream;
 
