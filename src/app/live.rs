@@ -48,9 +48,9 @@ impl Live {
         let mut in_force = self.settings.lock().await;
         let changes = in_force.changes(&newer);
         let changed = in_force.changed_providers(&newer);
+        let materials = Materials::read(&newer).await?;
         let newer = in_force.taken_up(newer);
         let connections = parts::connections(&newer, &self.tuning, |entry| changed.contains(&entry.name))?;
-        let materials = Materials::read(&newer).await?;
         self.gate.check(newer.tokens.iter().map(|token| token.sha256))?;
         let registered = self.store.reregister(parts::registration(&newer), self.clock.now()).await?;
         let (accounts, tokens) = (parts::accounts(&newer, &registered)?, parts::tokens(&newer, &registered)?);

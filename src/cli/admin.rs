@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Exit, Failure, complain};
 use crate::app;
 use crate::config::{self, Environment, Whereabouts};
-use crate::http::{Client, Settings};
+use crate::http::{Client, Roots, Settings};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 const BODY_LIMIT: usize = 4 << 20;
@@ -27,6 +27,9 @@ pub(super) struct AdminArgs {
     /// A file with the admin token [default: $PINFOLD_ADMIN_TOKEN, else the file beside the configuration's store]
     #[arg(long, value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
+    /// The authority that signed the listener's certificate, beside those that this machine trusts
+    #[arg(long, value_name = "FILE")]
+    admin_ca_file: Option<PathBuf>,
     /// The configuration of the gateway
     #[arg(long, value_name = "FILE", env = "PINFOLD_CONFIG")]
     pub(super) config: Option<PathBuf>,
@@ -50,11 +53,16 @@ impl AdminArgs {
         let found = found.transpose()?;
         let base = base(self.admin.as_ref(), found.as_ref())?;
         let token = self.token(&environment, found.as_ref())?;
-        Ok(Admin {
-            base,
-            token,
-            client: Client::new(&Settings { connect_timeout: Duration::from_secs(5), ..Settings::default() }),
-        })
+        let settings =
+            Settings { connect_timeout: Duration::from_secs(5), roots: self.roots()?, ..Settings::default() };
+        Ok(Admin { base, token, client: Client::new(&settings) })
+    }
+
+    fn roots(&self) -> Result<Roots, Failure> {
+        let Some(file) = &self.admin_ca_file else { return Ok(Roots::default()) };
+        let shown = file.display();
+        let pem = fs::read(file).map_err(|error| failed(format!("error: cannot read {shown}: {error}")))?;
+        Roots::parse(&pem).map_err(|error| failed(format!("error: {shown} {error}")))
     }
 
     fn token(
@@ -82,6 +90,7 @@ fn failed(text: String) -> Failure {
 fn base(given: Option<&Uri>, found: Option<&Whereabouts>) -> Result<String, Failure> {
     let base = match (given, found) {
         (Some(given), _) => given.to_string(),
+        (None, Some(found)) if found.is_tls => format!("https://{}", found.admin),
         (None, Some(found)) => format!("http://{}", found.admin),
         (None, None) => "http://127.0.0.1:5081".to_owned(),
     };

@@ -1,11 +1,15 @@
 //! `pinfold healthcheck`: for images without a shell, and for people.
 
+mod secure;
+
 use std::time::Duration;
 
 use http::{StatusCode, Uri};
+use rustls::ClientConfig;
 use thiserror::Error;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_util::either::Either;
 
 use super::{Exit, Failure};
 
@@ -14,12 +18,16 @@ pub(super) struct Args {
     /// The admin listener of the gateway
     #[arg(long, value_name = "URL", env = "PINFOLD_ADMIN_URL", default_value = "http://127.0.0.1:5081")]
     admin: Uri,
+    #[command(flatten)]
+    tls: secure::Args,
 }
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
-    let asked = tokio::time::timeout(DEADLINE, ready(&args.admin)).await.unwrap_or(Err(Unreached::Late));
+    let is_tls = args.admin.scheme_str() == Some("https");
+    let tls = is_tls.then(|| args.tls.config()).transpose()?;
+    let asked = tokio::time::timeout(DEADLINE, ready(args, tls)).await.unwrap_or(Err(Unreached::Late));
     match asked {
         Ok(StatusCode::OK) => Ok(Exit::Ok),
         Ok(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
@@ -42,17 +50,25 @@ enum Unreached {
     Late,
     #[error("what answers there does not speak HTTP")]
     NotHttp,
-    #[error("write http://HOST:PORT")]
+    #[error("no TLS connection: {0}")]
+    Tls(String),
+    #[error("write http://HOST:PORT or https://HOST:PORT")]
     Address,
 }
 
-/// Asks for /readyz over one connection of its own: a status line needs no pool and no root certificates, which
-/// counts where this runs every few seconds.
-async fn ready(admin: &Uri) -> Result<StatusCode, Unreached> {
-    let authority =
-        admin.authority().filter(|_| admin.scheme_str() == Some("http")).ok_or(Unreached::Address)?;
+/// Asks for /readyz over one connection of its own: a status line needs no pool and, without TLS, no root certificates,
+/// which counts where this runs every few seconds.
+async fn ready(args: &Args, tls: Option<ClientConfig>) -> Result<StatusCode, Unreached> {
+    let admin = &args.admin;
+    let is_spoken = tls.is_some() || admin.scheme_str() == Some("http");
+    let authority = admin.authority().filter(|_| is_spoken).ok_or(Unreached::Address)?;
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    let mut stream = TcpStream::connect((host, authority.port_u16().unwrap_or(80))).await?;
+    let port = authority.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
+    let stream = TcpStream::connect((host, port)).await?;
+    let mut stream = match tls {
+        Some(tls) => Either::Left(args.tls.connect(tls, host, stream).await?),
+        None => Either::Right(stream),
+    };
     let path = admin.path().trim_end_matches('/');
     let request = format!("GET {path}/readyz HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
@@ -60,7 +76,7 @@ async fn ready(admin: &Uri) -> Result<StatusCode, Unreached> {
 }
 
 /// Reads `HTTP/1.1 200`, of which no byte may be missing.
-async fn status(stream: &mut TcpStream) -> Result<StatusCode, Unreached> {
+async fn status(stream: &mut (impl AsyncRead + Unpin)) -> Result<StatusCode, Unreached> {
     let mut start = [0; 12];
     stream.read_exact(&mut start).await?;
     let code = start.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..)).ok_or(Unreached::NotHttp)?;

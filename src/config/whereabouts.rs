@@ -18,6 +18,8 @@ pub struct Whereabouts {
     pub store: PathBuf,
     /// As clients on this machine reach it.
     pub admin: SocketAddr,
+    /// Whether that speaks TLS.
+    pub is_tls: bool,
 }
 
 /// Reads no more than that.
@@ -31,14 +33,14 @@ pub fn whereabouts(file: &Path, environment: &Environment) -> io::Result<Whereab
     let nothing = yaml::Value::Nothing;
     let value = root.as_ref().map_or(&nothing, |node| &node.value);
     let root = reader.open(Field { path: String::new(), spot: None, value }, ROOT);
-    let admin = reader.section(&root, "admin", Keys { known: &["listen"], later: &[] });
+    let admin = reader.section(&root, "admin", Keys { known: &["listen", "tls"], later: &[] });
     let listen = reader.setting(&admin, "listen");
     let mut listen = reader.parse_or(listen, general::ADMIN_LISTEN, address);
     if listen.ip().is_unspecified() {
         listen.set_ip(Ipv4Addr::LOCALHOST.into());
     }
     let (StoreUrl::Sqlite(store), _) = general::store(&mut reader, &root);
-    Ok(Whereabouts { store, admin: listen })
+    Ok(Whereabouts { store, admin: listen, is_tls: admin.get("tls").is_some() })
 }
 
 #[cfg(test)]
@@ -57,7 +59,7 @@ mod tests {
             "admin: { listen: \"0.0.0.0:99\", tls: x }\nstore: { url: \"sqlite:a.db\" }\nproviders: [ { token_env: NO } ]\n",
         );
         assert_eq!(found.store, dir.path().join("a.db"));
-        assert_eq!(found.admin.to_string(), "127.0.0.1:99");
+        assert_eq!((found.admin.to_string().as_str(), found.is_tls), ("127.0.0.1:99", true));
         let default = read("accounts: 5\n");
         assert_eq!((default.store, default.admin.port()), (dir.path().join("pinfold.db"), 5081));
     }

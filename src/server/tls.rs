@@ -73,10 +73,12 @@ impl Tls {
         tls
     }
 
-    /// From now on new connections get this.
+    /// From now on new connections get this, unless it is what they get already.
     pub fn take_up(&self, material: Material) {
         let mut state = self.state();
-        self.install(&mut state, material);
+        if !material.is_same(&state.material) {
+            self.install(&mut state, material);
+        }
     }
 
     /// Looks at the files every few seconds until stopping begins.
@@ -178,4 +180,4 @@ impl fmt::Debug for Tls {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

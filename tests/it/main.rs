@@ -7,4 +7,5 @@ mod demo;
 mod login;
 mod matrix;
 mod reload;
+mod tls;
 mod tokens;

@@ -182,6 +182,11 @@ impl Material {
         &self.settings
     }
 
+    /// Whether it was read from the same files in the same state.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.settings == other.settings && self.stamps == other.stamps
+    }
+
     pub(super) fn stamps(&self) -> &[Option<Stamp>] {
         &self.stamps
     }
