@@ -56,7 +56,7 @@ impl Desk {
         if !matches!(settings.credential, Credential::Login(_)) {
             return Err(DeskError::NoLogin(settings.name));
         }
-        Ok(Self { parts: Parts::new(settings, client, clock, metrics) })
+        Ok(Self { parts: Parts::new(settings.uncounted(), client, clock, metrics) })
     }
 
     /// Has a code sent to the user's address.

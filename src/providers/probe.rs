@@ -174,7 +174,7 @@ pub fn takes(rates: &Rates) -> Duration {
 
 /// Probes one provider. Once `stop` is ready no further checks are made; the cleaning up is.
 pub async fn probe(
-    mut settings: Settings,
+    settings: Settings,
     client: http::Client,
     clock: Arc<dyn Clock>,
     metrics: ProviderMetrics,
@@ -182,9 +182,9 @@ pub async fn probe(
     stop: impl Future<Output = ()>,
 ) -> Report {
     let protocol = settings.preset.protocol;
-    // It keeps the limits by even steps: the gateway's ledger may be in use.
-    let rates = std::mem::take(&mut settings.budget.rates);
-    let mut lab = Lab::new(Parts::new(settings, client, clock, metrics), rates, waits);
+    // It keeps the limits by even steps.
+    let rates = settings.budget.rates;
+    let mut lab = Lab::new(Parts::new(settings.uncounted(), client, clock, metrics), rates, waits);
     let stopped = {
         let checks = async {
             match protocol {

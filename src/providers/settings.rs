@@ -106,6 +106,15 @@ impl BudgetSettings {
     }
 }
 
+impl Settings {
+    /// For the few calls of a command, which runs beside a gateway or while there is none, and so without the ledger that
+    /// the gateway keeps: how far apart they are is the command's care.
+    pub(super) fn uncounted(mut self) -> Self {
+        self.budget.rates = Rates::default();
+        self
+    }
+}
+
 /// Why an endpoint or a token cannot be used; the words say what to write instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SettingsError {

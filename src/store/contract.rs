@@ -63,6 +63,7 @@ macro_rules! contract_suite {
             sharing: accounts_are_served_by_weight, three_removes_go_before_each_submit,
                 new_pins_are_looked_at_before_old_ones;
             budgets: i9_no_window_holds_more_starts_than_planned_whoever_asks_and_over_crashes,
+                i9_no_window_holds_more_starts_than_planned_by_clocks_that_are_turned,
                 i9_calls_that_never_left_are_free_again,
                 i9_calls_of_a_clock_that_was_ahead_count_for_one_window_from_now,
                 i9_what_refusals_taught_and_how_the_clock_stood_survive_a_crash,

@@ -25,6 +25,7 @@ fn provider(preset: &str, server: &Server, tune: impl FnOnce(&mut Settings)) -> 
     let mut settings = Settings::of(preset, "alpha", endpoint, Credential::token(&TOKEN.into()).unwrap());
     settings.retry_base = Duration::ZERO;
     tune(&mut settings);
+    let settings = settings.uncounted();
     let client = http::Client::new(&http::Settings::default());
     connect(settings, client, Arc::new(ManualClock::at(NOW)), Metrics::new().provider("alpha"))
 }

@@ -95,6 +95,43 @@ pub(in crate::store) async fn i9_no_window_holds_more_starts_than_planned_whoeve
     }
 }
 
+/// Whatever is done to the wall clock while a process runs, and whatever puts it back while none does.
+pub(in crate::store) async fn i9_no_window_holds_more_starts_than_planned_by_clocks_that_are_turned<
+    B: Backend,
+>() {
+    let mut house = House::<B>::open().await;
+    let mut dice = StdRng::seed_from_u64(10);
+    let clock = Arc::new(ManualClock::at(t(0)));
+    let mut ledger = LedgerClock::new(clock.clone(), 0);
+    let mut starts: Vec<i64> = Vec::new();
+    for _ in 0..1500 {
+        clock.advance(Duration::from_millis(dice.random_range(0..1000)));
+        let wall = clock.now();
+        let span = Duration::from_millis(dice.random_range(0..2 * DAY as u64));
+        match dice.random_range(0..100) {
+            0 => clock.turn(wall.plus(span)),
+            1 => clock.turn(wall.minus(span)),
+            2 => {
+                house.crash(clock.now()).await;
+                if dice.random() {
+                    clock.turn(wall.minus(span / 1000));
+                }
+                ledger = LedgerClock::new(clock.clone(), house.store().ledger().await.unwrap().ahead);
+            }
+            _ => {}
+        }
+        let asked = Ask { at: ledger.now(), ..ask("x", BudgetClass::List, dice.random_range(1..4), 0) };
+        let granted = granted(&house.store(), asked).await;
+        let passed = i64::try_from(clock.steady().as_millis()).unwrap();
+        starts.extend((0..granted).map(|_| passed));
+    }
+    assert!(starts.len() > 200, "{} calls", starts.len());
+    for from in &starts {
+        let inside = starts.iter().filter(|at| (*from..from + MINUTE).contains(at)).count();
+        assert!(inside <= 29, "{inside} from {from}");
+    }
+}
+
 pub(in crate::store) async fn i9_calls_that_never_left_are_free_again<B: Backend>() {
     let house = House::<B>::open().await;
     let Granted::Calls(all) = house.store().reserve_calls(ask("x", BudgetClass::List, 40, 0)).await.unwrap()
