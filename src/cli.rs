@@ -5,6 +5,7 @@ mod check_config;
 mod exit;
 mod healthcheck;
 mod provider;
+mod reload;
 mod run;
 pub mod sim;
 mod table;
@@ -34,6 +35,8 @@ enum Command {
     Serve(ConfigArgs),
     /// Check a configuration and tell everything that is wrong with it
     CheckConfig(check_config::Args),
+    /// Have a running gateway read its configuration again
+    Reload(reload::Args),
     /// Ask a running gateway whether it is ready: exit code 0 if it is
     Healthcheck(healthcheck::Args),
     /// Run a gateway with three simulated providers, to try things out
@@ -83,6 +86,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
     let exit = match command {
         Command::Serve(args) => run::serve(&args.config)?,
         Command::CheckConfig(args) => check_config::run(&args)?,
+        Command::Reload(args) => reload::run(&args)?,
         Command::Healthcheck(args) => on_runtime(healthcheck::run(&args))??,
         Command::Demo(args) => run::demo(args)?,
         Command::Sim(args) => return on_runtime(sim::run(*args)),

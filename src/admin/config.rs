@@ -62,7 +62,7 @@ async fn reload(State(config): State<Arc<dyn Config>>) -> Result<Response, Failu
     let report = config.reload().await;
     match &report.refused {
         None => Ok(json_response(StatusCode::OK, &report.to_json())),
-        Some(refused) => Err(Failure::conflict(refused.problems.join("\n"))),
+        Some(refused) => Err(Failure::bad_config(refused.problems.join("\n"))),
     }
 }
 

@@ -51,6 +51,11 @@ impl Failure {
         Self::new(StatusCode::CONFLICT, "CONFLICT", details)
     }
 
+    /// The configuration on disk; the one in force stays.
+    pub fn bad_config(details: impl Display) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "BAD_CONFIG", details)
+    }
+
     pub fn too_large(details: impl Display) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", details)
     }

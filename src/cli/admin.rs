@@ -173,6 +173,10 @@ impl Admin {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Failure::new(Exit::Unauthorized, format!("error: {details}"))
             }
+            StatusCode::UNPROCESSABLE_ENTITY => Failure::new(
+                Exit::BadConfig,
+                format!("{details}\nerror: the gateway goes on with the configuration it has"),
+            ),
             _ => failed(format!("error: {details}")),
         }
     }

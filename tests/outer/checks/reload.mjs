@@ -1,9 +1,11 @@
-// The config is changed while the gateway serves: by SIGHUP and by its file alone, with mistakes in between, under load.
+// The config is changed while the gateway serves: by SIGHUP, by `pinfold reload` and by its file alone, with mistakes in between, under load.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { check, until } from '../lib/check.mjs'
 import { rawCid } from '../lib/cid.mjs'
-import { Gateway } from '../lib/gateway.mjs'
+import { Gateway, TOKEN } from '../lib/gateway.mjs'
+import { BINARY } from '../lib/process.mjs'
 import { Sim } from '../lib/upstreams.mjs'
 
 const RELOADS = 50
@@ -39,6 +41,26 @@ await check('a file with mistakes changes nothing; log and metric say so, each m
   await gateway.pinned(requestid)
   await written('the config says what it said before', good)
   assert.equal(await metric('pinfold_config_last_reload_successful'), 1)
+})
+
+const reload = () => spawnSync(BINARY, ['reload', '--config', gateway.file], { encoding: 'utf8' })
+
+await check('`pinfold reload` says what changed, and what is wrong with a code of its own', async () => {
+  gateway.settings.api = { accept_wait: '0s', default_status: 'all' }
+  gateway.write()
+  const good = reload()
+  assert.equal(good.status, 0, good.stderr)
+  // The file's own change may have been seen first.
+  assert.match(good.stdout, /^(api\.default_status: all \(was \[pinned\]\)|the config says what it said before)\n$/)
+  gateway.write(JSON.stringify(gateway.config()).replace('"policy":"default"', '"policy":"nowhere"'))
+  const bad = reload()
+  assert.equal(bad.status, 78, bad.stdout)
+  assert.match(bad.stderr, /accounts\[0\]\.policy: .*\n(.*\n)*error: the gateway goes on with the configuration it has\n$/)
+  const shown = await (await fetch(`${gateway.admin}/api/v1/config`)).json()
+  assert.match(shown.refused.problems[0], /accounts\[0\]\.policy/)
+  assert.match(shown.effective, /default_status: all/)
+  assert.ok(!JSON.stringify(shown).includes(TOKEN), 'no secret is shown')
+  await written('the config says what it said before')
 })
 
 await check('what takes a restart is told, and stays', async () => {
