@@ -19,7 +19,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "URL", env = "PINFOLD_ADMIN_URL", default_value = "http://127.0.0.1:5081")]
     admin: Uri,
     #[command(flatten)]
-    tls: secure::Args,
+    tls: secure::TlsArgs,
 }
 
 const DEADLINE: Duration = Duration::from_secs(5);

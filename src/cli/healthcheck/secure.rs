@@ -14,7 +14,7 @@ use super::Unreached;
 use crate::cli::{Exit, Failure};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct TlsArgs {
     /// The authority that signed the listener's certificate [default: those that this machine trusts]
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -29,7 +29,7 @@ pub(super) struct Args {
     key: Option<PathBuf>,
 }
 
-impl Args {
+impl TlsArgs {
     /// # Errors
     /// Where a file cannot be used.
     pub(super) fn config(&self) -> Result<ClientConfig, Failure> {

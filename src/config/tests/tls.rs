@@ -22,7 +22,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn load_in(dir: &Path, rest: &str) -> Result<Loaded, Problems> {
-    parse("config.yaml", &alpha(rest), dir, &environment([]))
+    parse("config.yaml", &alpha(rest), dir, &Environment::default())
 }
 
 fn refused(rest: &str, words: &str) {
@@ -46,7 +46,8 @@ fn a_listener_speaks_tls_by_files_beside_the_configuration() {
     assert_eq!((server.clients, server.min_version), (None, Version::Tls12));
     assert_eq!(admin.unwrap().clients, Some(Clients { ca: dir.path().join("cert.pem"), required: true }));
     let shown = loaded.settings.effective();
-    let again = parse("config.yaml", &shown.replace("***", "x"), dir.path(), &environment([])).unwrap();
+    let again =
+        parse("config.yaml", &shown.replace("***", "x"), dir.path(), &Environment::default()).unwrap();
     assert_eq!(again.settings.effective(), shown);
 }
 
@@ -105,7 +106,7 @@ fn an_accounts_certificates_are_known_by_name_or_by_hash_and_once() {
         let account = "  - name: default\n    tokens:";
         let more = format!("  - name: default\n    certificates: [ {certificates} ]\n    tokens:");
         let source = alpha(&format!("server: {{ {MUTUAL} }}\n")).replace(account, &more);
-        parse("config.yaml", &source, dir.path(), &environment([]))
+        parse("config.yaml", &source, dir.path(), &Environment::default())
     };
     let hash = "AB:".repeat(31) + "AB";
     let both = format!(
@@ -133,7 +134,7 @@ fn an_accounts_certificates_are_known_by_name_or_by_hash_and_once() {
 #[test]
 fn certificates_that_nobody_is_asked_for_are_warned_of() {
     let text = alpha("admin: { certificates: [ { name: ops, san: ops.example.org } ] }\n");
-    let warnings = good(&text).warnings;
+    let warnings = parse("config.yaml", &text, Path::new(""), &Environment::default()).unwrap().warnings;
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].line("").contains("nobody is asked for a certificate; write admin.tls.client_ca:"));
 }
