@@ -51,6 +51,11 @@ impl Failure {
         Self::new(StatusCode::CONFLICT, "CONFLICT", details)
     }
 
+    pub fn overloaded() -> Self {
+        let details = "too many requests are being answered at this moment: try again in a second";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", details)
+    }
+
     pub fn too_large(details: impl Display) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", details)
     }
