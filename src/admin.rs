@@ -5,6 +5,7 @@
 mod address;
 mod authority;
 mod body;
+mod bound;
 mod config;
 mod failure;
 mod health;
@@ -27,6 +28,7 @@ use http::{StatusCode, header::CONTENT_TYPE};
 pub use address::{AdminAddressError, check_address};
 pub use authority::{Authority, Exposure};
 pub use body::Sent;
+use bound::Bound;
 pub use config::{Config, ConfigReport, Refused, config_routes};
 pub use failure::Failure;
 pub use providers::{Providers, provider_routes};
@@ -59,6 +61,9 @@ impl Vitals for SharedStore {
     }
 }
 
+/// Requests that are answered at once, `/livez` aside; further ones are refused.
+const IN_FLIGHT: usize = 64;
+
 /// What the handlers share.
 #[derive(Clone)]
 struct Admin {
@@ -83,10 +88,11 @@ pub fn router(
         .nest("/api/v1", api)
         .route_layer(middleware::from_fn_with_state(authority, authority::guard));
     Router::new()
-        .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(health::ready))
         .with_state(admin)
         .merge(guarded)
+        .route_layer(middleware::from_fn_with_state(Bound::new(IN_FLIGHT), bound::admit))
+        .route("/livez", get(|| async { "ok" }))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
 }

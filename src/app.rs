@@ -1,6 +1,7 @@
 //! The composition root: builds every part from the settings and joins them.
 
 mod demo;
+mod descriptors;
 mod doors;
 mod gateway;
 mod ground;

@@ -5,6 +5,7 @@ mod accounts;
 mod budget;
 mod certificates;
 mod changes;
+mod clients;
 mod credential;
 mod effective;
 mod environment;
@@ -36,7 +37,7 @@ pub use problem::{Problem, Problems, Spot};
 pub use reader::nearest;
 pub use settings::{
     AdminSettings, ApiSettings, CertificateDecl, LogFormat, LogSettings, ProviderSettings, ServerSettings,
-    Settings, StoreUrl, TokenDecl, UpstreamSettings, Way,
+    Settings, StoreUrl, Timeouts, TokenDecl, UpstreamSettings, Way,
 };
 
 pub use whereabouts::{Whereabouts, whereabouts};

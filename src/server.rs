@@ -6,7 +6,11 @@
 mod backoff;
 mod bare;
 mod connection;
+mod crowd;
+mod delivery;
+mod doorkeeper;
 mod io;
+mod proxies;
 mod pulse;
 pub mod tls;
 
@@ -28,7 +32,10 @@ use crate::{
     model::Peer,
     telemetry::{HttpMetrics, Listener, Metrics},
 };
+pub use proxies::{Network, NetworkError, Proxies};
+
 use backoff::Backoff;
+use crowd::Crowd;
 use tls::{Secured, Tls};
 
 /// What requests come over: the socket, or TLS over it.
@@ -42,11 +49,15 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Settings {
     /// The most connections at once; further ones wait in the kernel's queue.
     pub max_connections: usize,
+    /// The most of them from one address; further ones are closed at once.
+    pub max_connections_per_address: usize,
     /// How long a client may take to send a request's head, from its first byte (or the connection's start).
     pub head_timeout: Duration,
     /// How long a connection without requests is kept: above the 90 s after which Go's clients give theirs up, so
     /// that none of them sends into a connection that we are closing.
     pub idle_timeout: Duration,
+    /// How long a client may leave what is written to it untaken; for every 4 KiB that it takes, a second more.
+    pub write_timeout: Duration,
     /// The most bytes of a request's head, its URI included; at least 8192. Beyond: 431.
     pub max_head_bytes: usize,
     /// The most requests at once on one HTTP/2 connection.
@@ -57,8 +68,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            max_connections_per_address: 1024,
             head_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(120),
+            write_timeout: Duration::from_secs(30),
             max_head_bytes: 64 * 1024,
             max_streams: 250,
         }
@@ -86,11 +99,15 @@ pub struct Server {
     metrics: HttpMetrics,
     shutdown: Shutdown,
     tls: Option<Tls>,
+    proxies: Arc<Proxies>,
+    crowd: Crowd,
 }
 
 impl Server {
     pub fn new(door: Listener, settings: Settings, metrics: &Metrics, shutdown: &Shutdown) -> Self {
-        Self { door, settings, metrics: metrics.http().clone(), shutdown: shutdown.clone(), tls: None }
+        let (metrics, shutdown) = (metrics.http().clone(), shutdown.clone());
+        let crowd = Crowd::new(settings.max_connections_per_address);
+        Self { door, settings, metrics, shutdown, tls: None, proxies: Arc::default(), crowd }
     }
 
     /// Speaks TLS from now on, if there is one.
@@ -99,12 +116,18 @@ impl Server {
         Self { tls, ..self }
     }
 
+    /// Believes these of what they say about their clients.
+    #[must_use]
+    pub fn behind(self, proxies: Proxies) -> Self {
+        Self { proxies: Arc::new(proxies), ..self }
+    }
+
     /// Serves until stopping begins, then returns: connections end in tasks of the [`Shutdown`], which waits for them.
     pub async fn run<S, B>(self, listener: TcpListener, service: S)
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,
         S: Clone + Send + Sync + 'static,
-        B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+        B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
         let room = Arc::new(Semaphore::new(self.settings.max_connections));
         let stopping = self.shutdown.clone();
@@ -146,12 +169,14 @@ impl Server {
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,
         S: Clone + Send + Sync + 'static,
-        B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+        B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
         let server = self.clone();
         drop(self.shutdown.spawn(async move {
             let _open = server.metrics.connection(server.door);
-            if let Some((stream, peer)) = server.secured(stream, peer).await {
+            if let Some((stream, peer, _seat)) = server.admitted(stream, peer).await
+                && let Some((stream, peer)) = server.secured(stream, peer).await
+            {
                 connection::serve(&server, stream, peer, service).await;
             }
             drop(permit);

@@ -56,6 +56,11 @@ impl Failure {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "BAD_CONFIG", details)
     }
 
+    pub fn overloaded() -> Self {
+        let details = "too many requests are being answered at this moment: try again in a second";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", details)
+    }
+
     pub fn too_large(details: impl Display) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", details)
     }

@@ -6,7 +6,7 @@ use axum::Router;
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{
-    Tuning,
+    Tuning, descriptors,
     doors::{Doors, Materials},
     live::Live,
     parts, tokens,
@@ -20,7 +20,7 @@ use crate::{
     lifecycle::{Activator, Changes, Interest, Shutdown},
     limits::Limits,
     model::{Clock, SystemClock, Timestamp},
-    server::{Server, tls::Tls},
+    server::{Proxies, Server, tls::Tls},
     store::{Registered, SharedStore, StoreError, sqlite::SqliteStore},
     telemetry::{Listener, Metrics},
 };
@@ -46,6 +46,7 @@ impl Ground {
     /// Opens the store and registers the config there.
     pub(super) async fn lay(settings: Settings, tuning: &Tuning, metrics: Metrics) -> anyhow::Result<Self> {
         admin::check_address(settings.admin.listen, settings.admin.knows_operators)?;
+        descriptors::check(&settings);
         let clock = tuning.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
         let doors = Doors::new(Materials::read(&settings).await?, &clock, &metrics);
         let changes = Changes::default();
@@ -123,7 +124,12 @@ impl Ground {
     }
 
     pub(super) fn listener(&self, listener: Listener, shutdown: &Shutdown, tls: &Option<Tls>) -> Server {
-        Server::new(listener, parts::server(&self.settings), &self.metrics, shutdown).secured_by(tls.clone())
+        let settings = &self.settings;
+        let (bounds, proxies) = match listener {
+            Listener::Public => (parts::server(settings), settings.server.proxies.clone()),
+            Listener::Admin => (parts::admin_server(settings), Proxies::default()),
+        };
+        Server::new(listener, bounds, &self.metrics, shutdown).behind(proxies).secured_by(tls.clone())
     }
 
     /// What is looked at now and then, as long as anything is served.

@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::{Tuning, upstream::Upstream, vault::FileVault};
 use crate::{
     api, auth,
-    config::{AccountTerms, LogFormat, LogSettings, OwnLimits, ProviderSettings, Settings, StoreUrl},
+    config::{self, AccountTerms, LogFormat, LogSettings, OwnLimits, ProviderSettings, Settings, StoreUrl},
     engine::Driven,
     limits::{self, Caps},
     model::{AccountId, Clock, ProviderRecord},
@@ -16,6 +16,9 @@ use crate::{
     store::{Registered, Registration, sqlite::SqliteSettings},
     telemetry::{Metrics, logging},
 };
+
+/// The most connections of the admin listener.
+const ADMIN_CONNECTIONS: usize = 512;
 
 pub(super) fn logging(log: &LogSettings, no_color: bool) -> logging::Settings {
     let format = match log.format {
@@ -31,7 +34,22 @@ pub(super) fn sqlite(settings: &Settings) -> SqliteSettings {
 }
 
 pub(super) fn server(settings: &Settings) -> server::Settings {
-    server::Settings { max_connections: settings.server.max_connections, ..server::Settings::default() }
+    let config::ServerSettings { max_connections, max_connections_per_address, timeouts, .. } =
+        settings.server;
+    server::Settings {
+        max_connections,
+        max_connections_per_address,
+        head_timeout: timeouts.head,
+        idle_timeout: timeouts.idle,
+        write_timeout: timeouts.write,
+        ..server::Settings::default()
+    }
+}
+
+/// Operators are few: what goes wrong at their door takes nothing from the other.
+pub(super) fn admin_server(settings: &Settings) -> server::Settings {
+    let bounds = server(settings);
+    server::Settings { max_connections: bounds.max_connections.min(ADMIN_CONNECTIONS), ..bounds }
 }
 
 pub(super) fn api(settings: &Settings) -> api::Settings {
@@ -39,6 +57,7 @@ pub(super) fn api(settings: &Settings) -> api::Settings {
         accept_wait: settings.api.accept_wait,
         default_status: settings.api.default_status,
         fallback_delegates: settings.api.fallback_delegates.clone(),
+        body_timeout: settings.server.timeouts.body,
         ..api::Settings::default()
     }
 }

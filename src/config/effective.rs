@@ -4,7 +4,10 @@ use std::fmt::{self, Display, Write};
 use std::path::Path;
 
 use super::limits::{self, AccountTerms, OwnLimits};
-use super::settings::{BudgetDecl, CertificateDecl, ProviderSettings, Settings, TokenDecl, UpstreamSettings};
+use super::settings::{
+    BudgetDecl, CertificateDecl, ProviderSettings, ServerSettings, Settings, Timeouts, TokenDecl,
+    UpstreamSettings,
+};
 use super::value::show_span;
 use crate::auth::Mark;
 use crate::model::{AccountDecl, Status, StatusSet};
@@ -31,6 +34,7 @@ impl Settings {
         let delegates = list(api.fallback_delegates.iter().map(quoted));
         writeln!(out, "server:\n  listen: {}", quoted(server.listen))?;
         writeln!(out, "  max_connections: {}\n  shutdown_grace: {grace}", server.max_connections)?;
+        write_clients(out, server)?;
         write_tls(out, server.tls.as_ref())?;
         writeln!(out, "admin:\n  listen: {}", quoted(admin.listen))?;
         write_tls(out, admin.tls.as_ref())?;
@@ -64,6 +68,18 @@ impl Settings {
         out.write_str("policies:\n")?;
         self.policies.iter().try_for_each(|policy| write_policy(out, policy))
     }
+}
+
+fn write_clients(out: &mut String, server: &ServerSettings) -> fmt::Result {
+    let Timeouts { head, idle, body, write } = server.timeouts;
+    let [head, idle, body, write] = [head, idle, body, write].map(show_span);
+    let proxies = &server.proxies;
+    let protocol = if proxies.protocol_v2 { "v2" } else { "none" };
+    let trusted = list(proxies.trusted.iter().map(quoted));
+    writeln!(out, "  max_connections_per_address: {}", server.max_connections_per_address)?;
+    writeln!(out, "  timeouts: {{ head: {head}, idle: {idle}, body: {body}, write: {write} }}")?;
+    write!(out, "  proxies: {{ trusted: {trusted}, protocol: {protocol}, ")?;
+    writeln!(out, "forwarded_for: {} }}", proxies.forwarded_for)
 }
 
 fn write_account(

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::accounts::Ways;
+use super::clients;
 use super::reader::{Keys, Reader, Section, Text, Wrong, nearest, variable};
 use super::settings::{AdminSettings, ApiSettings, LogFormat, LogSettings, ServerSettings, StoreUrl};
 use super::value::{self, address, admin_address, delegate, log_format, number, span, status};
@@ -12,7 +13,7 @@ use super::{tls, upstream};
 use crate::model::{Status, StatusSet, delegates};
 use crate::policy::Timing;
 
-const SERVER: &[&str] = &["listen", "max_connections", "shutdown_grace"];
+const SERVER: &[&str] = &["listen", "max_connections", "max_connections_per_address", "shutdown_grace"];
 const ADMIN: &[&str] = &["listen"];
 const STORE: &[&str] = &["url", "lock_wait"];
 const API: &[&str] = &["accept_wait", "default_status", "fallback_delegates"];
@@ -41,14 +42,26 @@ const fn keys(known: &'static [&'static str]) -> Keys {
 }
 
 pub(super) fn server(reader: &mut Reader<'_>, root: &Section<'_>) -> ServerSettings {
-    let section =
-        reader.section(root, "server", keys(&["listen", "max_connections", "shutdown_grace", "tls"]));
+    let known = &[
+        "listen",
+        "max_connections",
+        "max_connections_per_address",
+        "timeouts",
+        "proxies",
+        "shutdown_grace",
+        "tls",
+    ];
+    let section = reader.section(root, "server", keys(known));
     let listen = reader.setting(&section, "listen");
     let connections = reader.setting(&section, "max_connections");
+    let per_address = reader.setting(&section, "max_connections_per_address");
     let grace = reader.setting(&section, "shutdown_grace");
     ServerSettings {
         listen: reader.parse_or(listen, SocketAddr::from((Ipv4Addr::LOCALHOST, 5080)), address),
         max_connections: reader.parse_or(connections, 10_000, number(1, 1_000_000)),
+        max_connections_per_address: reader.parse_or(per_address, 1024, number(1, 1_000_000)),
+        timeouts: clients::timeouts(reader, &section),
+        proxies: clients::proxies(reader, &section),
         shutdown_grace: reader.parse_or(grace, Duration::from_secs(20), span(10 * MINUTE)),
         tls: tls::read(reader, &section),
     }

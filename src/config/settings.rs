@@ -13,7 +13,7 @@ use crate::model::{AccountDecl, Fingerprint, ProviderDecl, Rates, Scopes, Status
 use crate::policy::{Policy, Timing};
 use crate::presets::{Preset, Presets};
 use crate::providers::Credential;
-use crate::server::tls;
+use crate::server::{Proxies, tls};
 
 /// What `config.yaml` and the environment say, with defaults filled in.
 #[derive(Clone, Debug)]
@@ -47,6 +47,11 @@ pub struct ServerSettings {
     pub listen: SocketAddr,
     /// Further connections wait to be accepted.
     pub max_connections: usize,
+    /// Further ones of one address are closed.
+    pub max_connections_per_address: usize,
+    pub timeouts: Timeouts,
+    /// Who is believed to speak for others.
+    pub proxies: Proxies,
     /// How long requests under way may take once a shutdown has begun.
     pub shutdown_grace: Duration,
     pub tls: Option<tls::Settings>,
@@ -56,6 +61,19 @@ impl ServerSettings {
     pub fn asks_for_certificates(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.clients.is_some())
     }
+}
+
+/// How patient the listeners are with their clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the first byte of a request's head to its last.
+    pub head: Duration,
+    /// Between requests.
+    pub idle: Duration,
+    /// From a request's head to the end of its body.
+    pub body: Duration,
+    /// How long an answer may wait to be taken.
+    pub write: Duration,
 }
 
 /// The listener of health, metrics and the admin API.

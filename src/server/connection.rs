@@ -23,8 +23,9 @@ use tower::{Service, ServiceExt};
 
 use super::{
     BoxError, Server, Settings, Stream,
+    delivery::Delivered,
     io::Watched,
-    pulse::{Lapse, Lapsing, Pulse},
+    pulse::{Lapse, Lapsing, Limits, Pulse},
 };
 use crate::{lifecycle::Shutdown, model::Peer};
 
@@ -33,6 +34,16 @@ const LULL: Duration = Duration::from_secs(1);
 
 /// How long an idle connection has to close in order, once it was asked to.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Streams of one HTTP/2 connection that the client reset before they were looked at; one more ends it (rapid reset).
+const PENDING_RESETS: usize = 20;
+/// Streams that we had to reset for the client's mistakes; one more ends the connection.
+const OWN_RESETS: usize = 256;
+/// What a client may send ahead of our reading: on one stream, and on all together. Bodies of pins are small.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
+/// What is taken of an answer ahead of the client's reading.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// Spawns the requests of HTTP/2 connections so that an abort ends them too.
 #[derive(Clone)]
@@ -49,18 +60,24 @@ pub(super) async fn serve<S, B>(server: &Server, stream: Stream, peer: Peer, ser
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,
     S: Clone + Send + Sync + 'static,
-    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
-    let pulse = Pulse::start(server.settings.head_timeout, server.settings.idle_timeout);
+    let pulse = Pulse::start(limits(&server.settings));
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&pulse)));
     let (metrics, door, requests) = (server.metrics.clone(), server.door, Arc::clone(&pulse));
+    let proxies = Arc::clone(&server.proxies);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer.clone());
-        let under_way = (metrics.in_flight(door), requests.enter(request.version() == Version::HTTP_2));
+        let client = proxies.client(peer.address, request.headers());
+        request.extensions_mut().insert(Peer { address: client, ..peer.clone() });
+        let multiplexed = request.version() == Version::HTTP_2;
+        let under_way = (metrics.in_flight(door), requests.enter(multiplexed));
         let answer = service.clone().oneshot(request);
+        let pulse = Arc::clone(&requests);
         async move {
             let _under_way = under_way;
-            answer.await
+            let watch =
+                |body| if multiplexed { Delivered::watched(body, &pulse) } else { Delivered::plain(body) };
+            answer.await.map(|answer| answer.map(watch))
         }
     });
     let http = builder(&server.settings, &server.shutdown);
@@ -95,7 +112,7 @@ where
                 connection.as_mut().graceful_shutdown();
             }
             lapsed = lapse.as_mut() => return match lapsed {
-                Lapse::SlowHead => {}
+                Lapse::SlowHead | Lapse::SlowReader => {}
                 Lapse::Idle => farewell(connection).await,
             },
         }
@@ -114,13 +131,22 @@ where
     }
 }
 
+fn limits(settings: &Settings) -> Limits {
+    Limits { head: settings.head_timeout, idle: settings.idle_timeout, write: settings.write_timeout }
+}
+
 fn builder(settings: &Settings, shutdown: &Shutdown) -> auto::Builder<Tracked> {
     let mut builder = auto::Builder::new(Tracked(shutdown.clone()));
     builder.http1().max_buf_size(settings.max_head_bytes).header_read_timeout(None);
     builder
         .http2()
         .max_header_list_size(u32::try_from(settings.max_head_bytes).unwrap_or(u32::MAX))
-        .max_concurrent_streams(settings.max_streams);
+        .max_concurrent_streams(settings.max_streams)
+        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_local_error_reset_streams(OWN_RESETS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER);
     builder
 }
 

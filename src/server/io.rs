@@ -8,7 +8,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_util::either::Either;
 
 use super::{Stream, bare, pulse::Pulse};
 
@@ -31,7 +35,11 @@ impl Watched {
     /// Writes the refusal, then tells the writer that all of its own bytes are gone.
     fn poll_refusal(&mut self, cx: &mut Context<'_>, instead_of: usize) -> Poll<io::Result<usize>> {
         while let Some((bytes, written)) = &mut self.refusal {
-            match ready!(Pin::new(&mut self.stream).poll_write(cx, &bytes[*written..]))? {
+            let now = Pin::new(&mut self.stream).poll_write(cx, &bytes[*written..]);
+            if now.is_pending() {
+                self.pulse.blocked();
+            }
+            match ready!(now)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 more => *written += more,
             }
@@ -56,8 +64,10 @@ impl Watched {
     }
 
     fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if matches!(written, Poll::Ready(Ok(_))) {
-            self.pulse.wrote();
+        match &written {
+            Poll::Ready(Ok(bytes)) => self.pulse.wrote(*bytes),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => self.pulse.blocked(),
         }
         written
     }
@@ -107,11 +117,34 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        match flushed {
+            Poll::Ready(_) => self.pulse.flushed(),
+            Poll::Pending => self.pulse.blocked(),
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
         self.poll_discard(cx)
+    }
+}
+
+impl Drop for Watched {
+    /// What a client does not take would stay in the kernel's memory for minutes: a reset drops it.
+    fn drop(&mut self) {
+        if self.pulse.is_given_up()
+            && let Err(error) = socket(&self.stream).set_zero_linger()
+        {
+            tracing::debug!(%error, "cannot reset the connection of a client that reads nothing");
+        }
+    }
+}
+
+fn socket(stream: &Stream) -> &TcpStream {
+    match stream {
+        Either::Left(stream) => stream,
+        Either::Right(stream) => stream.get_ref().0,
     }
 }

@@ -1,4 +1,5 @@
-//! When a connection is to be given up: its request's head takes too long, or nothing happens on it.
+//! When a connection is to be given up: its request's head takes too long, its answers are not taken, or nothing happens
+//! on it.
 //!
 //! hyper's own head timeout also runs between requests, so it cannot cut slow heads sooner than it closes idle
 //! keep-alive connections. This one tells them apart, and costs no timer reset per request.
@@ -16,12 +17,30 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::delivery::{Due, patience};
+
+/// How long a connection may take for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) head: Duration,
+    pub(super) idle: Duration,
+    pub(super) write: Duration,
+}
+
 /// What happens on one connection, noted by its socket and its service. A hint for timeouts: relaxed order suffices.
 #[derive(Debug)]
 pub(super) struct Pulse {
     start: Instant,
     head_timeout: Duration,
     idle_timeout: Duration,
+    pub(super) write_timeout: Duration,
+    /// Answers of HTTP/2 on their way.
+    pub(super) answers: Due,
+    /// One more than the milliseconds after `start` when the socket first took no more; 0: it takes what it is given.
+    blocked_since: AtomicU64,
+    /// Bytes that it took since.
+    taken: AtomicU64,
+    given_up: AtomicBool,
     /// Milliseconds after `start`: when the head began while one is read, else when something last happened.
     since: AtomicU64,
     reading_head: AtomicBool,
@@ -33,16 +52,22 @@ pub(super) struct Pulse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lapse {
     SlowHead,
+    SlowReader,
     Idle,
 }
 
 impl Pulse {
     /// A new connection owes its first head.
-    pub(super) fn start(head_timeout: Duration, idle_timeout: Duration) -> Arc<Self> {
+    pub(super) fn start(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             start: Instant::now(),
-            head_timeout,
-            idle_timeout,
+            head_timeout: limits.head,
+            idle_timeout: limits.idle,
+            write_timeout: limits.write,
+            answers: Due::default(),
+            blocked_since: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            given_up: AtomicBool::new(false),
             since: AtomicU64::new(0),
             reading_head: AtomicBool::new(true),
             multiplexed: AtomicBool::new(false),
@@ -50,18 +75,43 @@ impl Pulse {
         })
     }
 
+    /// On a multiplexed connection only requests and answers are signs of life, so that no PINGs keep it for ever.
     pub(super) fn read(&self) {
-        let between_requests = self.requests.load(Relaxed) == 0 && !self.multiplexed.load(Relaxed);
+        if self.multiplexed.load(Relaxed) {
+            return;
+        }
+        let between_requests = self.requests.load(Relaxed) == 0;
         if between_requests && self.reading_head.swap(true, Relaxed) {
             return;
         }
         self.touch();
     }
 
-    pub(super) fn wrote(&self) {
-        if !self.reading_head.load(Relaxed) {
+    pub(super) fn wrote(&self, bytes: usize) {
+        if self.blocked_since.load(Relaxed) > 0 {
+            self.taken.fetch_add(bytes as u64, Relaxed);
+        }
+        if !self.reading_head.load(Relaxed) && !self.multiplexed.load(Relaxed) {
             self.touch();
         }
+    }
+
+    /// The socket takes no more for now. Who takes a byte now and then does not gain time by that.
+    pub(super) fn blocked(&self) {
+        if self.blocked_since.load(Relaxed) == 0 {
+            self.taken.store(0, Relaxed);
+            self.blocked_since.store(self.elapsed() + 1, Relaxed);
+        }
+    }
+
+    /// All that was written has been taken.
+    pub(super) fn flushed(&self) {
+        self.blocked_since.store(0, Relaxed);
+    }
+
+    /// Whether the client did not take its answers.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Relaxed)
     }
 
     /// A request's head is complete. `multiplexed`: others may come meanwhile, and reads need not be of a head.
@@ -85,12 +135,33 @@ impl Pulse {
         Lapsing { pulse: Arc::clone(self), sleep: Box::pin(sleep_until(due)) }
     }
 
-    fn touch(&self) {
-        let since = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.since.store(since, Relaxed);
+    pub(super) fn touch(&self) {
+        self.since.store(self.elapsed(), Relaxed);
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn due(&self) -> (Instant, Lapse) {
+        let otherwise = self.due_without_answers();
+        match self.slow_reader() {
+            Some(by) if by < otherwise.0 || self.requests.load(Relaxed) == 0 => (by, Lapse::SlowReader),
+            _ => otherwise,
+        }
+    }
+
+    /// When what is being written must have been taken.
+    fn slow_reader(&self) -> Option<Instant> {
+        let since = self.blocked_since.load(Relaxed).checked_sub(1);
+        let socket = since.map(|since| {
+            let patience = patience(self.write_timeout, self.taken.load(Relaxed));
+            self.start + Duration::from_millis(since) + patience
+        });
+        [socket, self.answers.first()].into_iter().flatten().min()
+    }
+
+    fn due_without_answers(&self) -> (Instant, Lapse) {
         if self.requests.load(Relaxed) > 0 {
             return (Instant::now() + self.idle_timeout, Lapse::Idle);
         }
@@ -131,6 +202,7 @@ impl Future for Lapsing {
             ready!(self.sleep.as_mut().poll(cx));
             let (due, lapse) = self.pulse.due();
             if due <= Instant::now() {
+                self.pulse.given_up.store(lapse == Lapse::SlowReader, Relaxed);
                 return Poll::Ready(lapse);
             }
             self.sleep.as_mut().reset(due);
@@ -146,6 +218,8 @@ mod tests {
 
     const HEAD: Duration = Duration::from_secs(15);
     const IDLE: Duration = Duration::from_secs(120);
+    const WRITE: Duration = Duration::from_secs(30);
+    const LIMITS: Limits = Limits { head: HEAD, idle: IDLE, write: WRITE };
 
     fn is_near(pulse: &Arc<Pulse>, expected: Duration, lapse: Lapse) -> bool {
         let (due, found) = pulse.due();
@@ -154,7 +228,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_new_connection_owes_a_head_and_dribbling_does_not_gain_time() {
-        let pulse = Pulse::start(HEAD, IDLE);
+        let pulse = Pulse::start(LIMITS);
         advance(Duration::from_secs(10)).await;
         pulse.read();
         assert!(is_near(&pulse, Duration::from_secs(5), Lapse::SlowHead));
@@ -163,7 +237,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn between_requests_the_idle_time_runs_until_a_byte_of_the_next_head() {
-        let pulse = Pulse::start(HEAD, IDLE);
+        let pulse = Pulse::start(LIMITS);
         drop(pulse.enter(false));
         assert!(is_near(&pulse, IDLE, Lapse::Idle));
         advance(Duration::from_secs(100)).await;
@@ -173,7 +247,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_under_way_never_lapses() {
-        let pulse = Pulse::start(HEAD, IDLE);
+        let pulse = Pulse::start(LIMITS);
         let request = pulse.enter(false);
         let long = tokio::time::timeout(IDLE * 10, pulse.lapse()).await;
         assert!(long.is_err());
@@ -182,11 +256,40 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn frames_of_a_multiplexed_connection_are_no_heads() {
-        let pulse = Pulse::start(HEAD, IDLE);
+    async fn frames_of_a_multiplexed_connection_are_no_heads_and_keep_it_from_nothing() {
+        let pulse = Pulse::start(LIMITS);
         drop(pulse.enter(true));
         advance(Duration::from_secs(60)).await;
         pulse.read();
+        pulse.wrote(17);
+        assert!(is_near(&pulse, IDLE - Duration::from_secs(60), Lapse::Idle));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_taken_ends_its_connection() {
+        let pulse = Pulse::start(LIMITS);
+        let request = pulse.enter(false);
+        pulse.blocked();
+        assert!(is_near(&pulse, WRITE, Lapse::SlowReader));
+        drop(request);
+        assert_eq!(pulse.lapse().await, Lapse::SlowReader);
+        assert!(pulse.is_given_up());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_a_byte_now_and_then_gains_no_time_and_who_takes_all_is_free() {
+        let pulse = Pulse::start(LIMITS);
+        drop(pulse.enter(false));
+        pulse.blocked();
+        for _ in 0..29 {
+            advance(Duration::from_secs(1)).await;
+            pulse.wrote(1);
+            pulse.blocked();
+        }
+        assert!(is_near(&pulse, Duration::from_millis(1007), Lapse::SlowReader));
+        pulse.wrote(4096 * 60);
+        assert!(is_near(&pulse, Duration::from_millis(61_007), Lapse::SlowReader));
+        pulse.flushed();
         assert!(is_near(&pulse, IDLE, Lapse::Idle));
     }
 }

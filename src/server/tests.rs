@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use ::http::StatusCode;
-use axum::{Router, routing::get};
+use axum::{Extension, Router, routing::get};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -33,6 +33,10 @@ fn patient() -> Settings {
 }
 
 async fn start(settings: Settings) -> Running {
+    start_behind(settings, Proxies::default()).await
+}
+
+async fn start_behind(settings: Settings, proxies: Proxies) -> Running {
     let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (tell, wait) = (Arc::clone(&entered), Arc::clone(&release));
     let slow = move || async move {
@@ -40,11 +44,13 @@ async fn start(settings: Settings) -> Running {
         wait.notified().await;
         "done"
     };
+    let who = |Extension(peer): Extension<Peer>| async move { format!("{}!", peer.address) };
     let router = Router::new().route("/", get(|| async { "hello" })).route("/slow", get(slow));
+    let router = router.route("/who", get(who));
     let (metrics, shutdown) = (Metrics::new(), Shutdown::default());
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server::new(Listener::Public, settings, &metrics, &shutdown);
+    let server = Server::new(Listener::Public, settings, &metrics, &shutdown).behind(proxies);
     let accepting = tokio::spawn(server.run(listener, router));
     Running { address, shutdown, metrics, entered, release, accepting }
 }
@@ -243,4 +249,109 @@ async fn an_address_in_use_is_named() {
 #[test]
 fn idle_connections_outlive_those_of_gos_clients() {
     assert!(Settings::default().idle_timeout > Duration::from_secs(90));
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_reset() {
+    let running = start(Settings { write_timeout: SHORT, ..patient() }).await;
+    let stream = running.connect().await;
+    let (mut reader, mut writer) = stream.into_split();
+    let flood = async {
+        // More answers than the kernel keeps; who is reset cannot write.
+        while writer.write_all("GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000).as_bytes()).await.is_ok() {}
+    };
+    flood.await;
+    let mut read = Vec::new();
+    assert!(reader.read_to_end(&mut read).await.is_err());
+}
+
+#[tokio::test]
+async fn an_http2_client_that_opens_no_window_is_cut_though_it_talks() {
+    let running = start(Settings { write_timeout: SHORT, ..patient() }).await;
+    let mut stream = running.connect().await;
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let no_window = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0];
+    // GET / by the static table, with :authority x.
+    let get = [0, 0, 6, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84, 0x01, 0x01, b'x'];
+    stream.write_all(&[&preface[..], &no_window, &get].concat()).await.unwrap();
+    let mut read = Vec::new();
+    let _reset = stream.read_to_end(&mut read).await;
+    assert!(!read.windows(5).any(|bytes| bytes == b"hello"));
+    assert!(running.shutdown.drained(LONG).await);
+}
+
+/// Believes this machine, in both ways.
+async fn start_behind_proxies(settings: Settings) -> Running {
+    let trusted = vec!["127.0.0.0/8".parse().unwrap()];
+    start_behind(settings, Proxies { trusted, protocol_v2: true, forwarded_for: true }).await
+}
+
+/// The connection's beginning that a proxy writes for a client.
+fn introduction(client: [u8; 4]) -> Vec<u8> {
+    let addresses = [&client[..], &[127, 0, 0, 1, 0, 1, 0, 80]].concat();
+    [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"[..], &addresses].concat()
+}
+
+async fn who(stream: &mut TcpStream, headers: &str) -> String {
+    send(stream, &format!("GET /who HTTP/1.1\r\nhost: x\r\n{headers}\r\n")).await;
+    read_until(stream, "!").await.rsplit_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn a_proxy_says_whom_it_speaks_for_and_its_client_cannot() {
+    let running = start_behind_proxies(patient()).await;
+    let mut stream = running.connect().await;
+    stream.write_all(&introduction([192, 0, 2, 1])).await.unwrap();
+    assert_eq!(who(&mut stream, "").await, "192.0.2.1!");
+    assert_eq!(who(&mut stream, "x-forwarded-for: 198.51.100.7\r\n").await, "192.0.2.1!");
+    // One more proxy between the client and this one.
+    let mut stream = running.connect().await;
+    stream.write_all(&introduction([127, 0, 0, 9])).await.unwrap();
+    assert_eq!(who(&mut stream, "x-forwarded-for: 198.51.100.7\r\n").await, "198.51.100.7!");
+}
+
+#[tokio::test]
+async fn a_proxy_that_does_not_say_it_is_cut_and_counted() {
+    let running = start_behind_proxies(patient()).await;
+    let mut stream = running.connect().await;
+    send(&mut stream, "GET /who HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert_eq!(read_to_close(&mut stream).await, "");
+    let series = "pinfold_http_connections_refused_total{listener=\"public\",reason=\"proxy_protocol\"} 1";
+    assert!(running.metrics.render().contains(series));
+}
+
+#[tokio::test]
+async fn an_introduction_that_dribbles_in_is_cut() {
+    let running = start_behind_proxies(Settings { head_timeout: SHORT, ..patient() }).await;
+    let mut stream = running.connect().await;
+    stream.write_all(&introduction([192, 0, 2, 1])[..20]).await.unwrap();
+    assert_eq!(read_to_close(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn strangers_need_no_introduction_and_cannot_bring_one() {
+    let trusted = vec!["10.0.0.0/8".parse().unwrap()];
+    let proxies = Proxies { trusted, protocol_v2: true, forwarded_for: true };
+    let running = start_behind(patient(), proxies).await;
+    let mut stream = running.connect().await;
+    assert_eq!(who(&mut stream, "x-forwarded-for: 198.51.100.7\r\n").await, "127.0.0.1!");
+    let mut stream = running.connect().await;
+    stream.write_all(&introduction([192, 0, 2, 1])).await.unwrap();
+    assert!(read_to_close(&mut stream).await.starts_with("HTTP/1.1 400 "));
+}
+
+#[tokio::test]
+async fn an_address_with_all_its_connections_is_closed_at_once_and_another_is_served() {
+    let running = start_behind_proxies(Settings { max_connections_per_address: 1, ..patient() }).await;
+    let mut first = running.connect().await;
+    first.write_all(&introduction([192, 0, 2, 1])).await.unwrap();
+    assert_eq!(who(&mut first, "").await, "192.0.2.1!");
+    let mut second = running.connect().await;
+    second.write_all(&introduction([192, 0, 2, 1])).await.unwrap();
+    assert_eq!(read_to_close(&mut second).await, "");
+    let series = "pinfold_http_connections_refused_total{listener=\"public\",reason=\"address\"} 1";
+    assert!(running.metrics.render().contains(series));
+    let mut other = running.connect().await;
+    other.write_all(&introduction([192, 0, 2, 2])).await.unwrap();
+    assert_eq!(who(&mut other, "").await, "192.0.2.2!");
 }

@@ -7,7 +7,9 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 
 use super::{
     family::{Counters, GaugeGuard, Gauges, Lazy, PerLabel, Registrar},
-    labels::{Code, Label, LimitKind, LimitOutcome, Listener, Method, Rejection, RequestClass, Route},
+    labels::{
+        Code, Label, LimitKind, LimitOutcome, Listener, Method, Rejection, RequestClass, Route, Turned,
+    },
 };
 
 const DURATIONS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -24,6 +26,7 @@ struct Inner {
     connections: Gauges<Listener>,
     rejections: Counters<Rejection>,
     over_limit: PerLabel<LimitKind, PerLabel<RequestClass, Counters<LimitOutcome>>>,
+    turned_away: PerLabel<Listener, Counters<Turned>>,
 }
 
 /// The answers to one method on one route.
@@ -35,7 +38,13 @@ struct Answers {
 impl HttpMetrics {
     pub(super) fn new(registrar: &Registrar<'_>) -> Self {
         let listener = ["listener"];
+        let turned_away = registrar.counters(
+            "http_connections_refused_total",
+            "Connections closed before their first request.",
+            &["listener", "reason"],
+        );
         let inner = Inner {
+            turned_away: PerLabel::new(|door: Listener| Counters::of(&turned_away, &[door.as_str()])),
             requests: registrar.counters(
                 "http_requests_total",
                 "Requests to the pinning API that were answered.",
@@ -94,6 +103,11 @@ impl HttpMetrics {
     /// Counts a request that was over a limit, whether it was refused or only would have been.
     pub fn over_limit(&self, limit: LimitKind, class: RequestClass, outcome: LimitOutcome) {
         self.0.over_limit.get(limit).get(class).get(outcome).inc();
+    }
+
+    /// Counts a connection that was closed before its first request.
+    pub fn turned_away(&self, listener: Listener, reason: Turned) {
+        self.0.turned_away.get(listener).get(reason).inc();
     }
 
     /// Counts a request that was refused before the store was asked.

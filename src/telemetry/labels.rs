@@ -217,6 +217,16 @@ labels! {
 }
 
 labels! {
+    /// Why a connection was closed before its first request.
+    Turned {
+        /// Its address has as many as it may have.
+        Address = "address",
+        /// A proxy did not say whom it speaks for.
+        ProxyProtocol = "proxy_protocol",
+    }
+}
+
+labels! {
     /// What a client asked to be changed.
     PinRequest {
         Add = "add",
