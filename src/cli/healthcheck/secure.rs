@@ -1,6 +1,6 @@
 //! TLS for a health check: whom to trust, by which name, and what to show.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
@@ -88,6 +88,6 @@ fn read(file: &PathBuf) -> Result<Vec<u8>, Failure> {
     fs::read(file).map_err(cannot)
 }
 
-fn holds_none(file: &PathBuf, what: &str) -> Failure {
+fn holds_none(file: &Path, what: &str) -> Failure {
     Failure::new(Exit::Failed, format!("error: {} holds no {what} in PEM form", file.display()))
 }
