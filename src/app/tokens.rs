@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::parts;
 use crate::{
-    auth::{Desk, Gate, Listed, Scope, Scopes, Secret, TokenRequest},
+    auth::{Desk, DeskError, Gate, Listed, Scope, Scopes, Secret, TokenRequest},
     config::{Settings, StoreUrl},
     lifecycle::{Changes, Shutdown},
     model::{Clock, SystemClock},
@@ -75,8 +75,14 @@ async fn first(desk: &Desk, file: &Path) -> anyhow::Result<()> {
     };
     let scopes = Scopes::NONE.with(Scope::AdminWrite);
     let request = TokenRequest { name: FIRST_NAME.into(), scopes, ..TokenRequest::default() };
-    desk.adopt(request, &secret).await?;
-    tracing::info!(file = %shown, "the first admin token is in this file");
+    match desk.adopt(request, &secret).await {
+        Ok(_) => tracing::info!(file = %shown, "the first admin token is in this file"),
+        // Somebody made one of that name, which may do less: no reason not to serve.
+        Err(error @ DeskError::Taken(_)) => {
+            tracing::warn!(file = %shown, %error, "the token in this file is not taken up");
+        }
+        Err(error) => return Err(error.into()),
+    }
     Ok(())
 }
 
