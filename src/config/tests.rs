@@ -1,5 +1,6 @@
 mod budgets;
 mod changes;
+mod clients;
 mod credentials;
 mod limits;
 mod presets;

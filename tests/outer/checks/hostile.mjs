@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import http2 from 'node:http2'
 import { check, each, pause, seeded, until } from '../lib/check.mjs'
 import { rawCid } from '../lib/cid.mjs'
-import { Gateway, TOKEN } from '../lib/gateway.mjs'
+import { Gateway, OTHER_TOKEN, TOKEN } from '../lib/gateway.mjs'
 import { GoodClient } from '../lib/good.mjs'
 import * as raw from '../lib/raw.mjs'
 import { Sim } from '../lib/upstreams.mjs'
@@ -29,10 +29,11 @@ const gateway = await new Gateway({
   providers: [sim.entry()],
   policy: { copies: 1 },
   api: { accept_wait: '0s' },
+  limits: { read: 'none', write: 'none' }, // what is shown here is that it holds without them
   server: { max_connections: CONNECTIONS + SPARE_FILES, timeouts: TIMEOUTS }
 }).start()
 const { port } = gateway
-const good = new GoodClient(gateway, TOKEN, Array.from({ length: 100 }, (_, n) => rawCid(`good ${n}`)))
+const good = new GoodClient(gateway, OTHER_TOKEN, Array.from({ length: 100 }, (_, n) => rawCid(`good ${n}`)))
 
 const memory = (key) => Math.round(Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${gateway.child.pid}/status`, 'utf8'))[1]) / 1024)
 const metric = async (line) => {
@@ -48,7 +49,7 @@ async function attack (name, body) {
   await check(name, async () => {
     await body()
     assert.equal(gateway.child.ended, undefined, 'the server ended')
-    await until('the good client was served', async () => true)
+    await pause(200) // so that it was asked at least once meanwhile
     const { count, worst, failed } = await good.report()
     console.log(`     good client: ${count} answers, worst ${Math.round(worst)} ms; memory ${memory('VmRSS')} MB, peak ${memory('VmHWM')} MB`)
     assert.deepEqual(failed, [], 'requests of the good client failed')
@@ -128,11 +129,12 @@ await attack('200 bodies that dribble in over HTTP/2 are answered 408 with a Fai
 
 await attack(`${idle} idle connections`, async () => {
   const sockets = []
-  for (let n = 0; n < idle; n += 500) sockets.push(...await crowd(Math.min(500, idle - n)))
-  await each(sockets, 200, async (socket) => {
-    socket.write('OPTIONS /pins HTTP/1.1\r\nhost: x\r\n\r\n')
-    await until('an answer', () => socket.came.length > 0, { within: 30_000 })
-  })
+  for (let n = 0; n < idle; n += 250) {
+    const more = await crowd(Math.min(250, idle - n))
+    more.forEach((socket) => socket.write('OPTIONS /pins HTTP/1.1\r\nhost: x\r\n\r\n'))
+    await until('an answer on each', () => more.every((socket) => socket.came.length > 0 || socket.isOver))
+    sockets.push(...more)
+  }
   assert.ok(await openConnections() >= idle, 'not all are open at once')
   console.log(`     ${await openConnections()} connections are open`)
   await pause(1000) // while the good client goes on
@@ -193,7 +195,7 @@ await attack('chunks that lie end in a Failure or a close', async () => {
     `5;a=b\nX\r\nabcde\r\n0\r\n\r\n`, '5\r\nabcdeXX0\r\n\r\n', `0\r\n${'x: a\r\n'.repeat(100_000)}\r\n`, `2\r\n{}\r\n0\r\n${'x'.repeat(200_000)}`]
   await each(shapes, 4, async (chunks) => {
     const { closed, answers } = await raw.exchange(port, post(chunks))
-    assert.ok(closed, `${JSON.stringify(chunks.slice(0, 40))} keeps its connection`)
+    assert.ok(closed || answers.length > 0, `${JSON.stringify(chunks.slice(0, 40))} is neither answered nor closed`)
     if (answers.length > 0) assertFailures(answers, [400, 408])
   })
 })
@@ -303,9 +305,9 @@ await attack('PINGs and SETTINGS do not keep a connection without requests', asy
   assert.ok(closed, 'it goes on')
 })
 
-await attack('5,000 guesses of a token are all refused', async () => {
+await attack('2,000 guesses of a token are all refused', async () => {
   const before = await metric('pinfold_http_rejections_total{reason="unauthorized"}')
-  const guesses = Array.from({ length: 5000 }, (_, n) => `outer-test-token-of-the-first-accoun${n}`)
+  const guesses = Array.from({ length: 2000 }, (_, n) => `outer-test-token-of-the-first-accoun${n}`)
   const answers = await each(guesses, 32, async (token) => gateway.request('GET', '/pins', { token }))
   for (const { status, body } of answers) {
     assert.ok([401, 429].includes(status), `answered ${status}`)
@@ -314,11 +316,11 @@ await attack('5,000 guesses of a token are all refused', async () => {
   const counted = await metric('pinfold_http_rejections_total{reason="unauthorized"}') - before
   const refused = answers.filter(({ status }) => status === 401).length
   assert.equal(counted, refused, 'not all were counted')
-  console.log(`     ${refused} answered 401, ${5000 - refused} answered 429`)
+  console.log(`     ${refused} answered 401, ${2000 - refused} answered 429`)
 })
 
 await check(`${PINS} pins for the greedy to list`, async () => {
-  await each(Array.from({ length: PINS }), 16, (_, n) => gateway.add({ cid: rawCid(`listed ${n}`), name: `listed ${n}`, meta: { filler: 'x'.repeat(500) } }))
+  await each(Array.from({ length: PINS }), 64, (_, n) => gateway.add({ cid: rawCid(`listed ${n}`), name: `listed ${n}`, meta: { filler: 'x'.repeat(500) } }))
 })
 const LIST = `/pins?limit=1000&status=queued,pinning,pinned,failed`
 
@@ -346,6 +348,37 @@ await attack('HTTP/2 clients that open no window for 2,000 lists are cut, PINGs 
     for (let n = 0; n < 100; n++) socket.write(raw.frame(raw.HEADERS, raw.END_HEADERS | raw.END_STREAM, 2 * n + 1, raw.get(LIST, TOKEN)))
   })
   await allClose(sockets, 30_000).finally(() => clearInterval(timer))
+})
+
+/** What a proxy writes before the bytes of its client, by version 2 of the PROXY protocol. */
+const introduction = (address) => Buffer.concat([
+  Buffer.from('\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c', 'latin1'), Buffer.from([...address, 127, 0, 0, 1, 0, 1, 0, 80])
+])
+
+await check('behind a proxy each address has its share of connections, and no connection comes without an introduction', async () => {
+  const proxied = await new Gateway({
+    providers: [sim.entry()],
+    policy: { copies: 1 },
+    server: { max_connections_per_address: 20, timeouts: TIMEOUTS, proxies: { trusted: ['127.0.0.0/8'], protocol: 'v2' } }
+  }).start()
+  const asks = (bytes) => {
+    const socket = raw.open(proxied.port)
+    socket.write(Buffer.concat([bytes, Buffer.from(`GET /pins HTTP/1.1\r\nhost: x\r\n${AUTH}\r\n`)]))
+    return socket
+  }
+  const greedy = Array.from({ length: 100 }, () => asks(introduction([192, 0, 2, 1])))
+  await until('the share is used up', () => greedy.filter((socket) => socket.isOver).length === 80 && greedy.filter((socket) => socket.came.length > 0).length === 20)
+  const other = asks(introduction([192, 0, 2, 2]))
+  await until('another address is served', () => other.came.length > 0)
+  const bare = asks(Buffer.alloc(0))
+  assert.ok(await raw.closes(bare, 5000) && bare.came.length === 0, 'a connection without an introduction was served')
+  const slow = raw.open(proxied.port)
+  slow.write(introduction([192, 0, 2, 3]).subarray(0, 14))
+  assert.ok(await raw.closes(slow, 2000 + SLACK_MS), 'half an introduction keeps its connection')
+  gone([...greedy, other])
+  const text = await (await fetch(`${proxied.admin}/metrics`)).text()
+  assert.ok(text.includes('pinfold_http_connections_refused_total{listener="public",reason="address"} 80'), 'they were not counted')
+  await proxied.stop()
 })
 
 await check('nothing panicked, and the server ends in order', async () => {
