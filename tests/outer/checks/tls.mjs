@@ -32,6 +32,7 @@ for (const name of ['ours', 'theirs']) authority(name)
 certificate('server', 'ours', HERE)
 certificate('ci', 'ours', 'DNS:ci.example.org')
 certificate('phone', 'ours', 'email:phone@example.org')
+certificate('ops', 'ours', 'DNS:ops.example.org')
 certificate('stranger', 'ours', 'DNS:stranger.example.org')
 certificate('foreign', 'theirs', 'DNS:ci.example.org')
 const read = (name) => readFileSync(at(name))
@@ -43,6 +44,7 @@ class Secure extends Gateway {
   config () {
     const config = super.config()
     config.admin.tls = { ...TLS, require_client_cert: true }
+    config.admin.certificates = [{ name: 'ops', san: 'ops.example.org', scopes: ['admin:read'] }]
     config.accounts[0].certificates = [{ name: 'ci', san: 'ci.example.org', scopes: ['pins:read'] }]
     config.accounts[1].certificates = [{ name: 'phone', sha256: fingerprint('phone.pem') }]
     return config
@@ -83,10 +85,11 @@ const as = (who, more = {}) => ({ cert: read(`${who}.pem`), key: read(`${who}.ke
 async function metric (name) {
   const page = await new Promise((resolve, reject) => {
     const url = `https://127.0.0.1:${gateway.adminPort}/metrics`
-    https.get(url, { ca, ...as('ci') }, async (answer) => resolve((await answer.setEncoding('utf8').toArray()).join(''))).on('error', reject)
+    https.get(url, { ca, ...as('ops') }, async (answer) => resolve((await answer.setEncoding('utf8').toArray()).join(''))).on('error', reject)
   })
   const line = page.split('\n').find((line) => line.startsWith(`${name} `))
-  return line && Number(line.split(' ').at(-1))
+  assert.ok(line, `no ${name} in:\n${page.slice(0, 500)}`)
+  return Number(line.split(' ').at(-1))
 }
 
 /** The certificate that a new connection is shown. */
@@ -165,7 +168,7 @@ await check('a key that is not the certificate\'s changes nothing, is told once,
   const before = await shown()
   certificate('odd', 'ours', HERE)
   renameSync(at('odd.key'), TLS.key)
-  const words = /listener="?public"?.*the key is not the certificate's/g
+  const words = /"listener":"public","error":"key [^"]*: the key is not the certificate's/g
   await until('the log tells of it', () => words.test(log()))
   assert.equal(await metric('pinfold_tls_last_reload_successful{listener="public"}'), 0)
   assert.equal(await shown(), before)
