@@ -276,7 +276,7 @@ await attack('HTTP/2 rapid reset ends in GOAWAY', async () => {
 })
 
 await attack('streams beyond the bound are refused', async () => {
-  const { frames } = await flood((n) => raw.frame(raw.HEADERS, raw.END_HEADERS, 2 * n + 1, raw.get('/pins', TOKEN)), { enough: 5000 })
+  const { frames } = await flood((n) => raw.frame(raw.HEADERS, raw.END_HEADERS, 2 * n + 1, raw.post('/pins', TOKEN)), { enough: 5000 })
   const refused = frames.filter(({ type, payload }) => type === raw.RESET && payload.at(-1) === 7).length
   const away = frames.some(({ type }) => type === raw.GO_AWAY)
   assert.ok(refused > 0 || away, 'thousands of streams at once were taken')

@@ -114,6 +114,12 @@ export function get (path, token) {
   return Buffer.concat(all.map(([name, value]) => header(name, value)))
 }
 
+/** The head of an add, whose stream stays open until its body comes. */
+export function post (path, token) {
+  const all = [[':method', 'POST'], [':scheme', 'http'], [':authority', 'x'], [':path', path], ['content-type', 'application/json'], ['authorization', `Bearer ${token}`]]
+  return Buffer.concat(all.map(([name, value]) => header(name, value)))
+}
+
 /** The whole frames in what came. */
 export function frames (bytes) {
   const found = []
