@@ -323,13 +323,19 @@ await check(`${PINS} pins for the greedy to list`, async () => {
   // Few at once: each connection has two seconds for its first head, which a busy machine may need.
   await each(Array.from({ length: PINS }), 8, (_, n) => gateway.add({ cid: rawCid(`listed ${n}`), name: `listed ${n}`, meta: { filler: 'x'.repeat(500) } }))
 })
+/** Those who never read do not see that they were cut: the server tells. */
+async function cutOff () {
+  await until('all are connected', async () => await openConnections() >= 20)
+  await until('the server has closed them', async () => await openConnections() < 10, { within: 60_000, every: 250 })
+}
+
 const LIST = `/pins?limit=1000&status=queued,pinning,pinned,failed`
 
 await attack('20 clients that pipeline 1,000 lists each and never read are cut', async () => {
   const sockets = await crowd(20, { paused: true })
   const request = `GET ${LIST} HTTP/1.1\r\nhost: x\r\n${AUTH}\r\n`.repeat(1000)
   for (const socket of sockets) socket.write(request)
-  await until('the server has closed them', async () => await openConnections() < 10, { within: 60_000, every: 250 })
+  await cutOff()
   gone(sockets)
 })
 
@@ -337,7 +343,7 @@ await attack('20 clients that take a list byte by byte are cut', async () => {
   const sockets = await crowd(20, { paused: true })
   for (const socket of sockets) socket.write(`GET ${LIST} HTTP/1.1\r\nhost: x\r\n${AUTH}\r\n`.repeat(50))
   const timer = setInterval(() => sockets.forEach((socket) => socket.read(1)), 100)
-  await until('the server has closed them', async () => await openConnections() < 10, { within: 60_000, every: 250 }).finally(() => clearInterval(timer))
+  await cutOff().finally(() => clearInterval(timer))
   gone(sockets)
 })
 
