@@ -2,7 +2,6 @@
 // is served, the server's memory stays within a bound, and whatever can be read as a request gets a Failure.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import http2 from 'node:http2'
 import { check, each, pause, seeded, until } from '../lib/check.mjs'
 import { rawCid } from '../lib/cid.mjs'
 import { Gateway, OTHER_TOKEN, TOKEN } from '../lib/gateway.mjs'
@@ -110,21 +109,26 @@ await attack('500 bodies that dribble in are answered 408 with a Failure, or cut
 })
 
 await attack('200 bodies that dribble in over HTTP/2 are answered 408 with a Failure', async () => {
-  const session = http2.connect(gateway.url)
-  session.on('error', () => {})
-  const answers = await Promise.all(Array.from({ length: 200 }, async () => {
-    const stream = session.request({ ':method': 'POST', ':path': '/pins', authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }, { endStream: false })
-    stream.on('error', () => {})
-    const drip = setInterval(() => { if (!stream.destroyed && stream.writable) stream.write(' ') }, 200)
-    let body = ''
-    let status
-    stream.on('response', (headers) => { status = headers[':status'] })
-    for await (const data of stream) body += data
-    clearInterval(drip)
-    return { status, body }
-  }))
-  session.destroy()
-  assertFailures(answers, [408])
+  const socket = raw.open(port)
+  await socket.opened
+  socket.write(Buffer.concat([raw.PREFACE, raw.settings()]))
+  const streams = Array.from({ length: 200 }, (_, n) => 2 * n + 1)
+  for (const stream of streams) socket.write(raw.frame(raw.HEADERS, raw.END_HEADERS, stream, raw.post('/pins', TOKEN)))
+  // They end before the answers come: what is sent to a stream that is answered already is another attack.
+  for (let n = 0; n < 5; n++) {
+    for (const stream of streams) socket.write(raw.frame(raw.DATA, 0, stream, Buffer.from(' ')))
+    await pause(200)
+  }
+  const answers = () => {
+    const bodies = new Map()
+    for (const { type, stream, payload } of raw.frames(socket.came)) {
+      if (type === raw.DATA) bodies.set(stream, (bodies.get(stream) ?? '') + payload)
+    }
+    return [...bodies.values()].filter((body) => body.endsWith('}}'))
+  }
+  await until('each is answered', () => answers().length === streams.length, { within: 2000 + SLACK_MS })
+  for (const body of answers()) assert.equal(JSON.parse(body).error.reason, 'REQUEST_TIMEOUT')
+  socket.destroy()
 })
 
 await attack(`${idle} idle connections`, async () => {
@@ -276,10 +280,11 @@ await attack('HTTP/2 rapid reset ends in GOAWAY', async () => {
 })
 
 await attack('streams beyond the bound are refused', async () => {
-  const { frames } = await flood((n) => raw.frame(raw.HEADERS, raw.END_HEADERS, 2 * n + 1, raw.post('/pins', TOKEN)), { enough: 5000 })
+  const { closed, frames } = await flood((n) => raw.frame(raw.HEADERS, raw.END_HEADERS, 2 * n + 1, raw.post('/pins', TOKEN)), { enough: 5000 })
   const refused = frames.filter(({ type, payload }) => type === raw.RESET && payload.at(-1) === 7).length
   const away = frames.some(({ type }) => type === raw.GO_AWAY)
-  assert.ok(refused > 0 || away, 'thousands of streams at once were taken')
+  // Where the close comes as a reset, what was said before is lost.
+  assert.ok(closed || refused > 0 || away, 'thousands of streams at once were taken')
 })
 
 await attack('an endless CONTINUATION is cut', async () => {
