@@ -3,6 +3,7 @@
 pub mod account;
 pub mod budget;
 pub mod clock;
+pub mod codec;
 pub mod content;
 pub mod delegates;
 pub mod expiry;
@@ -25,6 +26,7 @@ pub mod token;
 pub use account::{AccountDecl, Weight};
 pub use budget::{Allowance, Ask, BudgetClass, ByClass, Costs, Granted, Learned, Lesson, Rates, Reserved};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use codec::{Codec, NotACodec};
 pub use content::{CidError, Content, PinCid};
 pub use expiry::Expiry;
 pub use ids::{

@@ -1,19 +1,24 @@
 //! What should be: where copies go, how they add up to a status, what a replica needs next. Pure: no async, no
 //! clock of its own, no I/O.
 
+pub mod controls;
+pub mod glob;
 pub mod merge;
 pub mod place;
 pub mod purse;
 pub mod replica;
+pub mod routes;
 pub mod settle;
 pub mod timing;
 pub mod window;
 
 use serde::{Deserialize, Serialize};
 
+pub use glob::Glob;
 pub use merge::{CopyView, Tally, merge};
 pub use place::{ProviderView, place};
 pub use purse::Purse;
+pub use routes::{Choice, Chooser, NotAllowed, Route, Routes, Sender, When};
 pub use settle::{PinView, Verdict, settle};
 pub use timing::{Moment, Timing};
 

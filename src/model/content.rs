@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use cid::{CidGeneric, Version, multibase::Base};
 use thiserror::Error;
 
+use super::Codec;
+
 /// Room for identity CIDs, whose digest is the content itself.
 type AnyCid = CidGeneric<128>;
 
@@ -41,6 +43,10 @@ impl Content {
     fn cid(&self) -> AnyCid {
         // Holds: every constructor encodes a parsed CID.
         AnyCid::try_from(&*self.0).expect("a content holds the bytes of a valid CID")
+    }
+
+    pub fn codec(&self) -> Codec {
+        Codec::new(self.cid().codec())
     }
 
     /// The canonical text: CIDv1 in base32.

@@ -17,6 +17,10 @@ pub struct PinSpec {
 }
 
 impl PinSpec {
+    pub fn meta_value(&self, key: &str) -> Option<&str> {
+        self.meta.as_ref()?.get(key)
+    }
+
     /// A pin of a CID and nothing else.
     pub fn bare(cid: PinCid) -> Self {
         Self { cid, name: None, meta: None, origins: Origins::default() }
@@ -56,6 +60,10 @@ impl Meta {
             }
         }
         Ok(Self(entries))
+    }
+
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -1,35 +1,19 @@
 //! What presets know of single services, each handled in one small place.
 
-use cid::CidGeneric;
-
 use super::super::{Submit, UpstreamPin};
 use crate::{
     model::{Content, Status, Timestamp},
     presets::{NameRule, Preset},
 };
 
-/// Multicodec codes by the names that presets use (the multicodec table).
-const CODECS: &[(&str, u64)] = &[
-    ("raw", 0x55),
-    ("dag-pb", 0x70),
-    ("dag-cbor", 0x71),
-    ("libp2p-key", 0x72),
-    ("git-raw", 0x78),
-    ("dag-json", 0x0129),
-    ("cbor", 0x51),
-    ("json", 0x0200),
-];
-
 /// Why a service will not take a content, where that is known without asking it.
 pub(super) fn refuses(preset: &Preset, content: &Content) -> Option<String> {
     let taken = preset.codecs.as_ref()?;
-    let code = CidGeneric::<128>::try_from(content.as_bytes()).ok()?.codec();
-    let name = CODECS.iter().find(|(_, known)| *known == code).map(|(name, _)| *name);
-    if name.is_some_and(|name| taken.iter().any(|codec| codec == name)) {
+    let codec = content.codec().to_string();
+    if taken.contains(&codec) {
         return None;
     }
-    let named = name.map_or_else(|| format!("0x{code:x}"), str::to_owned);
-    Some(format!("it takes no CIDs of codec {named}, only {}", taken.join(", ")))
+    Some(format!("it takes no CIDs of codec {codec}, only {}", taken.join(", ")))
 }
 
 /// Where a name is demanded, a pin without one is named by its CID.
