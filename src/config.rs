@@ -9,6 +9,7 @@ mod clients;
 mod credential;
 mod effective;
 mod environment;
+mod facts;
 mod general;
 mod limits;
 mod policies;
@@ -131,6 +132,7 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
     let providers = providers::read(reader, &root, &presets, &upstream);
     let listed = policies::Providers {
         names: providers.iter().map(|provider| provider.name.as_str()).collect(),
+        facts: providers.iter().map(|provider| &provider.facts).collect(),
         incomplete: reader.problems.len() > before,
     };
     let (policies, policy_names) = policies::read(reader, &root, &listed);

@@ -7,6 +7,7 @@ pub mod codec;
 pub mod content;
 pub mod delegates;
 pub mod expiry;
+pub mod facts;
 pub mod ids;
 pub mod ledger;
 pub mod name;
@@ -29,6 +30,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use codec::{Codec, NotACodec};
 pub use content::{CidError, Content, PinCid};
 pub use expiry::Expiry;
+pub use facts::{Cost, Facts};
 pub use ids::{
     AccountId, ContentId, InstanceId, PinId, PolicyId, ProviderId, ReplicaId, RequestId, TokenId, UpstreamId,
 };

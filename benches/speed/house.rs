@@ -62,18 +62,11 @@ impl House {
         let store = SqliteStore::open(path, &SqliteSettings::default(), changes.clone(), &metrics);
         let store: SharedStore = Arc::new(store.expect("the store opens"));
         let names: Vec<String> = ["a", "b"].map(String::from).to_vec();
-        let declare = |(name, endpoint): (&String, &str)| ProviderDecl {
-            name: name.clone(),
-            fingerprint: Fingerprint::new(endpoint, None),
-        };
+        let declare =
+            |(name, endpoint): (&String, &str)| ProviderDecl::new(name, Fingerprint::new(endpoint, None));
         let registration = Registration {
             accounts: vec![AccountDecl::new("bench", "two")],
-            policies: vec![Policy {
-                name: "two".into(),
-                copies: Copies { min: 2, max: 2 },
-                need: 1,
-                providers: names.clone(),
-            }],
+            policies: vec![Policy::plain("two", Copies { min: 2, max: 2 }, 1, names.clone())],
             providers: names.iter().zip(ENDPOINTS).map(declare).collect(),
         };
         let registered = store.register(registration, SystemClock.now()).await.expect("it registers");

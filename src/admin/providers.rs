@@ -78,6 +78,9 @@ mod tests {
                 absent_since,
                 blocked_until: None,
                 proven: None,
+                facts: Arc::default(),
+                allow_fewer: false,
+                unproven: false,
             };
             let last_error = LastError {
                 at: NOW,

@@ -10,7 +10,7 @@ use super::settings::{
 };
 use super::value::show_span;
 use crate::auth::Mark;
-use crate::model::{AccountDecl, Status, StatusSet};
+use crate::model::{AccountDecl, Facts, Status, StatusSet};
 use crate::policy::Policy;
 use crate::providers::Credential;
 use crate::server::tls;
@@ -163,6 +163,7 @@ fn write_provider(out: &mut String, provider: &ProviderSettings) -> fmt::Result 
         writeln!(out, "    account: {}", quoted(account))?;
     }
     writeln!(out, "    exclusive: {exclusive}")?;
+    write_facts(out, &provider.facts)?;
     write_budget(out, budget)?;
     writeln!(out, "    timeouts: {{ deadline: {deadline}, settle: {settle} }}")?;
     write_way(out, "    ", provider.way.proxy.as_deref(), provider.way.ca_file.as_deref())
@@ -220,9 +221,41 @@ fn write_credential(out: &mut String, credential: &Credential) -> fmt::Result {
 }
 
 fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
-    let Policy { name, copies, need, providers } = policy;
+    let Policy { name, copies, need, providers, choose, spread_by, deadlines, late, priority, .. } = policy;
     writeln!(out, "  - name: {}\n    copies: {{ min: {}, max: {} }}", quoted(name), copies.min, copies.max)?;
-    writeln!(out, "    pinned_when: {need}\n    providers: {}", list(providers.iter().map(quoted)))
+    writeln!(out, "    pinned_when: {need}\n    providers: {}", list(providers.iter().map(quoted)))?;
+    writeln!(out, "    choose: {}\n    late: {}", choose.as_str(), late.as_str())?;
+    writeln!(out, "    priority: {}\n    proof: {}", priority.get(), policy.proof.as_str())?;
+    if let Some(tag) = spread_by {
+        writeln!(out, "    spread_by: {}", quoted(tag))?;
+    }
+    let spans = [("queued", deadlines.queued), ("pinning", deadlines.pinning)];
+    let spans = spans.into_iter().filter_map(|(key, span)| Some(format!("{key}: {}", show_span(span?))));
+    let spans: Vec<_> = spans.collect();
+    if !spans.is_empty() {
+        writeln!(out, "    deadlines: {{ {} }}", spans.join(", "))?;
+    }
+    policy.expire_after.map_or(Ok(()), |span| writeln!(out, "    expire_after: {}", show_span(span)))
+}
+
+fn write_facts(out: &mut String, facts: &Facts) -> fmt::Result {
+    let Facts { weight, tags, cost, max_pins, codecs, retention, declare_dead_after } = facts;
+    writeln!(out, "    weight: {}", weight.get())?;
+    if !tags.is_empty() {
+        let tags: Vec<_> = tags.iter().map(|(tag, value)| format!("{tag}: {}", quoted(value))).collect();
+        writeln!(out, "    tags: {{ {} }}", tags.join(", "))?;
+    }
+    let codecs = codecs.as_ref().map(|codecs| list(codecs.iter().map(quoted)));
+    let lines = [
+        ("cost", cost.map(|cost| cost.to_string())),
+        ("max_pins", max_pins.map(|most| most.to_string())),
+        ("codecs", codecs),
+        ("retention", retention.map(show_span)),
+        ("declare_dead_after", declare_dead_after.map(show_span)),
+    ];
+    lines
+        .into_iter()
+        .try_for_each(|(key, value)| value.map_or(Ok(()), |value| writeln!(out, "    {key}: {value}")))
 }
 
 fn hex(bytes: &[u8]) -> String {

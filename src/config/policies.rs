@@ -1,15 +1,32 @@
 //! Policies: how many copies, and at which providers.
 
+use std::{collections::HashSet, time::Duration};
+
 use super::accounts::{DEFAULT_POLICY, Names};
 use super::reader::{Field, Keys, Reader, Section, Text, Wrong, nearest};
-use super::value::number;
+use super::value::{number, one_of, span};
 use super::yaml::Value;
-use crate::policy::{Copies, Policy};
+use crate::model::Facts;
+use crate::policy::{Choose, Copies, Deadlines, Late, Policy, Priority, Proof};
 
 const POLICY: Keys = Keys {
-    known: &["name", "copies", "pinned_when", "providers"],
-    later: &["upstream_name", "spill", "tags"],
+    known: &[
+        "name",
+        "copies",
+        "pinned_when",
+        "providers",
+        "choose",
+        "spread_by",
+        "deadlines",
+        "late",
+        "priority",
+        "expire_after",
+        "proof",
+    ],
+    later: &["upstream_name"],
 };
+const DEADLINES: Keys = Keys { known: &["queued", "pinning"], later: &[] };
+const CENTURY: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 const COPIES: Keys = Keys { known: &["min", "max"], later: &[] };
 const COPIES_HELP: &str = "write a number, `all`, or { min: 2, max: 3 }";
 const POLICIES_HELP: &str = "write policies: [ { name: default, copies: 2 } ]";
@@ -17,6 +34,8 @@ const POLICIES_HELP: &str = "write policies: [ { name: default, copies: 2 } ]";
 /// What is known before the policies are read: the providers, and whether that list is to be trusted.
 pub(super) struct Providers<'a> {
     pub names: Vec<&'a str>,
+    /// What is declared of each, in the same order.
+    pub facts: Vec<&'a Facts>,
     /// Some entry was wrong, so that a missing name proves nothing.
     pub incomplete: bool,
 }
@@ -47,12 +66,8 @@ pub(super) fn read(
 
 fn everywhere(providers: &Providers<'_>) -> Policy {
     let all = count(providers.names.len());
-    Policy {
-        name: DEFAULT_POLICY.to_owned(),
-        copies: Copies { min: all, max: all },
-        need: 1,
-        providers: providers.names.iter().map(|name| (*name).to_owned()).collect(),
-    }
+    let names = providers.names.iter().map(|name| (*name).to_owned()).collect();
+    Policy::plain(DEFAULT_POLICY, Copies { min: all, max: all }, 1, names)
 }
 
 fn policy(
@@ -68,10 +83,90 @@ fn policy(
         Some(text) => reader.parse(&text, number(1, u16::MAX)),
         None => Some(1),
     };
+    let choose = word(reader, section, "choose", &Choose::ALL, Choose::as_str);
+    let late = word(reader, section, "late", &Late::ALL, Late::as_str);
+    let proof = word(reader, section, "proof", &Proof::ALL, Proof::as_str);
+    let deadlines = deadlines(reader, section);
+    let priority = reader.optional(section, "priority");
+    let priority = reader.parse_or(priority, Priority::default().get(), number(0, Priority::MAX));
+    let expire_after = lasting(reader, section, "expire_after");
     let (listed, asked, need) = (listed?, asked?, need?);
+    let spread_by = spread_by(reader, section, &listed, providers, &asked);
     let copies = asked.resolve(count(listed.len()));
     check(reader, section, copies, need, listed.len());
-    Some(Policy { name, copies, need, providers: listed })
+    let terms = Policy::plain(name, copies, need, listed);
+    let priority = Priority::new(priority).unwrap_or_default();
+    Some(Policy { choose, spread_by, deadlines, late, priority, expire_after, proof, ..terms })
+}
+
+/// One of a few words; the default where it is left out or wrong.
+fn word<T: Copy + Default>(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    key: &str,
+    all: &[T],
+    as_str: fn(T) -> &'static str,
+) -> T {
+    let text = reader.optional(section, key);
+    reader.parse_or(text, T::default(), |text| {
+        let found = all.iter().copied().find(|one| as_str(*one) == text);
+        found.ok_or_else(|| one_of("not a word that is known here", text, all.iter().map(|one| as_str(*one))))
+    })
+}
+
+fn deadlines(reader: &mut Reader<'_>, section: &Section<'_>) -> Deadlines {
+    let section = reader.section(section, "deadlines", DEADLINES);
+    let queued = lasting(reader, &section, "queued");
+    Deadlines { queued, pinning: lasting(reader, &section, "pinning") }
+}
+
+/// A span that is not nothing.
+fn lasting(reader: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<Duration> {
+    let text = reader.optional(section, key)?;
+    reader.parse(&text, |text| match span(CENTURY)(text)? {
+        Duration::ZERO => Err(Wrong::new("would be over at once", "write a longer one, or remove the key")),
+        span => Ok(span),
+    })
+}
+
+/// The tag that copies are spread by, which every listed provider must have, with as many values as there are copies.
+fn spread_by(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    listed: &[String],
+    providers: &Providers<'_>,
+    asked: &Asked,
+) -> Option<String> {
+    let text = reader.optional(section, "spread_by")?;
+    let of = |name: &String| providers.names.iter().position(|known| known == name);
+    let facts = |name: &String| of(name).map(|at| providers.facts[at]);
+    let tag = text.text;
+    let without: Vec<&str> = listed
+        .iter()
+        .filter(|name| facts(name).is_some_and(|facts| !facts.tags.contains_key(&tag)))
+        .map(String::as_str)
+        .collect();
+    if !without.is_empty() {
+        let what = format!("{} without that tag", without.join(", "));
+        let help = format!("write tags: {{ {tag}: ... }} at each provider of the policy");
+        reader.wrong(text.path, text.spot, what, help);
+        return None;
+    }
+    let values: HashSet<&String> =
+        listed.iter().filter_map(|name| facts(name)).filter_map(|facts| facts.tags.get(&tag)).collect();
+    let copies = asked.resolve(count(listed.len())).max;
+    if usize::from(copies) > values.len() && !providers.incomplete {
+        let what =
+            format!("asks for {copies} copies, but {tag} has {} values among its providers", values.len());
+        reader.wrong(
+            text.path,
+            text.spot,
+            what,
+            format!("write at most {} copies, or list providers of other {tag}s", values.len()),
+        );
+        return None;
+    }
+    Some(tag)
 }
 
 /// `1 <= pinned_when <= min <= max <= providers listed`

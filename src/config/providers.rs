@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::accounts::Names;
 use super::budget::{self, Groups};
 use super::credential::{self, Credentials};
+use super::facts;
 use super::problem::Problem;
 use super::reader::{Field, Keys, Reader, Section, Text, Wrong};
 use super::settings::ProviderSettings;
@@ -28,8 +29,15 @@ const PROVIDER: Keys = Keys {
         "timeouts",
         "proxy",
         "ca_file",
+        "weight",
+        "tags",
+        "cost",
+        "max_pins",
+        "codecs",
+        "retention",
+        "declare_dead_after",
     ],
-    later: &["limits", "quota", "tags", "weight"],
+    later: &["limits", "quota", "audit", "gateway", "proof"],
 };
 const TIMEOUTS: Keys = Keys { known: &["deadline", "settle"], later: &[] };
 
@@ -79,6 +87,7 @@ fn provider(
     if exclusive && preset.shares_pins() {
         warn_of_shared_pins(reader, &section, &preset);
     }
+    let facts = facts::read(reader, &section, &preset);
     let budget = budget::read(reader, &section, &preset, groups);
     let (deadline, settle) = timeouts(reader, &section, &preset);
     let way = upstream.way(reader, &section, endpoint.as_deref());
@@ -93,6 +102,7 @@ fn provider(
         credential,
         account,
         exclusive,
+        facts,
         budget,
         deadline,
         settle,

@@ -64,6 +64,10 @@ impl Wrong {
 }
 
 impl<'a> Section<'a> {
+    pub fn keys(&self) -> impl Iterator<Item = (&'a str, &'a Spot)> + use<'a> {
+        self.entries.iter().map(|(key, _)| (key.name.as_str(), &key.spot))
+    }
+
     pub fn get(&self, key: &str) -> Option<Field<'a>> {
         let (_, node) = self.entries.iter().find(|(found, _)| found.name == key)?;
         Some(Field { path: self.path_of(key), spot: Some(node.spot.clone()), value: &node.value })
@@ -117,6 +121,19 @@ impl<'a> Reader<'a> {
             self.check_key(&section, key, keys);
         }
         section
+    }
+
+    /// Opens a map whose keys are the user's own.
+    pub fn open_any<'t>(&mut self, field: Field<'t>, what_to_write: &str) -> Section<'t> {
+        match field.value {
+            Value::Map(entries) => Section { path: field.path, spot: field.spot, entries },
+            Value::Nothing => Section::absent(field.path, field.spot),
+            other => {
+                let what = format!("expected a map, found {}", other.kind());
+                self.wrong(&field.path, field.spot.clone(), what, what_to_write);
+                Section::absent(field.path, field.spot)
+            }
+        }
     }
 
     fn check_key(&mut self, section: &Section<'_>, key: &Key, keys: Keys) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::limits::{AccountTerms, LimitSettings, OwnLimits};
 use crate::auth::{Mark, TokenHash};
 use crate::http;
-use crate::model::{AccountDecl, Fingerprint, ProviderDecl, Rates, Scopes, StatusSet, Timestamp};
+use crate::model::{AccountDecl, Facts, Fingerprint, ProviderDecl, Rates, Scopes, StatusSet, Timestamp};
 use crate::policy::{Policy, Timing};
 use crate::presets::{Preset, Presets};
 use crate::providers::Credential;
@@ -204,6 +204,7 @@ pub struct ProviderSettings {
     pub account: Option<String>,
     /// The credential is used by this gateway alone.
     pub exclusive: bool,
+    pub facts: Facts,
     pub budget: BudgetDecl,
     /// The longest that one call takes, retries included.
     pub deadline: Duration,
@@ -231,6 +232,6 @@ impl ProviderSettings {
         let told = || self.credential.account(self.preset.token_form);
         let account = self.account.clone().or_else(told);
         let fingerprint = Fingerprint::new(&self.endpoint, account.as_deref());
-        ProviderDecl { name: self.name.clone(), fingerprint }
+        ProviderDecl { name: self.name.clone(), fingerprint, facts: self.facts.clone() }
     }
 }

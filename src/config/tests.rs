@@ -159,8 +159,8 @@ fn each_mistake_is_told_with_what_to_write() {
     told(provider(&format!("{ENDPOINT}, token:")), "providers[0].token: has no value");
     told(provider(&format!("{ENDPOINT}, token: [a]")), "expected a single value, found a list");
     told(
-        provider(&format!("{ENDPOINT}, token: a, weight: 2")),
-        "weight: not supported by this version yet; remove it",
+        provider(&format!("{ENDPOINT}, token: a, quota: 2")),
+        "quota: not supported by this version yet; remove it",
     );
     told(
         provider(&format!("{ENDPOINT}, token: a, budget: {{ concurrency: 0 }}")),

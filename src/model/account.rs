@@ -1,5 +1,7 @@
 //! Who owns pins.
 
+use serde::{Deserialize, Serialize};
+
 /// An account as the config declares it, for the store to register.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountDecl {
@@ -17,8 +19,9 @@ impl AccountDecl {
     }
 }
 
-/// How much an account gets of a provider that others need too: 1 to 100.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A share against those of others: 1 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
 pub struct Weight(u32);
 
 impl Weight {
@@ -38,5 +41,19 @@ impl Weight {
 impl Default for Weight {
     fn default() -> Self {
         Self(Self::MIN)
+    }
+}
+
+impl From<Weight> for u32 {
+    fn from(weight: Weight) -> Self {
+        weight.0
+    }
+}
+
+impl TryFrom<u32> for Weight {
+    type Error = &'static str;
+
+    fn try_from(weight: u32) -> Result<Self, Self::Error> {
+        Self::new(weight).ok_or("a weight is from 1 to 100")
     }
 }

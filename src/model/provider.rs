@@ -1,10 +1,10 @@
 //! Upstream pinning services as Pinfold remembers them: durable identity, the operator's will, observed health.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
-use super::{ProviderId, Timestamp};
+use super::{Facts, ProviderId, Timestamp};
 
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal $text:literal),+ $(,)? }) => {
@@ -129,6 +129,14 @@ impl Fingerprint {
 pub struct ProviderDecl {
     pub name: String,
     pub fingerprint: Fingerprint,
+    pub facts: Facts,
+}
+
+impl ProviderDecl {
+    /// One of which nothing else is declared.
+    pub fn new(name: impl Into<String>, fingerprint: Fingerprint) -> Self {
+        Self { name: name.into(), fingerprint, facts: Facts::default() }
+    }
 }
 
 /// A provider as the store remembers it.
@@ -146,6 +154,12 @@ pub struct ProviderRecord {
     pub blocked_until: Option<Timestamp>,
     /// SHA-256 of the credential that last reached the copies on record; of none before the first call.
     pub proven: Option<[u8; 32]>,
+    /// As the config declared it last.
+    pub facts: Arc<Facts>,
+    /// A drain may leave pins with fewer copies than their policies ask.
+    pub allow_fewer: bool,
+    /// It did not serve what it says is pinned, when that was looked at last.
+    pub unproven: bool,
 }
 
 #[cfg(test)]

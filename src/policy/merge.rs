@@ -2,7 +2,7 @@
 
 use std::ops::Add;
 
-use crate::model::{Doubt, ProviderId, ReplicaId, ReplicaState, Status, replica::Replica};
+use crate::model::{Doubt, ProviderId, ReplicaId, ReplicaState, Status, Timestamp, replica::Replica};
 
 /// After this many refusals a provider is taken at its word.
 pub const REFUSALS: u32 = 3;
@@ -24,6 +24,10 @@ pub struct CopyView {
     pub untouched: bool,
     /// Its provider has answered, or refused, at least once since the copy was asked for.
     pub answered: bool,
+    /// Pinned, and that was said by a look, not by the submit's own answer alone (I8).
+    pub confirmed: bool,
+    /// Since when it is in its state. Wall clock.
+    pub state_at: Timestamp,
 }
 
 impl From<&Replica> for CopyView {
@@ -40,6 +44,8 @@ impl From<&Replica> for CopyView {
             stalled: replica.tries >= STALLED,
             untouched: replica.is_untouched() && !replica.leased,
             answered: state != ReplicaState::None || replica.tries > 0 || replica.refusals > 0,
+            confirmed: state == ReplicaState::Pinned && replica.verified_at.is_some(),
+            state_at: replica.state_at,
         }
     }
 }
@@ -66,8 +72,8 @@ impl Tally {
         tally
     }
 
-    pub fn of_all(copies: &[CopyView]) -> Self {
-        copies.iter().map(Self::of).fold(Self::default(), Add::add)
+    pub fn of_all<'a>(copies: impl IntoIterator<Item = &'a CopyView>) -> Self {
+        copies.into_iter().map(Self::of).fold(Self::default(), Add::add)
     }
 }
 
@@ -103,7 +109,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{ContentId, Timestamp};
+    use crate::model::ContentId;
 
     fn tally() -> impl Strategy<Value = Tally> {
         (0u16..20, 0u16..20, 0u16..20).prop_map(|(pinned, pinning, queued)| Tally { pinned, pinning, queued })
@@ -118,6 +124,8 @@ mod tests {
             stalled: false,
             untouched: false,
             answered: true,
+            confirmed: state == ReplicaState::Pinned,
+            state_at: Timestamp::ZERO,
         }
     }
 

@@ -1,93 +1,226 @@
-//! Which providers get a new pin's copies.
+//! Which providers get a pin's copies, and why the others do not.
 
-use crate::model::{Mode, ProviderId, ProviderRecord, Timestamp};
+use std::{fmt, sync::Arc, time::Duration};
 
-use super::Policy;
+use super::{Policy, Proof};
+use crate::model::{Codec, Content, Facts, Health, Mode, ProviderId, ProviderRecord, Timestamp};
 
-/// What placement needs to know of one provider, in a policy's order of preference.
+/// What may be asked of a provider now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Footing {
+    Usable,
+    /// Not answering, or throttling us for longer than a moment.
+    Waiting,
+    /// Keeps what it has, gets nothing new.
+    Readonly,
+    /// The config does not name it any more.
+    Absent,
+    /// Its copies are being moved elsewhere.
+    Leaving,
+    /// It did not serve what it says is pinned.
+    Distrusted,
+    /// Declared gone for good.
+    Dead,
+}
+
+impl Footing {
+    /// Whether new copies may be placed there, now or in a while.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Usable | Self::Waiting)
+    }
+
+    /// Whether what is pinned there counts towards what the policy asks for.
+    pub const fn counts(self) -> bool {
+        matches!(self, Self::Usable | Self::Waiting | Self::Readonly | Self::Absent)
+    }
+}
+
+/// What placement needs to know of one provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderView {
     pub id: ProviderId,
-    /// In the config, and its operator wants it to be used.
-    pub wanted: bool,
-    /// Answering, and not throttling us for longer than a moment.
-    pub usable: bool,
+    pub footing: Footing,
+    /// Whether it is in good health, or nearly.
+    pub answers: bool,
+    /// Whether the policy names it.
+    pub listed: bool,
+    pub facts: Arc<Facts>,
+    /// On record there; 0 where nothing depends on it.
+    pub copies: u64,
+    /// Whether it may leave a pin with fewer copies than its policy asks.
+    pub allow_fewer: bool,
 }
 
 impl ProviderView {
     /// A Retry-After up to this long, in milliseconds, is waited for; a longer one spills over.
     const PATIENCE_MS: i64 = 60_000;
 
-    pub fn new(provider: &ProviderRecord, now: Timestamp) -> Self {
+    fn new(provider: &ProviderRecord, policy: &Policy, listed: bool, now: Timestamp) -> Self {
+        Self {
+            id: provider.id,
+            footing: Self::footing(provider, policy.proof, now),
+            answers: provider.health.is_usable(),
+            listed,
+            facts: provider.facts.clone(),
+            copies: 0,
+            allow_fewer: provider.allow_fewer,
+        }
+    }
+
+    fn footing(provider: &ProviderRecord, proof: Proof, now: Timestamp) -> Footing {
         let throttled = provider
             .blocked_until
             .is_some_and(|until| until.as_millis() - now.as_millis() > Self::PATIENCE_MS);
-        Self {
-            id: provider.id,
-            wanted: provider.absent_since.is_none() && provider.mode == Mode::Active,
-            usable: provider.health.is_usable() && !throttled,
+        match (provider.health, provider.mode) {
+            (Health::Dead, _) => Footing::Dead,
+            (_, Mode::Draining) => Footing::Leaving,
+            _ if provider.absent_since.is_some() => Footing::Absent,
+            _ if provider.unproven && proof == Proof::Required => Footing::Distrusted,
+            (_, Mode::Readonly) => Footing::Readonly,
+            (health, Mode::Active) if !health.is_usable() || throttled => Footing::Waiting,
+            _ => Footing::Usable,
         }
+    }
+
+    /// Whether placement looks at how many copies are there.
+    pub fn needs_load(&self, policy: &Policy) -> bool {
+        self.listed && (policy.choose == super::Choose::LeastLoaded || self.facts.max_pins.is_some())
     }
 }
 
 impl Policy {
-    /// The views of this policy's providers, most preferred first; names that nobody has are passed over.
+    /// All providers: this policy's first, most preferred first; names that nobody has are passed over.
     pub fn views(&self, providers: &[ProviderRecord], now: Timestamp) -> Vec<ProviderView> {
         let by_name = |name: &String| providers.iter().find(|provider| provider.name == *name);
-        self.providers.iter().filter_map(by_name).map(|provider| ProviderView::new(provider, now)).collect()
+        let listed = self.providers.iter().filter_map(by_name);
+        let others = providers.iter().filter(|provider| !self.providers.contains(&provider.name));
+        let listed = listed.map(|provider| ProviderView::new(provider, self, true, now));
+        listed.chain(others.map(|provider| ProviderView::new(provider, self, false, now))).collect()
     }
 }
 
-/// The providers for `copies` new copies: in order of preference, those that answer before those that do not. Fewer
-/// only where the policy has no more that are wanted.
-pub fn place(copies: u16, providers: &[ProviderView]) -> Vec<ProviderId> {
-    let wanted = || providers.iter().filter(|provider| provider.wanted);
-    let usable = wanted().filter(|provider| provider.usable);
-    let waiting = wanted().filter(|provider| !provider.usable);
-    usable.chain(waiting).take(copies.into()).map(|provider| provider.id).collect()
+/// Why a provider gets no copy of a pin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It has one already.
+    Holds,
+    Footing(Footing),
+    Codec(Codec),
+    /// Its pins end before this one does.
+    Retention(Duration),
+    Full(u64),
+    /// It has this tag in common with one that has a copy, or gets one.
+    Shares {
+        tag: String,
+        value: String,
+        with: ProviderId,
+    },
+    /// It lacks the tag that copies are spread by.
+    Untagged(String),
+    /// Those before it are as many as are wanted.
+    Enough,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Holds => f.write_str("has a copy already"),
+            Self::Footing(Footing::Usable | Footing::Waiting) => f.write_str("is not answering"),
+            Self::Footing(Footing::Readonly) => f.write_str("is set to get nothing new"),
+            Self::Footing(Footing::Absent) => f.write_str("is not in the config any more"),
+            Self::Footing(Footing::Leaving) => f.write_str("is being drained"),
+            Self::Footing(Footing::Distrusted) => f.write_str("did not serve what it says is pinned"),
+            Self::Footing(Footing::Dead) => f.write_str("is declared dead"),
+            Self::Codec(codec) => write!(f, "takes no CIDs of codec {codec}"),
+            Self::Retention(span) => write!(f, "its pins end after {} s", span.as_secs()),
+            Self::Full(most) => write!(f, "has as many copies as it may have: {most}"),
+            Self::Shares { tag, value, .. } => write!(f, "shares {tag}={value} with one that has a copy"),
+            Self::Untagged(tag) => write!(f, "has no tag {tag} to spread copies by"),
+            Self::Enough => f.write_str("those before it are enough"),
+        }
+    }
+}
+
+/// What becomes of one provider of the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Considered {
+    pub provider: ProviderId,
+    pub footing: Footing,
+    /// `None`: it is to get a copy.
+    pub passed_over: Option<Reason>,
+}
+
+/// One pin to be placed.
+#[derive(Clone, Copy, Debug)]
+pub struct Placement<'a> {
+    pub policy: &'a Policy,
+    pub content: &'a Content,
+    /// How long the pin is to live, where it ends.
+    pub lives: Option<Duration>,
+    /// All providers, as [`Policy::views`] gives them.
+    pub views: &'a [ProviderView],
+}
+
+/// A copy that is there, or on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Own {
+    pub provider: ProviderId,
+    /// Whether it counts towards what the policy asks for.
+    pub counts: bool,
+}
+
+impl Placement<'_> {
+    /// The policy's providers in the order in which they are asked, those that answer before those that do not, with
+    /// what becomes of each where `more` copies are wanted beside `own`.
+    pub fn consider(&self, more: usize, own: &[Own]) -> Vec<Considered> {
+        let mut listed: Vec<&ProviderView> = self.views.iter().filter(|view| view.listed).collect();
+        self.policy.choose.order(&mut listed, self.content);
+        listed.sort_by_key(|view| view.footing != Footing::Usable);
+        let mut with: Vec<ProviderId> = own.iter().filter(|own| own.counts).map(|own| own.provider).collect();
+        let mut wanted = more;
+        let consider = |view: &&ProviderView| {
+            let reason = self.unfit(view, own).or_else(|| self.shares(view, &with));
+            let passed_over = reason.or_else(|| (wanted == 0).then_some(Reason::Enough));
+            if passed_over.is_none() {
+                with.push(view.id);
+                wanted -= 1;
+            }
+            Considered { provider: view.id, footing: view.footing, passed_over }
+        };
+        listed.iter().map(consider).collect()
+    }
+
+    /// As [`consider`](Self::consider), those only that are to get a copy.
+    pub fn choose(&self, more: usize, own: &[Own]) -> impl Iterator<Item = Considered> {
+        self.consider(more, own).into_iter().filter(|considered| considered.passed_over.is_none())
+    }
+
+    fn unfit(&self, view: &ProviderView, own: &[Own]) -> Option<Reason> {
+        if own.iter().any(|own| own.provider == view.id) {
+            return Some(Reason::Holds);
+        }
+        if !view.footing.is_open() {
+            return Some(Reason::Footing(view.footing));
+        }
+        if !view.facts.takes(self.content) {
+            return Some(Reason::Codec(self.content.codec()));
+        }
+        let too_short = |span: &Duration| self.lives.is_none_or(|lives| lives > *span);
+        if let Some(span) = view.facts.retention.filter(too_short) {
+            return Some(Reason::Retention(span));
+        }
+        view.facts.max_pins.filter(|most| view.copies >= *most).map(Reason::Full)
+    }
+
+    fn shares(&self, view: &ProviderView, with: &[ProviderId]) -> Option<Reason> {
+        let tag = self.policy.spread_by.as_ref()?;
+        let Some(value) = view.facts.tags.get(tag) else { return Some(Reason::Untagged(tag.clone())) };
+        let same = |other: &&ProviderView| other.facts.tags.get(tag) == Some(value);
+        let mut others = self.views.iter().filter(|other| with.contains(&other.id));
+        let sharing = others.find(same)?;
+        Some(Reason::Shares { tag: tag.clone(), value: value.clone(), with: sharing.id })
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn views() -> impl Strategy<Value = Vec<ProviderView>> {
-        prop::collection::vec((any::<bool>(), any::<bool>()), 0..8).prop_map(|flags| {
-            (1..)
-                .zip(flags)
-                .map(|(id, (wanted, usable))| ProviderView { id: ProviderId(id), wanted, usable })
-                .collect()
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn placement_is_distinct_wanted_and_as_many_as_can_be(providers in views(), copies in 0u16..10) {
-            let placed = place(copies, &providers);
-            let distinct: HashSet<_> = placed.iter().collect();
-            let wanted: HashSet<_> =
-                providers.iter().filter(|view| view.wanted).map(|view| view.id).collect();
-            prop_assert_eq!(distinct.len(), placed.len());
-            prop_assert!(placed.iter().all(|id| wanted.contains(id)));
-            prop_assert_eq!(placed.len(), wanted.len().min(copies.into()));
-        }
-
-        #[test]
-        fn one_more_copy_moves_none_of_the_others(providers in views(), copies in 0u16..10) {
-            prop_assert!(place(copies + 1, &providers).starts_with(&place(copies, &providers)));
-        }
-
-        #[test]
-        fn a_sick_provider_is_taken_only_when_no_other_is_left(providers in views(), copies in 0u16..10) {
-            let placed = place(copies, &providers);
-            let left_out = |view: &&ProviderView| view.wanted && !placed.contains(&view.id);
-            let sick_in = providers.iter().any(|view| placed.contains(&view.id) && !view.usable);
-            let well_out = providers.iter().filter(left_out).any(|view| view.usable);
-            prop_assert!(!(sick_in && well_out));
-        }
-    }
-}
+mod tests;

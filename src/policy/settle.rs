@@ -1,8 +1,13 @@
 //! What follows for a pin from the state of its copies: its status, and copies to ask for or to let go.
 
-use crate::model::{ProviderId, ReplicaId, ReplicaState, Status};
+use std::cmp::Reverse;
 
-use super::{CopyView, ProviderView, Tally, merge};
+use crate::model::{ProviderId, ReplicaId, ReplicaState, Status, Timestamp};
+
+use super::{
+    CopyView, Late, Placement, ProviderView, Tally, merge,
+    place::{Footing, Own},
+};
 
 /// What settling needs to know of the pin itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,57 +16,212 @@ pub struct PinView {
     /// How many copies placement aims at.
     pub want: u16,
     pub was_pinned: bool,
+    /// Copies that its policy does not ask for may go, once it is whole without them.
+    pub trim: bool,
 }
 
 /// All that follows; applying it twice changes nothing more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub status: Status,
-    /// Copies that are pinned.
+    /// Copies that are pinned, and whose provider is not dead.
     pub have: u16,
     /// Providers to ask for a further copy.
     pub link: Vec<ProviderId>,
-    /// Own copies that are not needed any more and cost no call to drop.
+    /// Own copies to let go: those that are not needed any more and cost no call to drop, and those that may not stay.
     pub unlink: Vec<ReplicaId>,
     /// Whether the copies held from a replaced pin may go.
     pub release_held: bool,
     /// Whether every own copy was answered for, or will not be within a moment.
     pub answered: bool,
+    /// Copies that are waited for, and until when.
+    pub late_at: Vec<(ReplicaId, Timestamp)>,
+    /// Whether nothing is left to trim.
+    pub trimmed: bool,
 }
 
-/// Settles one pin. `providers` are its policy's, most preferred first; `copies` its own copies.
-pub fn settle(pin: &PinView, copies: &[CopyView], providers: &[ProviderView]) -> Verdict {
-    let tally = Tally::of_all(copies);
-    let whole = tally.pinned >= pin.want;
-    let view_of = |copy: &CopyView| providers.iter().find(|view| view.id == copy.provider);
-    let usable = |copy: &CopyView| view_of(copy).is_some_and(|view| view.wanted && view.usable);
-    let hopeful = copies
-        .iter()
-        .filter(|copy| {
-            let waiting = usable(copy) && !copy.refused && !copy.stalled;
-            copy.state == ReplicaState::Pinned || waiting
-        })
-        .count();
-    let open: Vec<&ProviderView> = providers
-        .iter()
-        .filter(|view| view.wanted && !copies.iter().any(|copy| copy.provider == view.id))
-        .collect();
-    let missing = usize::from(pin.want).saturating_sub(hopeful);
-    let link: Vec<ProviderId> =
-        open.iter().filter(|view| view.usable).take(missing).map(|view| view.id).collect();
-    let unlink: Vec<ReplicaId> = copies
-        .iter()
-        .filter(|copy| whole && copy.untouched && copy.state != ReplicaState::Pinned)
-        .map(|copy| copy.replica)
-        .collect();
-    let still_open = u16::try_from(open.len()).unwrap_or(u16::MAX);
+/// Settles one pin; `copies` are its own ones.
+pub fn settle(pin: &PinView, copies: &[CopyView], placement: &Placement<'_>, now: Timestamp) -> Verdict {
+    let copies: Vec<Sight<'_>> = copies.iter().map(|copy| Sight::new(copy, placement, now)).collect();
+    let settling = Settling { pin, placement, copies };
+    let tally =
+        Tally::of_all(settling.copies.iter().filter(|sight| !sight.is_dead()).map(|sight| sight.copy));
+    let own = settling.own();
+    let counting = own.iter().filter(|own| own.counts).count();
+    let missing = usize::from(pin.want).saturating_sub(counting);
+    let open = placement.choose(usize::MAX, &own).count();
+    let next = placement.choose(missing, &own).filter(|next| next.footing == Footing::Usable);
+    let link: Vec<ProviderId> = next.map(|next| next.provider).collect();
+    let unlink = settling.unlink(missing <= link.len(), counting + open);
+    let waits = |sight: &Sight<'_>| !sight.copy.answered && sight.is_usable();
     Verdict {
-        status: merge(tally, still_open, pin.need, pin.was_pinned),
+        status: merge(tally, u16::try_from(open).unwrap_or(u16::MAX), pin.need, pin.was_pinned),
         have: tally.pinned,
-        answered: link.is_empty() && copies.iter().all(|copy| copy.answered || !usable(copy)),
+        answered: link.is_empty() && !settling.copies.iter().any(waits),
+        release_held: tally.pinned >= pin.need,
+        late_at: settling.copies.iter().filter_map(Sight::late_at).collect(),
+        trimmed: settling.is_whole() && !settling.has_excess(&unlink),
         link,
         unlink,
-        release_held: tally.pinned >= pin.need,
+    }
+}
+
+/// A copy, and where it is.
+struct Sight<'a> {
+    copy: &'a CopyView,
+    /// `None`: nobody knows its provider.
+    view: Option<&'a ProviderView>,
+    /// When it becomes late, where its policy says so.
+    deadline: Option<Timestamp>,
+    is_late: bool,
+}
+
+impl<'a> Sight<'a> {
+    fn new(copy: &'a CopyView, placement: &Placement<'a>, now: Timestamp) -> Self {
+        let view = placement.views.iter().find(|view| view.id == copy.provider);
+        let deadlines = placement.policy.deadlines;
+        let span = match copy.state {
+            ReplicaState::Pinned => None,
+            ReplicaState::Pinning => deadlines.pinning,
+            ReplicaState::None | ReplicaState::Queued | ReplicaState::Failed | ReplicaState::Lost => {
+                deadlines.queued
+            }
+        };
+        let deadline = span.map(|span| copy.state_at.plus(span));
+        Self { copy, view, deadline, is_late: deadline.is_some_and(|deadline| deadline <= now) }
+    }
+
+    fn footing(&self) -> Footing {
+        self.view.map_or(Footing::Absent, |view| view.footing)
+    }
+
+    fn is_listed(&self) -> bool {
+        self.view.is_some_and(|view| view.listed)
+    }
+
+    fn is_pinned(&self) -> bool {
+        self.copy.state == ReplicaState::Pinned
+    }
+
+    fn is_usable(&self) -> bool {
+        self.is_listed() && self.footing() == Footing::Usable
+    }
+
+    fn is_dead(&self) -> bool {
+        self.footing() == Footing::Dead
+    }
+
+    /// Whether it is one of those that the policy asks for: pinned where it counts, or on its way there in time.
+    fn counts(&self) -> bool {
+        let waiting = self.is_usable() && !self.copy.refused && !self.copy.stalled && !self.is_late;
+        self.is_listed() && if self.is_pinned() { self.footing().counts() } else { waiting }
+    }
+
+    /// Whether it is there for those that are let go (I8): seen where it is to stay, by a provider that answers.
+    fn is_safe(&self) -> bool {
+        let stays = matches!(self.footing(), Footing::Usable | Footing::Waiting | Footing::Readonly);
+        self.copy.confirmed && stays && self.view.is_some_and(|view| view.answers)
+    }
+
+    fn late_at(&self) -> Option<(ReplicaId, Timestamp)> {
+        let waited_for = !self.is_pinned() && !self.is_late && self.is_listed();
+        self.deadline.filter(|_| waited_for).map(|deadline| (self.copy.replica, deadline))
+    }
+}
+
+struct Settling<'a> {
+    pin: &'a PinView,
+    placement: &'a Placement<'a>,
+    copies: Vec<Sight<'a>>,
+}
+
+impl Settling<'_> {
+    fn own(&self) -> Vec<Own> {
+        let own = |sight: &Sight<'_>| Own { provider: sight.copy.provider, counts: sight.counts() };
+        self.copies.iter().map(own).collect()
+    }
+
+    /// Whether as many are pinned as the policy asks for.
+    fn is_whole(&self) -> bool {
+        let pinned = self.copies.iter().filter(|sight| sight.is_pinned() && sight.counts()).count();
+        pinned >= self.pin.want.into()
+    }
+
+    /// The copies to let go. `replaced`: for each that does not count another one is on its way; `possible`: how many
+    /// the policy's providers can have at most.
+    fn unlink(&self, replaced: bool, possible: usize) -> Vec<ReplicaId> {
+        let mut going: Vec<&Sight<'_>> = self.copies.iter().filter(|sight| self.is_needless(sight)).collect();
+        going.extend(self.leaving(replaced, possible));
+        going.extend(self.excess(&going));
+        going.into_iter().map(|sight| sight.copy.replica).collect()
+    }
+
+    /// What may go because nothing that is pinned goes with it.
+    fn is_needless(&self, sight: &Sight<'_>) -> bool {
+        let costs_nothing = sight.copy.untouched || (self.trims() && !sight.counts());
+        self.is_whole() && !sight.is_pinned() && costs_nothing
+    }
+
+    fn trims(&self) -> bool {
+        self.pin.trim || self.placement.policy.late == Late::Remove
+    }
+
+    /// Copies that may not stay where they are, and may go (I8).
+    fn leaving(&self, replaced: bool, possible: usize) -> impl Iterator<Item = &Sight<'_>> {
+        let (is_whole, trims) = (self.is_whole(), self.trims());
+        let leaves = move |sight: &&Sight<'_>| match sight.footing() {
+            Footing::Leaving => true,
+            Footing::Dead => trims && is_whole,
+            _ => self.pin.trim && !sight.is_listed(),
+        };
+        let leaving: Vec<&Sight<'_>> = self.copies.iter().filter(leaves).collect();
+        let safe = self.safe(&leaving);
+        leaving.into_iter().filter(move |sight| {
+            let fewer = sight.view.is_some_and(|view| view.allow_fewer);
+            let least = if fewer { self.least().min(possible.max(1)) } else { self.least() };
+            let costs_nothing = !sight.is_pinned() && replaced && sight.copy.untouched;
+            !self.is_needless(sight) && (costs_nothing || safe >= least)
+        })
+    }
+
+    /// Pinned copies beyond those that the policy asks for, the least preferred ones first, as far as they may go (I8).
+    fn excess<'s>(&'s self, going: &[&Sight<'_>]) -> Vec<&'s Sight<'s>> {
+        if !self.trims() {
+            return Vec::new();
+        }
+        let order = self.placement.consider(0, &[]);
+        let place = |sight: &Sight<'_>| order.iter().position(|one| one.provider == sight.copy.provider);
+        let counted = |sight: &&Sight<'_>| sight.is_pinned() && sight.counts();
+        let mut pinned: Vec<&Sight<'_>> = self.copies.iter().filter(counted).collect();
+        pinned.sort_by_key(|sight| Reverse(place(sight)));
+        let mut safe = self.safe(going);
+        let beyond = pinned.len().saturating_sub(self.pin.want.into());
+        let mut excess = Vec::new();
+        for sight in pinned {
+            let left = safe - usize::from(sight.is_safe());
+            if excess.len() < beyond && left >= self.least() {
+                safe = left;
+                excess.push(sight);
+            }
+        }
+        excess
+    }
+
+    fn has_excess(&self, unlink: &[ReplicaId]) -> bool {
+        let stays = |sight: &&Sight<'_>| !unlink.contains(&sight.copy.replica);
+        let staying: Vec<&Sight<'_>> = self.copies.iter().filter(stays).collect();
+        staying.len() > self.pin.want.into() || staying.iter().any(|sight| !sight.is_listed())
+    }
+
+    /// How many copies must be left where one is let go.
+    fn least(&self) -> usize {
+        self.placement.policy.copies.min.min(self.pin.want).into()
+    }
+
+    /// How many copies are there for those that are let go.
+    fn safe(&self, going: &[&Sight<'_>]) -> usize {
+        let goes = |sight: &Sight<'_>| going.iter().any(|one| one.copy.replica == sight.copy.replica);
+        self.copies.iter().filter(|sight| sight.is_safe() && !goes(sight)).count()
     }
 }
 

@@ -58,13 +58,8 @@ async fn open(file: &Path) -> Api {
     // It stands still: `created` has to rise by itself.
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
     let names = ["one", "two"];
-    let policy = Policy {
-        name: "default".into(),
-        copies: Copies { min: 2, max: 2 },
-        need: 1,
-        providers: vec!["alpha".into(), "beta".into()],
-    };
-    let provider = |name: &str| ProviderDecl { name: name.into(), fingerprint: Fingerprint::new(name, None) };
+    let policy = Policy::plain("default", Copies { min: 2, max: 2 }, 1, vec!["alpha".into(), "beta".into()]);
+    let provider = |name: &str| ProviderDecl::new(name, Fingerprint::new(name, None));
     let registered = store
         .register(
             Registration {

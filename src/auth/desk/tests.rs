@@ -35,12 +35,7 @@ impl House {
             &Metrics::new(),
         );
         let store: SharedStore = Arc::new(store.unwrap());
-        let policy = Policy {
-            name: "archive".into(),
-            copies: Copies { min: 1, max: 1 },
-            need: 1,
-            providers: vec!["alpha".into()],
-        };
+        let policy = Policy::plain("archive", Copies { min: 1, max: 1 }, 1, vec!["alpha".into()]);
         let accounts = ["ada", "ben"].map(|name| AccountDecl::new(name, "archive")).to_vec();
         let config = Registration { accounts, policies: vec![policy], providers: vec![] };
         let accounts = store.register(config, NOW).await.unwrap().accounts;

@@ -32,7 +32,7 @@ async fn a_changed_endpoint_is_refused_until_it_is_bound_anew() {
     let pin = world.add(1).await;
     world.settle().await;
     let moved = Sim::builder("alpha").clock(world.clock.clone()).start().await;
-    let declared = ProviderDecl { name: "alpha".into(), fingerprint: Fingerprint::new(&moved.url(), None) };
+    let declared = ProviderDecl::new("alpha", Fingerprint::new(&moved.url(), None));
     let store = world.inside().store.clone();
     let config = Registration { providers: vec![declared.clone()], ..Registration::default() };
     assert!(store.register(config, world.now()).await.is_err());

@@ -210,15 +210,13 @@ impl World {
         let account = |name: &str| AccountDecl::new(name, "it");
         Registration {
             accounts: ["ada", "ben"].map(account).to_vec(),
-            policies: vec![Policy {
-                name: "it".into(),
-                copies: Copies { min: self.setup.copies, max: self.setup.copies },
-                need: self.setup.need,
-                providers: NAMES[..self.sims.len()].iter().map(ToString::to_string).collect(),
-            }],
-            providers: known
-                .map(|(n, name)| ProviderDecl { name: (*name).into(), fingerprint: fingerprint(n) })
-                .collect(),
+            policies: vec![Policy::plain(
+                "it",
+                Copies { min: self.setup.copies, max: self.setup.copies },
+                self.setup.need,
+                NAMES[..self.sims.len()].iter().map(ToString::to_string).collect(),
+            )],
+            providers: known.map(|(n, name)| ProviderDecl::new(*name, fingerprint(n))).collect(),
         }
     }
 

@@ -1,11 +1,36 @@
+use std::{sync::Arc, time::Duration};
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::{
+    model::{Content, PinCid},
+    policy::{Copies, Deadlines, Policy},
+};
 
-const WELL: [ProviderView; 3] = [view(1, true), view(2, true), view(3, true)];
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const PIN: PinView = PinView { need: 1, want: 2, was_pinned: false, trim: false };
 
-const fn view(id: i64, usable: bool) -> ProviderView {
-    ProviderView { id: ProviderId(id), wanted: true, usable }
+fn at(id: i64, footing: Footing) -> ProviderView {
+    let facts = Arc::default();
+    ProviderView {
+        id: ProviderId(id),
+        footing,
+        answers: true,
+        listed: true,
+        facts,
+        copies: 0,
+        allow_fewer: false,
+    }
+}
+
+fn view(id: i64, usable: bool) -> ProviderView {
+    let footing = if usable { Footing::Usable } else { Footing::Waiting };
+    ProviderView { answers: usable, ..at(id, footing) }
+}
+
+fn well() -> [ProviderView; 3] {
+    [view(1, true), view(2, true), view(3, true)]
 }
 
 fn copy(provider: i64, state: ReplicaState) -> CopyView {
@@ -17,15 +42,33 @@ fn copy(provider: i64, state: ReplicaState) -> CopyView {
         stalled: false,
         untouched: state == ReplicaState::None,
         answered: state != ReplicaState::None,
+        confirmed: state == ReplicaState::Pinned,
+        state_at: NOW.minus(Duration::from_secs(60)),
     }
 }
 
-const PIN: PinView = PinView { need: 1, want: 2, was_pinned: false };
+fn content() -> Content {
+    PinCid::parse("bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy").unwrap().content().clone()
+}
+
+fn asking(min: u16) -> Policy {
+    Policy::plain("p", Copies { min, max: min }, 1, Vec::new())
+}
+
+fn settle_by(policy: &Policy, pin: &PinView, copies: &[CopyView], views: &[ProviderView]) -> Verdict {
+    let content = content();
+    let placement = Placement { policy, content: &content, lives: None, views };
+    super::settle(pin, copies, &placement, NOW)
+}
+
+fn settle(pin: &PinView, copies: &[CopyView], views: &[ProviderView]) -> Verdict {
+    settle_by(&asking(pin.want), pin, copies, views)
+}
 
 #[test]
 fn a_new_pin_waits_for_its_copies() {
     let copies = [copy(1, ReplicaState::None), copy(2, ReplicaState::None)];
-    let verdict = settle(&PIN, &copies, &WELL);
+    let verdict = settle(&PIN, &copies, &well());
     assert_eq!(verdict.status, Status::Queued);
     assert!(verdict.link.is_empty() && verdict.unlink.is_empty() && !verdict.answered);
 }
@@ -46,7 +89,7 @@ fn a_refused_or_stalled_copy_spills_to_the_next() {
     let refused = CopyView { refused: true, ..copy(1, ReplicaState::None) };
     let stalled = CopyView { stalled: true, ..copy(1, ReplicaState::None) };
     for sick in [refused, stalled] {
-        let verdict = settle(&PIN, &[sick, copy(2, ReplicaState::Queued)], &WELL);
+        let verdict = settle(&PIN, &[sick, copy(2, ReplicaState::Queued)], &well());
         assert_eq!(verdict.link, [ProviderId(3)]);
     }
 }
@@ -54,7 +97,7 @@ fn a_refused_or_stalled_copy_spills_to_the_next() {
 #[test]
 fn once_whole_a_copy_that_was_never_sent_is_let_go() {
     let copies = [copy(1, ReplicaState::None), copy(2, ReplicaState::Pinned), copy(3, ReplicaState::Pinned)];
-    let verdict = settle(&PIN, &copies, &WELL);
+    let verdict = settle(&PIN, &copies, &well());
     assert_eq!(verdict.unlink, [ReplicaId(1)]);
     assert_eq!(verdict.have, 2);
 }
@@ -62,20 +105,20 @@ fn once_whole_a_copy_that_was_never_sent_is_let_go() {
 #[test]
 fn a_copy_that_a_delete_may_still_remove_is_waited_for_and_not_let_go() {
     let doubtful = CopyView { untouched: false, ..copy(1, ReplicaState::None) };
-    let waiting = settle(&PIN, &[doubtful, copy(2, ReplicaState::Queued)], &WELL);
+    let waiting = settle(&PIN, &[doubtful, copy(2, ReplicaState::Queued)], &well());
     assert_eq!((waiting.status, waiting.have), (Status::Queued, 0));
     assert!(waiting.link.is_empty() && !waiting.answered);
     let whole =
-        settle(&PIN, &[doubtful, copy(2, ReplicaState::Pinned), copy(3, ReplicaState::Pinned)], &WELL);
+        settle(&PIN, &[doubtful, copy(2, ReplicaState::Pinned), copy(3, ReplicaState::Pinned)], &well());
     assert!(whole.unlink.is_empty());
 }
 
 #[test]
 fn a_pin_fails_only_when_nobody_is_left_to_ask() {
     let refused = |provider| CopyView { refused: true, ..copy(provider, ReplicaState::Failed) };
-    let some = settle(&PIN, &[refused(1), refused(2)], &WELL);
+    let some = settle(&PIN, &[refused(1), refused(2)], &well());
     assert_eq!((some.status, some.link.as_slice()), (Status::Queued, [ProviderId(3)].as_slice()));
-    let all = settle(&PIN, &[refused(1), refused(2), refused(3)], &WELL);
+    let all = settle(&PIN, &[refused(1), refused(2), refused(3)], &well());
     assert_eq!(all.status, Status::Failed);
 }
 
@@ -89,42 +132,190 @@ fn an_open_provider_that_is_down_keeps_a_pin_from_failing() {
 
 fn copies() -> impl Strategy<Value = Vec<CopyView>> {
     let states = prop::sample::select(ReplicaState::ALL);
-    let one = (states, any::<bool>(), any::<bool>());
+    let one = (states, any::<[bool; 4]>());
     prop::collection::vec(one, 0..5).prop_map(|copies| {
         (1..)
             .zip(copies)
-            .map(|(provider, (state, refused, stalled))| CopyView {
-                refused,
-                stalled,
-                ..copy(provider, state)
+            .map(|(provider, (state, [refused, stalled, confirmed, untouched]))| {
+                let copy = copy(provider, state);
+                let untouched = untouched && copy.untouched;
+                CopyView { refused, stalled, confirmed: confirmed && copy.confirmed, untouched, ..copy }
             })
             .collect()
     })
 }
 
+fn footing() -> impl Strategy<Value = Footing> {
+    prop::sample::select(vec![
+        Footing::Usable,
+        Footing::Usable,
+        Footing::Waiting,
+        Footing::Readonly,
+        Footing::Absent,
+        Footing::Leaving,
+        Footing::Distrusted,
+        Footing::Dead,
+    ])
+}
+
+prop_compose! {
+    fn any_view()(footing in footing(), listed in prop::bool::weighted(0.8), allow_fewer in any::<bool>()) -> ProviderView {
+        let answers = footing != Footing::Waiting && footing != Footing::Dead;
+        ProviderView { listed, answers, allow_fewer, ..at(0, footing) }
+    }
+}
+
+fn views() -> impl Strategy<Value = Vec<ProviderView>> {
+    prop::collection::vec(any_view(), 6).prop_map(|views| {
+        (1..).zip(views).map(|(id, view)| ProviderView { id: ProviderId(id), ..view }).collect()
+    })
+}
+
+prop_compose! {
+    fn any_policy()(min in 1u16..4, late in prop::sample::select(Late::ALL.to_vec()), has_deadline in any::<bool>()) -> Policy {
+        let deadlines = Deadlines { queued: has_deadline.then_some(Duration::from_secs(30)), pinning: None };
+        Policy { late, deadlines, ..asking(min) }
+    }
+}
+
+/// What is left where a verdict is carried out: what was linked is not sent yet.
+fn carried_out(copies: &[CopyView], verdict: &Verdict) -> Vec<CopyView> {
+    let stays = |copy: &&CopyView| !verdict.unlink.contains(&copy.replica);
+    let linked = verdict
+        .link
+        .iter()
+        .map(|provider| CopyView { state_at: NOW, ..copy(provider.0, ReplicaState::None) });
+    copies.iter().filter(stays).cloned().chain(linked).collect()
+}
+
 proptest! {
     /// Settling is idempotent: after its verdict is applied, nothing more follows.
     #[test]
-    fn settling_twice_changes_nothing_more(copies in copies(), need in 1u16..3, extra in 0u16..3, usable in any::<[bool; 6]>()) {
-        let pin = PinView { need, want: need + extra, was_pinned: false };
-        let providers: Vec<_> = (1..).zip(usable).map(|(id, usable)| view(id, usable)).collect();
-        let first = settle(&pin, &copies, &providers);
-        let mut after: Vec<_> =
-            copies.into_iter().filter(|copy| !first.unlink.contains(&copy.replica)).collect();
-        after.extend(first.link.iter().map(|provider| copy(provider.0, ReplicaState::None)));
-        let second = settle(&pin, &after, &providers);
+    fn settling_twice_changes_nothing_more(
+        policy in any_policy(), copies in copies(), views in views(), extra in 0u16..2, trim in any::<bool>(),
+    ) {
+        let pin = PinView { want: policy.copies.min + extra, trim, ..PIN };
+        let first = settle_by(&policy, &pin, &copies, &views);
+        let second = settle_by(&policy, &pin, &carried_out(&copies, &first), &views);
         prop_assert!(second.link.is_empty(), "links again: {:?}", second.link);
-        prop_assert!(second.unlink.is_empty(), "unlinks again: {:?}", second.unlink);
-        prop_assert_eq!(second.have, first.have);
+        prop_assert!(second.unlink.is_empty(), "unlinks again: {:?} after {:?}", second.unlink, first);
     }
 
-    /// Only copies that hold nothing are dropped here, so no pin has fewer afterwards (I8).
     #[test]
-    fn settling_never_lets_go_of_a_pinned_copy(copies in copies(), need in 1u16..3) {
-        let pin = PinView { need, want: need, was_pinned: true };
-        let verdict = settle(&pin, &copies, &WELL);
-        for copy in copies.iter().filter(|copy| copy.state == ReplicaState::Pinned) {
+    fn i8_what_is_let_go_leaves_as_many_confirmed_elsewhere_as_the_policy_asks(
+        policy in any_policy(), copies in copies(), views in views(), extra in 0u16..2, trim in any::<bool>(),
+    ) {
+        let pin = PinView { want: policy.copies.min + extra, trim, ..PIN };
+        let verdict = settle_by(&policy, &pin, &copies, &views);
+        let view = |copy: &CopyView| views.iter().find(|view| view.id == copy.provider).unwrap();
+        let goes = |copy: &&CopyView| verdict.unlink.contains(&copy.replica);
+        let safe = |copy: &&CopyView| {
+            let stays = [Footing::Usable, Footing::Readonly, Footing::Waiting].contains(&view(copy).footing);
+            copy.confirmed && stays && view(copy).answers && !goes(copy)
+        };
+        let left = copies.iter().filter(safe).count();
+        for copy in copies.iter().filter(goes).filter(|copy| copy.state == ReplicaState::Pinned) {
+            let least = if view(copy).allow_fewer { 1 } else { policy.copies.min.into() };
+            prop_assert!(left >= least, "{copy:?} goes and leaves {left}");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_keeps_and_no_provider_that_leaves_means_that_no_pinned_copy_goes(
+        copies in copies(), views in views(), min in 1u16..4,
+    ) {
+        let pin = PinView { want: min, ..PIN };
+        let verdict = settle(&pin, &copies, &views);
+        let leaves = |copy: &CopyView| views.iter().any(|view| view.id == copy.provider && view.footing == Footing::Leaving);
+        for copy in copies.iter().filter(|copy| copy.state == ReplicaState::Pinned && !leaves(copy)) {
             prop_assert!(!verdict.unlink.contains(&copy.replica));
         }
     }
+}
+
+#[test]
+fn a_pinned_copy_of_a_dead_provider_is_neither_counted_nor_let_go() {
+    let copies = [copy(1, ReplicaState::Pinned), copy(2, ReplicaState::Pinned)];
+    let views = [at(1, Footing::Dead), view(2, true), view(3, true)];
+    let verdict = settle(&PinView { was_pinned: true, ..PIN }, &copies, &views);
+    assert_eq!((verdict.status, verdict.have), (Status::Pinned, 1));
+    assert_eq!(
+        (verdict.link.as_slice(), verdict.unlink.as_slice()),
+        ([ProviderId(3)].as_slice(), [].as_slice())
+    );
+}
+
+#[test]
+fn a_late_copy_goes_on_elsewhere_and_stays_or_goes_as_the_policy_says() {
+    let hour = Duration::from_secs(3600);
+    let late = CopyView { state_at: NOW.minus(hour), untouched: false, ..copy(1, ReplicaState::Queued) };
+    let [mut policy, pin] = [asking(2), asking(2)];
+    policy.deadlines = Deadlines { queued: Some(hour), pinning: None };
+    let first = settle_by(&policy, &PIN, &[late, copy(2, ReplicaState::Pinned)], &well());
+    assert_eq!(first.link, [ProviderId(3)]);
+    let whole = [late, copy(2, ReplicaState::Pinned), copy(3, ReplicaState::Pinned)];
+    assert!(settle_by(&policy, &PIN, &whole, &well()).unlink.is_empty());
+    policy.late = Late::Remove;
+    assert_eq!(settle_by(&policy, &PIN, &whole, &well()).unlink, [ReplicaId(1)]);
+    assert!(settle_by(&pin, &PIN, &whole, &well()).link.is_empty());
+}
+
+#[test]
+fn a_copy_that_is_waited_for_says_until_when() {
+    let policy = Policy {
+        deadlines: Deadlines {
+            queued: Some(Duration::from_secs(90)),
+            pinning: Some(Duration::from_secs(300)),
+        },
+        ..asking(2)
+    };
+    let copies =
+        [copy(1, ReplicaState::Queued), copy(2, ReplicaState::Pinning), copy(3, ReplicaState::Pinned)];
+    let told = settle_by(&policy, &PIN, &copies, &well()).late_at;
+    let until = |seconds| NOW.plus(Duration::from_secs(seconds));
+    assert_eq!(told, [(ReplicaId(1), until(30)), (ReplicaId(2), until(240))]);
+}
+
+#[test]
+fn i8_a_copy_leaves_a_draining_provider_once_another_is_confirmed() {
+    let views = [at(1, Footing::Leaving), view(2, true), view(3, true)];
+    let pin = PinView { was_pinned: true, ..PIN };
+    let own = [copy(1, ReplicaState::Pinned), copy(2, ReplicaState::Pinned)];
+    let begun = settle(&pin, &own, &views);
+    assert_eq!((begun.link.as_slice(), begun.unlink.len()), ([ProviderId(3)].as_slice(), 0));
+    let unconfirmed = CopyView { confirmed: false, ..copy(3, ReplicaState::Pinned) };
+    assert!(settle(&pin, &[own[0], own[1], unconfirmed], &views).unlink.is_empty());
+    let confirmed = [own[0], own[1], copy(3, ReplicaState::Pinned)];
+    assert_eq!(settle(&pin, &confirmed, &views).unlink, [ReplicaId(1)]);
+}
+
+#[test]
+fn i8_where_too_few_providers_remain_a_drain_waits_unless_fewer_will_do() {
+    let leaving = at(1, Footing::Leaving);
+    let own = [copy(1, ReplicaState::Pinned), copy(2, ReplicaState::Pinned)];
+    let few = |leaving: &ProviderView| settle(&PIN, &own, &[leaving.clone(), view(2, true)]).unlink;
+    assert!(few(&leaving).is_empty());
+    assert_eq!(few(&ProviderView { allow_fewer: true, ..leaving.clone() }), [ReplicaId(1)]);
+    let last = settle(&PIN, &own[..1], &[ProviderView { allow_fewer: true, ..leaving }]);
+    assert!(last.unlink.is_empty(), "the last copy stays");
+}
+
+#[test]
+fn trimming_lets_go_of_what_the_policy_does_not_ask_for_the_least_preferred_first() {
+    let pin = PinView { trim: true, ..PIN };
+    let outside = ProviderView { listed: false, ..view(4, true) };
+    let views = [view(1, true), view(2, true), view(3, true), outside];
+    let all = [1, 2, 3, 4].map(|provider| copy(provider, ReplicaState::Pinned));
+    let verdict = settle(&pin, &all, &views);
+    assert_eq!(verdict.unlink, [ReplicaId(4), ReplicaId(3)]);
+    assert!(verdict.trimmed);
+    assert!(settle(&PIN, &all, &views).unlink.is_empty());
+}
+
+#[test]
+fn what_is_pinned_outside_of_the_policy_is_had_but_not_counted() {
+    let outside = ProviderView { listed: false, ..view(3, true) };
+    let verdict = settle(&PIN, &[copy(3, ReplicaState::Pinned)], &[view(1, true), view(2, true), outside]);
+    assert_eq!((verdict.status, verdict.have), (Status::Pinned, 1));
+    assert_eq!(verdict.link, [ProviderId(1), ProviderId(2)]);
 }

@@ -30,11 +30,11 @@ pub(in crate::store) fn cid(n: u64) -> PinCid {
 
 pub(in crate::store) fn policy(name: &str, min: u16, max: u16, need: u16) -> Policy {
     let providers = PROVIDERS.map(String::from).to_vec();
-    Policy { name: name.into(), copies: Copies { min, max }, need, providers }
+    Policy::plain(name, Copies { min, max }, need, providers)
 }
 
 pub(in crate::store) fn provider(name: &str) -> ProviderDecl {
-    ProviderDecl { name: name.into(), fingerprint: Fingerprint::new(name, None) }
+    ProviderDecl::new(name, Fingerprint::new(name, None))
 }
 
 /// Policies by what they ask: `one` copy, `two` of which one will do, `both`, `some` (one, better two).

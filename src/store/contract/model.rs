@@ -248,13 +248,16 @@ impl<B: Backend> World<B> {
     async fn check(&mut self) {
         let mut counted = BTreeMap::new();
         let mut short = 0;
+        let providers = self.house.store().providers().await.unwrap();
+        let dead = providers.into_iter().filter(|provider| provider.health == Health::Dead);
+        let dead: Vec<String> = dead.map(|provider| provider.name).collect();
         for (account, name) in ACCOUNTS.iter().enumerate() {
             let all = self.house.list(account, StatusSet::ALL).await;
             assert_eq!(all.count, all.pins.len() as u64);
             assert!(all.pins.is_sorted_by(|one, two| one.created > two.created), "newest first (I4)");
             for pin in &all.pins {
                 *counted.entry(((*name).to_owned(), pin.status.code())).or_insert(0) += 1;
-                short += self.check_pin(account, pin).await;
+                short += self.check_pin(account, pin, &dead).await;
             }
             assert_eq!(all.count, self.pins.values().filter(|known| known.account == account).count() as u64);
         }
@@ -266,24 +269,27 @@ impl<B: Backend> World<B> {
     }
 
     /// Holds one pin to its own copies; whether it is short of any.
-    async fn check_pin(&mut self, account: usize, listed: &PinRecord) -> u64 {
+    async fn check_pin(&mut self, account: usize, listed: &PinRecord, dead: &[String]) -> u64 {
         let pin = self.house.find(account, listed.requestid).await.expect("what is listed is there");
         assert_eq!((pin.status, pin.have, pin.created), (listed.status, listed.have, listed.created));
         let known = self.pins.get_mut(&pin.requestid).expect("what was deleted is not listed");
         assert_eq!(pin.created, known.created, "immutable (I3)");
         let policy = config().policies.into_iter().find(|policy| policy.name == known.policy).unwrap();
-        let count = |state: ReplicaState| pin.copies.iter().filter(|copy| copy.state == state).count() as u16;
         let hoped = |copy: &&CopyRecord| {
             let nothing =
                 matches!(copy.state, ReplicaState::None | ReplicaState::Lost | ReplicaState::Failed);
             nothing && !copy.refused
         };
+        let dead = |name: &String| dead.contains(name);
+        let alive: Vec<_> = pin.copies.iter().filter(|copy| !dead(&copy.provider)).collect();
+        let count = |state: ReplicaState| alive.iter().filter(|copy| copy.state == state).count() as u16;
         let tally = Tally {
             pinned: count(ReplicaState::Pinned),
             pinning: count(ReplicaState::Pinning),
-            queued: count(ReplicaState::Queued) + pin.copies.iter().filter(hoped).count() as u16,
+            queued: count(ReplicaState::Queued) + alive.iter().copied().filter(hoped).count() as u16,
         };
-        let open = (PROVIDERS.len() - pin.copies.len()) as u16;
+        let unasked = |name: &&&str| !pin.copies.iter().any(|copy| copy.provider == **name);
+        let open = PROVIDERS.iter().filter(unasked).filter(|name| !dead(&(**name).to_owned())).count() as u16;
         assert_eq!(pin.have, tally.pinned);
         assert_eq!(pin.status, merge(tally, open, policy.need, known.was_pinned), "{pin:?}");
         known.was_pinned |= pin.status == Status::Pinned;

@@ -64,7 +64,7 @@ pub(in crate::store) async fn a_provider_may_be_absent_and_come_back<B: Backend>
 }
 
 fn moved() -> ProviderDecl {
-    ProviderDecl { name: "x".into(), fingerprint: Fingerprint::new("elsewhere", None) }
+    ProviderDecl::new("x", Fingerprint::new("elsewhere", None))
 }
 
 fn config_moved() -> Registration {

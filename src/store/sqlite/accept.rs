@@ -8,7 +8,7 @@ use super::{
     accounts,
     count::meta_key,
     replicas,
-    settle::{Pin, insert_link},
+    settle::{Pin, insert_link, note_late},
     tx::Tx,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
         AccountId, Charge, Content, ContentId, Meta, OverQuota, PinSpec, PolicyId, Quota, Status, name,
         replica::Replica,
     },
-    policy::{self, CopyView, PinView, Policy},
+    policy::{self, CopyView, PinView, Placement, Policy},
     store::{AcceptPin, StoreError},
 };
 
@@ -62,13 +62,16 @@ pub(super) fn accept(tx: &mut Tx<'_>, request: &AcceptPin) -> Result<Accepted, S
         false => (policy.need, policy.copies.max),
     };
     let mut copies = Vec::new();
-    for provider in policy::place(want, &tx.views(&policy, request.now)?) {
+    let views = tx.views(&policy, request.now)?;
+    let placement =
+        Placement { policy: &policy, content: request.spec.cid.content(), lives: None, views: &views };
+    for provider in placement.choose(want.into(), &[]).map(|chosen| chosen.provider) {
         copies.push(match is_new {
             true => replicas::make(tx, provider, content, request.account, request.now)?,
             false => replicas::want(tx, provider, content, request.account, request.now)?,
         });
     }
-    let view = PinView { need, want, was_pinned: false };
+    let view = PinView { need, want, was_pinned: false, trim: false };
     record(tx, request, (policy_id, &policy), content, view, &copies)
 }
 
@@ -82,7 +85,9 @@ pub(super) fn record(
     copies: &[Replica],
 ) -> Result<Accepted, StoreError> {
     let shown: Vec<CopyView> = copies.iter().map(CopyView::from).collect();
-    let verdict = policy::settle(&view, &shown, &tx.views(policy, request.now)?);
+    let views = tx.views(policy, request.now)?;
+    let placement = Placement { policy, content: request.spec.cid.content(), lives: None, views: &views };
+    let verdict = policy::settle(&view, &shown, &placement, request.now);
     // A first status is never failed, whatever the providers' state: clients would give up at once.
     let status = if verdict.status == Status::Failed { Status::Queued } else { verdict.status };
     tx.saw(request.now);
@@ -101,11 +106,13 @@ pub(super) fn record(
         want: view.want,
         have: verdict.have,
         was_pinned: view.was_pinned || status == Status::Pinned,
+        trim: view.trim && !verdict.trimmed,
     };
     pin.id = insert(tx, &pin, &request.spec, meta.as_deref())?;
     for copy in copies {
         insert_link(tx, pin.id, copy.id, None)?;
     }
+    note_late(tx, &verdict.late_at)?;
     if let Some(meta) = &request.spec.meta {
         insert_meta(tx, request.account, meta, pin.id)?;
     }
@@ -129,8 +136,8 @@ fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec, meta: Option<&str>) -> Result<
         .conn
         .prepare_cached(
             "INSERT INTO pins(requestid, account, content, created, status, policy, need, want, have, was_pinned,
-                              accepted, cid, name, folded, meta, origins)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) RETURNING id",
+                              accepted, cid, name, folded, meta, origins, trim)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) RETURNING id",
         )?
         .query_row(
             params![
@@ -149,7 +156,8 @@ fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec, meta: Option<&str>) -> Result<
                 spec.name,
                 folded,
                 meta,
-                spec.origins.to_json()
+                spec.origins.to_json(),
+                pin.trim
             ],
             |row| row.get(0),
         )?;

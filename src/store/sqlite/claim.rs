@@ -10,7 +10,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    model::{Content, Doubt, Goal, Op, Origins, Owned, ReplicaId, Timestamp, replica::Replica},
+    model::{Doubt, Goal, Op, Origins, Owned, ReplicaId, Timestamp},
     policy::replica::{Event, Work},
     store::{Claim, ClaimKey, ClaimRequest, Claimed, StoreError},
 };
@@ -104,7 +104,7 @@ fn take(tx: &mut Tx<'_>, request: &ClaimRequest, id: ReplicaId) -> Result<Option
     Ok(Some(Claim {
         key: ClaimKey { replica: replica.id, attempt: replica.attempt },
         due_at,
-        content: content(tx, &replica)?,
+        content: replicas::content(tx, replica.content)?,
         goal: replica.goal,
         op,
         work,
@@ -124,15 +124,6 @@ fn sends(work: &Work) -> Option<Doubt> {
         Work::Delete(_) => Some(Doubt::Remove),
         Work::Look | Work::See(_) | Work::Forget => None,
     }
-}
-
-fn content(tx: &Tx<'_>, replica: &Replica) -> Result<Content, StoreError> {
-    // content: key
-    let key: Vec<u8> = tx
-        .conn
-        .prepare_cached("SELECT key FROM contents WHERE id = ?1")?
-        .query_row([replica.content.0], |row| row.get(0))?;
-    Content::from_bytes(&key).map_err(|error| StoreError::Corrupt(error.into()))
 }
 
 /// The name of the first pin that asks for a replica as its own; one that merely holds it names another content.

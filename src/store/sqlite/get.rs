@@ -65,16 +65,11 @@ mod tests {
 
     fn config() -> Registration {
         let (name, fingerprint) = ("x".to_owned(), Fingerprint::new("x", None));
-        let policy = Policy {
-            name: "p".into(),
-            copies: Copies { min: 1, max: 1 },
-            need: 1,
-            providers: vec![name.clone()],
-        };
+        let policy = Policy::plain("p", Copies { min: 1, max: 1 }, 1, vec![name.clone()]);
         Registration {
             accounts: vec![AccountDecl::new("a", "p")],
             policies: vec![policy],
-            providers: vec![ProviderDecl { name, fingerprint }],
+            providers: vec![ProviderDecl::new(name, fingerprint)],
         }
     }
 

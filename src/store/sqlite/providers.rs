@@ -1,11 +1,14 @@
 //! Providers' rows: what the store remembers of them, and what the engine observed.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{errors::bad_code, replicas::decode_upstream, tx::Tx};
 use crate::{
     model::{
-        Content, Fingerprint, Health, Mode, ProviderId, ProviderRecord, ReplicaState, Timestamp, UpstreamId,
+        Content, Facts, Fingerprint, Health, Mode, ProviderId, ProviderRecord, ReplicaState, Timestamp,
+        UpstreamId,
     },
     store::StoreError,
 };
@@ -14,7 +17,8 @@ use crate::{
 pub(super) fn load_providers(conn: &Connection) -> Result<Vec<ProviderRecord>, StoreError> {
     // providers: all
     let mut select = conn.prepare_cached(
-        "SELECT id, name, fingerprint, mode, health, health_since, absent_since, blocked_until, proven
+        "SELECT id, name, fingerprint, mode, health, health_since, absent_since, blocked_until, proven,
+                facts, allow_fewer, unproven
          FROM providers ORDER BY id",
     )?;
     let rows = select.query_map([], |row| Ok(provider(row)))?;
@@ -38,7 +42,14 @@ fn provider(row: &Row<'_>) -> Result<ProviderRecord, StoreError> {
         absent_since: millis(6)?,
         blocked_until: millis(7)?,
         proven: proven.and_then(|hash| hash.try_into().ok()),
+        facts: Arc::new(facts(&row.get::<_, String>(9)?)?),
+        allow_fewer: row.get(10)?,
+        unproven: row.get(11)?,
     })
+}
+
+fn facts(body: &str) -> Result<Facts, StoreError> {
+    serde_json::from_str(body).map_err(|error| StoreError::Corrupt(error.into()))
 }
 
 /// Copies on record at a provider, in any state but none, that is: known to be there.

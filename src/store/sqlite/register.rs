@@ -152,16 +152,19 @@ fn orphaned_policies(tx: &Tx<'_>, config: &Registration) -> Result<Vec<(String, 
 }
 
 fn register_provider(tx: &Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> Result<(), StoreError> {
+    let facts = serde_json::to_string(&declared.facts).map_err(|error| StoreError::Corrupt(error.into()))?;
     let Some(known) = providers::by_name(tx.conn, &declared.name)? else {
         // provider: new
         tx.conn.execute(
-            "INSERT INTO providers(name, fingerprint, mode, health, health_since) VALUES(?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO providers(name, fingerprint, mode, health, health_since, facts)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
             params![
                 declared.name,
                 declared.fingerprint.as_bytes(),
                 Mode::Active.code(),
                 Health::Healthy.code(),
-                now.as_millis()
+                now.as_millis(),
+                facts
             ],
         )?;
         return Ok(());
@@ -171,8 +174,8 @@ fn register_provider(tx: &Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> Re
     }
     // provider: back, or never used under its old fingerprint
     tx.conn.execute(
-        "UPDATE providers SET fingerprint = ?2, absent_since = NULL WHERE id = ?1",
-        params![known.id.0, declared.fingerprint.as_bytes()],
+        "UPDATE providers SET fingerprint = ?2, absent_since = NULL, facts = ?3 WHERE id = ?1",
+        params![known.id.0, declared.fingerprint.as_bytes(), facts],
     )?;
     Ok(())
 }

@@ -68,7 +68,7 @@ fn rename(tx: &mut Tx<'_>, old: &Pin, request: &AcceptPin) -> Result<Accepted, S
     for copy in replicas::own_copies(tx, old.id)? {
         copies.push(replicas::want_again(tx, copy, request.now)?);
     }
-    let view = PinView { need: old.need, want: old.want, was_pinned: old.was_pinned };
+    let view = PinView { need: old.need, want: old.want, was_pinned: old.was_pinned, trim: old.trim };
     accept::record(tx, request, (policy, &revision), old.content, view, &copies)
 }
 

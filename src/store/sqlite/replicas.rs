@@ -5,8 +5,8 @@ use rusqlite::{OptionalExtension, Row, params, types::ValueRef};
 use super::{errors::bad_code, tx::Tx};
 use crate::{
     model::{
-        AccountId, ContentId, Doubt, ErrorClass, Goal, Op, Owned, ProviderId, ReplicaId, ReplicaState,
-        Timestamp, UpstreamId,
+        AccountId, Content, ContentId, Doubt, ErrorClass, Goal, Op, Owned, ProviderId, ReplicaId,
+        ReplicaState, Timestamp, UpstreamId,
         replica::{Replica, ReplicaError},
     },
     policy::{
@@ -273,6 +273,15 @@ fn forget(tx: &Tx<'_>, id: ReplicaId, content: ContentId) -> Result<(), StoreErr
     // remerge: nothing left to settle for it
     tx.conn.prepare_cached("DELETE FROM remerge WHERE replica = ?1")?.execute([id.0])?;
     forget_content(tx, content)
+}
+
+pub(super) fn content(tx: &Tx<'_>, id: ContentId) -> Result<Content, StoreError> {
+    // content: key
+    let key: Vec<u8> = tx
+        .conn
+        .prepare_cached("SELECT key FROM contents WHERE id = ?1")?
+        .query_row([id.0], |row| row.get(0))?;
+    Content::from_bytes(&key).map_err(|error| StoreError::Corrupt(error.into()))
 }
 
 /// Drops a content's row once neither a pin nor a replica names it.

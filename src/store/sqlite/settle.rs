@@ -8,7 +8,7 @@ use crate::{
     model::{
         AccountId, ContentId, PolicyId, ProviderId, ReplicaId, RequestId, Status, Timestamp, replica::Replica,
     },
-    policy::{self, CopyView, PinView, Policy, Verdict, replica::Event},
+    policy::{self, CopyView, PinView, Placement, Policy, Verdict, replica::Event},
     store::StoreError,
 };
 
@@ -27,12 +27,13 @@ pub(super) struct Pin {
     pub(super) want: u16,
     pub(super) have: u16,
     pub(super) was_pinned: bool,
+    pub(super) trim: bool,
 }
 
 /// The columns that [`Pin::decode`] reads, in its order.
 macro_rules! columns {
     () => {
-        "id, requestid, account, content, created, accepted, status, policy, need, want, have, was_pinned"
+        "id, requestid, account, content, created, accepted, status, policy, need, want, have, was_pinned, trim"
     };
 }
 
@@ -80,6 +81,7 @@ impl Pin {
             want: row.get(9)?,
             have: row.get(10)?,
             was_pinned: row.get(11)?,
+            trim: row.get(12)?,
         })
     }
 
@@ -94,12 +96,13 @@ pub(super) fn settle(tx: &mut Tx<'_>, pin: i64, now: Timestamp) -> Result<u64, S
     let Some(pin) = Pin::load(tx, pin)? else { return Ok(0) };
     let mut copies: Vec<CopyView> = replicas::own_copies(tx, pin.id)?.iter().map(CopyView::from).collect();
     let policy = tx.policy(pin.policy)?;
-    let views = tx.views(&policy, now)?;
-    let view = PinView { need: pin.need, want: pin.want, was_pinned: pin.was_pinned };
+    let (views, content) = (tx.views(&policy, now)?, replicas::content(tx, pin.content)?);
+    let placement = Placement { policy: &policy, content: &content, lives: None, views: &views };
+    let view = PinView { need: pin.need, want: pin.want, was_pinned: pin.was_pinned, trim: pin.trim };
     let mut relinked = 0;
     // A further copy may be there already, for another pin: it counts at once. Each round has fewer left to ask.
     let verdict = loop {
-        let verdict = policy::settle(&view, &copies, &views);
+        let verdict = policy::settle(&view, &copies, &placement, now);
         if verdict.link.is_empty() {
             break verdict;
         }
@@ -115,6 +118,7 @@ pub(super) fn settle(tx: &mut Tx<'_>, pin: i64, now: Timestamp) -> Result<u64, S
     if verdict.release_held {
         relinked += release_held(tx, pin.id, now)?;
     }
+    note_late(tx, &verdict.late_at)?;
     record(tx, &pin, &policy, &verdict, now)?;
     Ok(relinked)
 }
@@ -128,11 +132,14 @@ fn record(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let was_pinned = pin.was_pinned || verdict.status == Status::Pinned;
-    if (verdict.status, verdict.have, was_pinned) != (pin.status, pin.have, pin.was_pinned) {
+    let trim = pin.trim && !verdict.trimmed;
+    if (verdict.status, verdict.have, was_pinned, trim) != (pin.status, pin.have, pin.was_pinned, pin.trim) {
         // pin: its new status
         tx.conn
-            .prepare_cached("UPDATE pins SET status = ?2, have = ?3, was_pinned = ?4 WHERE id = ?1")?
-            .execute(params![pin.id, verdict.status.code(), verdict.have, was_pinned])?;
+            .prepare_cached(
+                "UPDATE pins SET status = ?2, have = ?3, was_pinned = ?4, trim = ?5 WHERE id = ?1",
+            )?
+            .execute(params![pin.id, verdict.status.code(), verdict.have, was_pinned, trim])?;
     }
     if verdict.status != pin.status {
         tx.count_pin(pin.account.0, pin.status, pin.created, -1);
@@ -146,6 +153,19 @@ fn record(
         _ => {}
     }
     tx.tell(pin.requestid, Change { status: verdict.status, answered: verdict.answered });
+    Ok(())
+}
+
+/// Plans to settle the pins of copies again when they become late.
+pub(super) fn note_late(tx: &Tx<'_>, late_at: &[(ReplicaId, Timestamp)]) -> Result<(), StoreError> {
+    for (replica, at) in late_at {
+        // replica: late for the first of its pins
+        tx.conn
+            .prepare_cached(
+                "UPDATE replicas SET late_at = ?2 WHERE id = ?1 AND coalesce(late_at, ?2 + 1) > ?2",
+            )?
+            .execute([replica.0, at.as_millis()])?;
+    }
     Ok(())
 }
 

@@ -287,8 +287,21 @@ impl<'a> Tx<'a> {
         Ok(id)
     }
 
-    /// The providers of a policy as placement sees them now.
+    /// The providers as placement by a policy sees them now.
     pub(super) fn views(&mut self, policy: &Policy, now: Timestamp) -> Result<Vec<ProviderView>, StoreError> {
-        Ok(policy.views(&self.providers()?, now))
+        let mut views = policy.views(&self.providers()?, now);
+        for view in views.iter_mut().filter(|view| view.needs_load(policy)) {
+            view.copies = self.copies_at(view.id)?;
+        }
+        Ok(views)
+    }
+
+    /// Copies on record at a provider, whatever their state, this batch's changes included.
+    pub(super) fn copies_at(&self, provider: ProviderId) -> Result<u64, StoreError> {
+        let mut copies = 0;
+        for state in ReplicaState::ALL {
+            copies += self.replicas_in(provider, *state)?;
+        }
+        Ok(u64::try_from(copies).unwrap_or(0))
     }
 }
