@@ -58,6 +58,27 @@ pub(super) enum NoPermit {
     Uncounted,
 }
 
+/// One that waits for its turn to ask, until it has it or gives up.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn among(all: &'a AtomicU32) -> Self {
+        all.fetch_add(1, Ordering::Relaxed);
+        Self(all)
+    }
+
+    /// How many waited until now, this one too.
+    fn done(self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 pub(super) struct Budget {
     slots: Arc<Slots>,
     lessons: Mutex<Lessons>,
@@ -144,9 +165,9 @@ impl Budget {
         if self.take(class) {
             return Ok(None);
         }
-        self.waiting[class].fetch_add(1, Ordering::Relaxed);
+        let waits = Waiting::among(&self.waiting[class]);
         let turn = self.asking.lock().await;
-        let waiting = self.waiting[class].fetch_sub(1, Ordering::Relaxed);
+        let waiting = waits.done();
         // Who had the turn before may have asked for this one, too.
         if self.take(class) {
             return Ok(None);
