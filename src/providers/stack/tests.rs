@@ -145,6 +145,16 @@ async fn it_is_told_how_a_provider_stands_and_what_it_last_failed_by() {
     assert!(error.text.contains("no luck") && !error.text.contains(TOKEN), "{}", error.text);
 }
 
+/// I7: whoever says so in the provider's place does not know what became of it.
+#[tokio::test]
+async fn a_submit_that_a_middleman_gave_up_on_may_have_been_done() {
+    for status in [408, 502, 504, 524] {
+        let server = Server::answering(move |_| Act::json(status, "")).await;
+        let error = provider("generic", &server, |_| {}).submit(submit()).await.unwrap_err();
+        assert!(error.maybe_done && !error.answered, "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_call_that_the_budget_kept_here_is_no_failure_to_be_told() {
     let server = Server::start([]).await;
