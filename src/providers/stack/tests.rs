@@ -156,6 +156,20 @@ async fn a_submit_that_a_middleman_gave_up_on_may_have_been_done() {
 }
 
 #[tokio::test]
+async fn a_provider_that_hangs_until_the_deadline_opens_its_breaker() {
+    let server = Server::answering(|_| Act::Hang).await;
+    let provider = provider("generic", &server, |settings| {
+        (settings.deadline, settings.try_timeout) = (Duration::from_millis(50), Duration::from_secs(30));
+        settings.breaker.in_a_row = 2;
+    });
+    for _ in 0..2 {
+        let error = provider.submit(submit()).await.unwrap_err();
+        assert_eq!((error.class, error.maybe_done), (ErrorClass::Transient, true), "{error}");
+    }
+    assert_eq!(provider.standing(NOW).breaker, BreakerState::Open);
+}
+
+#[tokio::test]
 async fn a_call_that_the_budget_kept_here_is_no_failure_to_be_told() {
     let server = Server::start([]).await;
     let mut settings = settings("generic", &server);
