@@ -132,7 +132,7 @@ impl Parts {
     ) -> Self {
         let breaker = Breaker::new(settings.breaker, &settings.peers, metrics.clone(), clock.now()).into();
         let (at_once, windows) = (settings.concurrency.max(1), settings.budget.clone());
-        let budget = Arc::new(Budget::new(at_once, windows, metrics.clone(), clock.now()));
+        let budget = Arc::new(Budget::new(at_once, windows, metrics.clone()));
         let settings = Arc::new(settings);
         let lower = lower(&settings, &client, &clock, &metrics, &breaker, &budget);
         let keeper = Keeper::new(settings.clone(), lower.clone(), clock.clone(), metrics.clone()).into();

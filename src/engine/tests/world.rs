@@ -298,7 +298,6 @@ impl World {
         // Further tries wait in real time.
         settings.retries = 0;
         (self.setup.budget)(n, &mut settings);
-        settings.budget.lessons = ledger.lessons(&settings.budget.group);
         settings.budget.ledger = ledger.clone();
         let client = http::Client::new(&http::Settings::default());
         Driven {

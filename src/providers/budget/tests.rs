@@ -41,6 +41,10 @@ impl Ledger for Scripted {
         Ok(if calls == 0 { Granted::Wait(60 * SECOND) } else { Granted::Calls(reserved) })
     }
 
+    fn lessons(&self, _: &str) -> ByClass<Lesson> {
+        ByClass::default()
+    }
+
     async fn keep(&self, _: &str, _: BudgetClass, _: Lesson) {}
 }
 
@@ -62,7 +66,7 @@ fn bench(concurrency: usize, left: Option<u32>) -> Bench {
     let mut settings = BudgetSettings::new("alpha");
     settings.rates[BudgetClass::Any] = Some(Rate { calls: 40, per: 60 * SECOND });
     settings.ledger = ledger.clone();
-    let budget = Arc::new(Budget::new(concurrency, settings, Metrics::new().provider("alpha"), NOW));
+    let budget = Arc::new(Budget::new(concurrency, settings, Metrics::new().provider("alpha")));
     Bench { budget, ledger, clock }
 }
 
