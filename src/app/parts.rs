@@ -175,7 +175,6 @@ pub(super) fn driven(
     metrics: &Metrics,
 ) -> anyhow::Result<Vec<Driven>> {
     let driven = |mut settings: providers::Settings| {
-        settings.budget.lessons = upstream.ledger.lessons(&settings.budget.group);
         settings.budget.ledger = upstream.ledger.clone();
         let record = record_of(registered, &settings.name)?;
         let handle = metrics.provider(&settings.name);

@@ -12,8 +12,9 @@ use crate::presets::Preset;
 const BUDGET: Keys =
     Keys { known: &["list", "read", "write", "any", "concurrency", "max_queued", "group"], later: &[] };
 
-/// A look by both spellings of a CID and the call after it must fit into one window.
-const LEAST: u32 = 3;
+/// A look by both spellings of a CID and the call after it must fit into one window, less the one call that is left
+/// unused.
+const LEAST: u32 = 4;
 
 /// Budgets that several entries share, by the path of the first and its limits.
 #[derive(Default)]

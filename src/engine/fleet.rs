@@ -32,7 +32,8 @@ pub struct Fleet {
 
 /// One provider's driver.
 struct Seat {
-    provider: Arc<dyn Provider>,
+    /// `None`: it left the config, and lives only until its calls have ended.
+    provider: Option<Arc<dyn Provider>>,
     part: Shutdown,
     task: JoinHandle<()>,
 }
@@ -40,7 +41,7 @@ struct Seat {
 impl Fleet {
     pub(super) fn new(shared: Shared, spills: Spills, drivers: Vec<Driver>) -> Self {
         let seat = |driver: Driver| {
-            let (id, provider, part) = (driver.id(), driver.provider().clone(), driver.part().clone());
+            let (id, provider, part) = (driver.id(), Some(driver.provider().clone()), driver.part().clone());
             let task = part.spawn_vital("provider driver", driver.run());
             (id, Seat { provider, part, task })
         };
@@ -54,8 +55,9 @@ impl Fleet {
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in change.gone {
             // Its seat is kept: whoever comes back to it waits until its calls have ended.
-            if let Some(seat) = seats.get(&gone) {
+            if let Some(seat) = seats.get_mut(&gone) {
                 seat.part.begin();
+                seat.provider = None;
             }
             self.spills.add(gone);
         }
@@ -76,14 +78,14 @@ impl Fleet {
     /// How each provider that is driven stands, by its name.
     pub fn standings(&self, now: Timestamp) -> BTreeMap<String, Standing> {
         let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
-        let driven = seats.values().filter(|seat| !seat.part.has_begun());
-        driven.map(|seat| (seat.provider.name().to_owned(), seat.provider.standing(now))).collect()
+        let driven = seats.values().filter_map(|seat| seat.provider.as_ref());
+        driven.map(|provider| (provider.name().to_owned(), provider.standing(now))).collect()
     }
 
     fn seat(&self, mut driven: Driven, before: Option<JoinHandle<()>>) -> Seat {
         let part = self.shared.shutdown.part();
         let shared = Shared { shutdown: part.clone(), ..self.shared.clone() };
-        let (spills, provider) = (self.spills.clone(), driven.provider.clone());
+        let (spills, provider) = (self.spills.clone(), Some(driven.provider.clone()));
         let task = part.spawn_vital("provider driver", async move {
             if let Some(before) = before {
                 // Its panic was dealt with where it happened.

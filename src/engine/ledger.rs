@@ -12,13 +12,13 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    model::{Ask, BudgetClass, Clock, Granted, LedgerClock, LedgerTime, Lesson},
+    model::{Ask, BudgetClass, ByClass, Clock, Granted, LedgerClock, LedgerTime, Lesson},
     providers::{Ledger, LedgerError},
     store::{SharedStore, Store, StoreError},
 };
 
-/// By budget group and class.
-type Lessons = HashMap<(String, BudgetClass), Lesson>;
+/// By budget group.
+type Lessons = HashMap<String, ByClass<Lesson>>;
 
 pub struct StoreLedger {
     /// Calls that go on after a stop must not keep it open.
@@ -34,17 +34,12 @@ impl StoreLedger {
     pub async fn open(store: &SharedStore, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StoreError> {
         let left = store.ledger().await?;
         let clock = LedgerClock::new(clock, left.ahead);
-        let lessons = left.lessons.into_iter().map(|(group, class, lesson)| ((group, class), lesson));
-        let lessons = Mutex::new(lessons.collect());
+        let mut lessons = Lessons::new();
+        for (group, class, lesson) in left.lessons {
+            lessons.entry(group).or_default()[class] = lesson;
+        }
         let store = Arc::downgrade(store);
-        Ok(Arc::new(Self { store, clock, lessons, fails: AtomicBool::new(false) }))
-    }
-
-    /// What was learned of a budget until now.
-    pub fn lessons(&self, group: &str) -> Vec<(BudgetClass, Lesson)> {
-        let lessons = self.known();
-        let of_group = lessons.iter().filter(|((name, _), _)| name == group);
-        of_group.map(|((_, class), lesson)| (*class, *lesson)).collect()
+        Ok(Arc::new(Self { store, clock, lessons: Mutex::new(lessons), fails: AtomicBool::new(false) }))
     }
 
     fn known(&self) -> MutexGuard<'_, Lessons> {
@@ -89,8 +84,12 @@ impl Ledger for StoreLedger {
         self.told(store.reserve_calls(ask).await)
     }
 
+    fn lessons(&self, group: &str) -> ByClass<Lesson> {
+        self.known().get(group).copied().unwrap_or_default()
+    }
+
     async fn keep(&self, group: &str, class: BudgetClass, lesson: Lesson) {
-        self.known().insert((group.to_owned(), class), lesson);
+        self.known().entry(group.to_owned()).or_default()[class] = lesson;
         let Some(store) = self.store.upgrade() else { return };
         if let Err(error) = store.note_lesson(group.into(), class, lesson).await {
             tracing::warn!(%error, group, %class, "what a provider's refusal taught was not kept");

@@ -149,6 +149,12 @@ mod tests {
     }
 
     #[test]
+    fn the_least_limit_that_may_be_configured_pays_for_a_submit() {
+        let least = "4/h".parse::<crate::model::Rate>().unwrap().guarded().calls;
+        assert_eq!(purse([least, u32::MAX, u32::MAX, least], COSTS).affords(Op::Submit, 9), 1);
+    }
+
+    #[test]
     fn looks_are_paid_for_by_tens_where_lists_tell() {
         assert_eq!(purse([3, 0, 0, 57], COSTS).affords(Op::Poll, 1000), 30);
         assert_eq!(purse([0, 5, 0, 57], COSTS).affords(Op::Poll, 1000), 1);

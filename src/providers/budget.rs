@@ -58,6 +58,27 @@ pub(super) enum NoPermit {
     Uncounted,
 }
 
+/// One that waits for its turn to ask, until it has it or gives up.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn among(all: &'a AtomicU32) -> Self {
+        all.fetch_add(1, Ordering::Relaxed);
+        Self(all)
+    }
+
+    /// How many waited until now, this one too.
+    fn done(self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 pub(super) struct Budget {
     slots: Arc<Slots>,
     lessons: Mutex<Lessons>,
@@ -74,15 +95,10 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn new(
-        concurrency: usize,
-        settings: BudgetSettings,
-        metrics: ProviderMetrics,
-        now: Timestamp,
-    ) -> Self {
+    pub(super) fn new(concurrency: usize, settings: BudgetSettings, metrics: ProviderMetrics) -> Self {
         Self {
             slots: Slots::new(concurrency),
-            lessons: Mutex::new(Lessons::new(&settings.rates, &settings.lessons, now)),
+            lessons: Mutex::new(Lessons::new(&settings.rates)),
             pocket: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
             waiting: ByClass::from_fn(|_| AtomicU32::default()),
@@ -123,13 +139,13 @@ impl Budget {
     }
 
     fn is_welcome(&self, class: BudgetClass, now: Timestamp) -> Result<(), NoPermit> {
-        self.lessons().blocked(class, now).map_or(Ok(()), |until| Err(NoPermit::Throttled(until)))
+        self.lessons(now).blocked(class, now).map_or(Ok(()), |until| Err(NoPermit::Throttled(until)))
     }
 
     fn start(&self, slot: Slot, class: BudgetClass, began: Timestamp) -> Permit {
         #[cfg(test)]
         self.granted.fetch_add(1, Ordering::Relaxed);
-        let mut lessons = self.lessons();
+        let mut lessons = self.lessons(began);
         lessons.start(class, began);
         self.show(&lessons, began);
         Permit { _slot: slot, class, began }
@@ -137,16 +153,16 @@ impl Budget {
 
     /// Uses a call that was counted, or has some counted. `Some`: there are none before this time has passed.
     async fn spend(&self, class: BudgetClass, now: Timestamp) -> Result<Option<Duration>, LedgerError> {
-        let rates = self.lessons().rates(now);
+        let rates = self.lessons(now).rates(now);
         let Some(chunk) = rates.bounds(class).map(|(_, rate)| rate.calls.div_ceil(CHUNKS)).min() else {
             return Ok(None);
         };
         if self.take(class) {
             return Ok(None);
         }
-        self.waiting[class].fetch_add(1, Ordering::Relaxed);
+        let waits = Waiting::among(&self.waiting[class]);
         let turn = self.asking.lock().await;
-        let waiting = self.waiting[class].fetch_sub(1, Ordering::Relaxed);
+        let waiting = waits.done();
         // Who had the turn before may have asked for this one, too.
         if self.take(class) {
             return Ok(None);
@@ -191,7 +207,7 @@ impl Budget {
     /// What work may spend; `None`: as much as it likes.
     pub(super) fn allowance(&self, costs: Costs, now: Timestamp) -> Option<Allowance> {
         let (rates, shut) = {
-            let lessons = self.lessons();
+            let lessons = self.lessons(now);
             self.show(&lessons, now);
             let shut = |class| lessons.blocked(class, now).map(|until| until.since(now)).unwrap_or_default();
             (lessons.rates(now), ByClass::from_fn(shut))
@@ -218,7 +234,7 @@ impl Budget {
 
     /// Until when calls of a class are to stay away; of `Any`: all calls.
     pub(super) fn blocked_at(&self, class: BudgetClass, now: Timestamp) -> Option<Timestamp> {
-        self.lessons().blocked(class, now)
+        self.lessons(now).blocked(class, now)
     }
 
     /// Learns from an answer how long to keep away and how much to ask.
@@ -231,7 +247,7 @@ impl Budget {
         if too_much(answer) == Some(TooMuch::AtOnce) {
             self.slots.lower(began, now);
         }
-        let learned = self.lessons().learn(class, answer, began, now);
+        let learned = self.lessons(now).learn(class, answer, began, now);
         for (class, lesson) in learned {
             self.settings.ledger.keep(&self.settings.group, class, lesson).await;
         }
@@ -244,8 +260,11 @@ impl Budget {
         }
     }
 
-    fn lessons(&self) -> MutexGuard<'_, Lessons> {
-        self.lessons.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What was learned until now, by others of the group too.
+    fn lessons(&self, now: Timestamp) -> MutexGuard<'_, Lessons> {
+        let mut lessons = self.lessons.lock().unwrap_or_else(PoisonError::into_inner);
+        lessons.hear(&self.settings.ledger.lessons(&self.settings.group), now);
+        lessons
     }
 
     fn pocket(&self) -> MutexGuard<'_, Pocket> {

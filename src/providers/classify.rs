@@ -120,7 +120,10 @@ pub(super) fn is_missing(expect: Expect, answer: &Response<Bytes>) -> bool {
 /// Whether it is certain that a request did nothing: it never left, or was refused.
 pub(super) fn did_nothing(outcome: &Outcome) -> bool {
     match outcome {
-        Ok(answer) => answer.status().is_client_error() || is_moved(answer.status()),
+        Ok(answer) => {
+            let status = answer.status();
+            is_moved(status) || status.is_client_error() && !is_a_middlemans(status)
+        }
         Err(Failure::Transport(error)) => !error.was_sent(),
         Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Spent(_) | Failure::Uncounted) => true,
         Err(Failure::Unusable(_) | Failure::Elsewhere(_)) => true,

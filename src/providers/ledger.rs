@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::model::{Ask, BudgetClass, Granted, LedgerTime, Lesson};
+use crate::model::{Ask, BudgetClass, ByClass, Granted, LedgerTime, Lesson};
 
 /// Counts calls. What it does not grant does not leave (I9).
 #[async_trait]
@@ -15,6 +15,9 @@ pub trait Ledger: Debug + Send + Sync + 'static {
 
     /// Counts calls that are about to start, or says when there is room for some.
     async fn reserve(&self, ask: Ask) -> Result<Granted, LedgerError>;
+
+    /// What is known of a budget's limits until now, whoever of its group learned it, and when.
+    fn lessons(&self, group: &str) -> ByClass<Lesson>;
 
     /// Keeps what a refusal taught of a limit. Where that fails it is learned again.
     async fn keep(&self, group: &str, class: BudgetClass, lesson: Lesson);
@@ -37,6 +40,10 @@ impl Ledger for NoLedger {
 
     async fn reserve(&self, _: Ask) -> Result<Granted, LedgerError> {
         Err(LedgerError)
+    }
+
+    fn lessons(&self, _: &str) -> ByClass<Lesson> {
+        ByClass::default()
     }
 
     async fn keep(&self, _: &str, _: BudgetClass, _: Lesson) {}

@@ -16,18 +16,19 @@ const EPOCH_FROM: f64 = 1e9;
 /// Above this, a time since 1970 is in milliseconds.
 const MILLIS_FROM: f64 = 1e11;
 
-/// Until when an answer asks for no further requests; `None` where it does not.
+/// Until when an answer asks for no further requests; `None` where it does not, or names a time that is over.
 pub(super) fn asked_until(answer: &Response<Bytes>, now: Timestamp) -> Option<Timestamp> {
     let headers = answer.headers();
     let refused = matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
     let wait = if refused || answer.status() == StatusCode::TOO_EARLY {
-        retry_after(headers, now).or_else(|| reset(headers, now)).or_else(|| in_body(answer))
+        let told = [retry_after(headers, now), reset(headers, now), in_body(answer)];
+        told.into_iter().flatten().find(|wait| !wait.is_zero())
     } else if spent(headers) {
         reset(headers, now)
     } else {
         None
     };
-    wait.map(|wait| now.plus(wait.min(MAX)))
+    wait.filter(|wait| !wait.is_zero()).map(|wait| now.plus(wait.min(MAX)))
 }
 
 /// Seconds, or an HTTP date: that is compared with the answer's own `Date`, so that clocks need not agree.
@@ -103,6 +104,18 @@ mod tests {
         assert_eq!(asked(429, &[("x-ratelimit-reset", "1700000060000")], ""), seconds(60));
         assert_eq!(asked(429, &[], r#"{"error":"RATE_LIMITED","retry_after":60}"#), seconds(60));
         assert_eq!(asked(429, &[("retry-after", "999999999")], ""), Some(MAX));
+    }
+
+    #[test]
+    fn a_time_that_is_over_is_none() {
+        for over in ["0", "-5", "Tue, 14 Nov 2023 22:13:10 GMT"] {
+            assert_eq!(asked(503, &[("retry-after", over)], ""), None, "{over}");
+        }
+        assert_eq!(
+            asked(429, &[("retry-after", "0"), ("x-ratelimit-reset", "12")], ""),
+            Some(Duration::from_secs(12))
+        );
+        assert_eq!(asked(429, &[("x-ratelimit-reset", "1600000000")], ""), None);
     }
 
     #[test]

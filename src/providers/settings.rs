@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::{BreakerSettings, Credential, Ledger, NoLedger, NoVault, Peers, Vault};
 use crate::{
     http,
-    model::{BudgetClass, Lesson, Rates},
+    model::Rates,
     presets::{GENERIC, Preset, Presets},
 };
 
@@ -94,15 +94,13 @@ pub struct BudgetSettings {
     /// As the provider has them.
     pub rates: Rates,
     pub ledger: Arc<dyn Ledger>,
-    /// What was learned before this start.
-    pub lessons: Vec<(BudgetClass, Lesson)>,
 }
 
 impl BudgetSettings {
     /// A provider's own, without limits.
     pub fn new(provider: &str) -> Self {
         let group = format!("provider/{provider}").into();
-        Self { group, rates: Rates::default(), ledger: Arc::new(NoLedger), lessons: Vec::new() }
+        Self { group, rates: Rates::default(), ledger: Arc::new(NoLedger) }
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::{
 use ::http::{Request, Response};
 use bytes::Bytes;
 use tokio::time::Instant;
-use tower::{BoxError, ServiceBuilder, retry::RetryLayer, util::BoxCloneSyncService};
+use tower::{ServiceBuilder, retry::RetryLayer, util::BoxCloneSyncService};
 
 use super::{
     ProviderError, Settings,
@@ -132,7 +132,7 @@ impl Parts {
     ) -> Self {
         let breaker = Breaker::new(settings.breaker, &settings.peers, metrics.clone(), clock.now()).into();
         let (at_once, windows) = (settings.concurrency.max(1), settings.budget.clone());
-        let budget = Arc::new(Budget::new(at_once, windows, metrics.clone(), clock.now()));
+        let budget = Arc::new(Budget::new(at_once, windows, metrics.clone()));
         let settings = Arc::new(settings);
         let lower = lower(&settings, &client, &clock, &metrics, &breaker, &budget);
         let keeper = Keeper::new(settings.clone(), lower.clone(), clock.clone(), metrics.clone()).into();
@@ -175,7 +175,6 @@ fn lower(
     breaker: &Arc<Breaker>,
     budget: &Arc<Budget>,
 ) -> Lower {
-    let each = settings.try_timeout;
     let stack = ServiceBuilder::new()
         // Sees each try, so that a provider that is down is left alone in the midst of a call too.
         .layer(admit::AdmitLayer { breaker: breaker.clone(), clock: clock.clone() })
@@ -183,16 +182,10 @@ fn lower(
         .layer(spend::SpendLayer { budget: budget.clone(), clock: clock.clone() })
         // Counts what leaves, not what was asked for; and how each try ended, timeouts too.
         .layer(measure::MeasureLayer { metrics: metrics.clone(), clock: clock.clone() })
-        .map_err(move |error: BoxError| match error.downcast::<Failure>() {
-            Ok(failure) => *failure,
-            // The timeout below adds no error but its own.
-            Err(_) => Failure::TryTimeout(each),
-        })
-        // One hanging try must not use up the time of those after it.
-        .timeout(each)
         .service(exchange::Exchange {
             client: client.clone(),
             dialect: Dialect::of(settings.preset.protocol),
+            timeout: settings.try_timeout,
         });
     BoxCloneSyncService::new(stack)
 }

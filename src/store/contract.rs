@@ -66,6 +66,7 @@ macro_rules! contract_suite {
                 i9_no_window_holds_more_starts_than_planned_by_clocks_that_are_turned,
                 i9_calls_that_never_left_are_free_again,
                 i9_calls_of_a_clock_that_was_ahead_count_for_one_window_from_now,
+                i9_calls_that_are_counted_out_of_turn_count_for_as_long,
                 i9_what_refusals_taught_and_how_the_clock_stood_survive_a_crash,
                 i9_a_claim_takes_no_more_work_than_there_are_calls_for,
                 i9_a_claim_counts_the_looks_before_submits,

@@ -37,7 +37,7 @@ fn what_is_shown_of_a_budget_reads_back_as_it() {
 fn mistakes_in_a_budget_are_told_where_they_are() {
     for (wrong, told) in [
         ("list: fast", "providers[0].budget.list: no limit of calls"),
-        ("any: 2/min", "providers[0].budget.any: too few calls"),
+        ("any: 3/min", "providers[0].budget.any: too few calls"),
         ("max_queued: 0", "providers[0].budget.max_queued"),
         ("group: My Team", "providers[0].budget.group"),
         ("lists: 30/min", "providers[0].budget.lists"),

@@ -101,6 +101,22 @@ async fn i9_a_group_of_two_shares_one_budget() {
 }
 
 #[tokio::test]
+async fn i9_a_word_to_one_of_a_group_is_obeyed_by_all_of_it() {
+    let shared = |_, settings: &mut providers::Settings| settings.budget.group = "group/both".into();
+    let mut world = World::of(2).copies(2, 2).exclusive().budget(shared).start().await;
+    world.strike(0, 1, Route::Add, Fault::too_many(RetryAfter::Seconds(600)));
+    world.add(1).await;
+    world.catch_up().await;
+    let calls = world.sims[1].counts().total();
+    let pin = world.add(2).await;
+    world.run_for(9 * MINUTE).await;
+    assert_eq!(world.sims[1].counts().total(), calls);
+    world.run_for(5 * MINUTE).await;
+    assert_eq!(world.status(pin).await, Status::Pinned);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn i9_a_store_that_fails_lets_no_call_leave() {
     let mut world = World::of(1).exclusive().budget(|_, settings| any(20, settings)).start().await;
     world.add(1).await;

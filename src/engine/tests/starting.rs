@@ -1,7 +1,10 @@
 //! Starts with another config than before.
 
+use std::sync::Arc;
+
 use super::world::*;
 use crate::{
+    engine::Exchange,
     model::{Fingerprint, Health, ProviderDecl, Status},
     sim::{Fault, Route, Routes, Sim},
     store::{Rebind, Registration},
@@ -70,4 +73,21 @@ async fn what_waits_for_a_provider_that_left_the_config_goes_elsewhere() {
     world.run_for(HOUR).await;
     assert!(!world.sims[0].pins().by_content().contains_key(&content(1)));
     world.end().await;
+}
+
+/// Else what it does by itself, such as a node's fetches, went on, and its breaker counted among those of the others.
+#[tokio::test]
+async fn a_provider_that_the_config_names_no_more_is_let_go_of() {
+    let mut world = World::of(1).start().await;
+    let (fleet, driven) = world.set_free().await;
+    let (id, held) = (driven.record.id, Arc::downgrade(&driven.provider));
+    fleet.exchange(Exchange { driven: vec![driven], ..Exchange::default() });
+    assert!(held.strong_count() > 0);
+    fleet.exchange(Exchange { gone: vec![id], ..Exchange::default() });
+    let gone = async {
+        while held.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(10 * SECOND, gone).await.expect("it is let go of");
 }

@@ -4,7 +4,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    engine::{Driven, Engine, Settings, Shared, StoreLedger, TickReport},
+    engine::{Driven, Engine, Fleet, Settings, Shared, StoreLedger, TickReport},
     http,
     lifecycle::{Activator, Changes, Interest, Shutdown},
     model::*,
@@ -296,13 +296,20 @@ impl World {
         // Further tries wait in real time.
         settings.retries = 0;
         (self.setup.budget)(n, &mut settings);
-        settings.budget.lessons = ledger.lessons(&settings.budget.group);
         settings.budget.ledger = ledger.clone();
         let client = http::Client::new(&http::Settings::default());
         Driven {
             provider: providers::connect(settings, client, self.clock.clone(), metrics.provider(NAMES[n])),
             record: record.clone(),
         }
+    }
+
+    /// Lets the engine go by itself; returns its first provider, too, to be exchanged for.
+    pub(super) async fn set_free(&mut self) -> (Fleet, Driven) {
+        let Inside { engine, store, .. } = self.inside.take().expect("it runs");
+        let ledger = StoreLedger::open(&store, self.clock.clone()).await.unwrap();
+        let record = store.providers().await.unwrap().remove(0);
+        (engine.spawn(), self.driven(&record, &ledger, &Metrics::new()))
     }
 
     /// Drops everything that is in memory, calls under way too.

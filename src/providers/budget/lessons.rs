@@ -36,21 +36,23 @@ struct State {
     pause: Option<Pause>,
     /// Refusals in a row that named no time.
     untold: u32,
+    /// What was heard or told last of it.
+    known: Lesson,
     started: Started,
 }
 
 impl Lessons {
-    pub(super) fn new(configured: &Rates, kept: &[(BudgetClass, Lesson)], now: Timestamp) -> Self {
+    pub(super) fn new(configured: &Rates) -> Self {
         let planned = Rates::from_fn(|class| configured[class].map(Rate::guarded));
-        let mut states = ByClass::from_fn(|_| State::default());
-        for (class, lesson) in kept {
-            let per = planned[*class].map_or(UNKNOWN_PER, |rate| rate.per);
-            let learned = lesson.learned.filter(|learned| learned.rate.per == per);
-            let until = lesson.blocked_until.filter(|until| until.since(now) <= KEPT);
-            let pause = until.map(|until| Pause { since: now, until });
-            states[*class] = State { learned, pause, ..State::default() };
+        Self { planned, states: ByClass::default() }
+    }
+
+    /// Takes up what was learned elsewhere: before this start, or by others of the group.
+    pub(super) fn hear(&mut self, told: &ByClass<Lesson>, now: Timestamp) {
+        for (class, lesson) in told.iter() {
+            let per = self.per(class);
+            self.states[class].hear(*lesson, per, now);
         }
-        Self { planned, states }
     }
 
     /// The limits that hold now.
@@ -100,7 +102,7 @@ impl Lessons {
         let cut = (too_much == Some(TooMuch::Calls)).then(|| self.cut(class, began, now)).flatten();
         let mut changed: Vec<BudgetClass> = cut.into_iter().chain(paused.then_some(scope)).collect();
         changed.dedup();
-        changed.into_iter().map(|class| (class, self.states[class].lesson())).collect()
+        changed.into_iter().map(|class| (class, self.states[class].tell())).collect()
     }
 
     /// Lowers the limit that was hit, to less than what was let through in the window before.
@@ -157,13 +159,29 @@ impl State {
         self.untold = if untold { self.untold + 1 } else { 0 };
         let wait = UNTOLD_BASE.saturating_mul(1 << self.untold.saturating_sub(1).min(16)).min(UNTOLD_MAX);
         let Some(until) = asked.or_else(|| untold.then(|| now.plus(wait))) else { return false };
+        self.pause_until(until, now)
+    }
+
+    fn pause_until(&mut self, until: Timestamp, now: Timestamp) -> bool {
         let known = self.pause.filter(|pause| pause.holds_at(now)).map_or(now, |pause| pause.until);
         self.pause = Some(Pause { since: now, until: until.max(known) });
         until > known
     }
 
-    fn lesson(&self) -> Lesson {
-        Lesson { learned: self.learned, blocked_until: self.pause.map(|pause| pause.until) }
+    /// What is news is taken up once: a clock that is turned back ends it here as well.
+    fn hear(&mut self, lesson: Lesson, per: Duration, now: Timestamp) {
+        if std::mem::replace(&mut self.known, lesson) == lesson {
+            return;
+        }
+        self.learned = lesson.learned.filter(|learned| learned.rate.per == per).or(self.learned);
+        if let Some(until) = lesson.blocked_until.filter(|until| until.since(now) <= KEPT) {
+            self.pause_until(until, now);
+        }
+    }
+
+    fn tell(&mut self) -> Lesson {
+        self.known = Lesson { learned: self.learned, blocked_until: self.pause.map(|pause| pause.until) };
+        self.known
     }
 }
 

@@ -1,6 +1,7 @@
 //! Permits, with a ledger that is told what to say.
 
 use async_trait::async_trait;
+use futures::FutureExt;
 
 use super::*;
 use crate::{
@@ -40,6 +41,10 @@ impl Ledger for Scripted {
         Ok(if calls == 0 { Granted::Wait(60 * SECOND) } else { Granted::Calls(reserved) })
     }
 
+    fn lessons(&self, _: &str) -> ByClass<Lesson> {
+        ByClass::default()
+    }
+
     async fn keep(&self, _: &str, _: BudgetClass, _: Lesson) {}
 }
 
@@ -61,7 +66,7 @@ fn bench(concurrency: usize, left: Option<u32>) -> Bench {
     let mut settings = BudgetSettings::new("alpha");
     settings.rates[BudgetClass::Any] = Some(Rate { calls: 40, per: 60 * SECOND });
     settings.ledger = ledger.clone();
-    let budget = Arc::new(Budget::new(concurrency, settings, Metrics::new().provider("alpha"), NOW));
+    let budget = Arc::new(Budget::new(concurrency, settings, Metrics::new().provider("alpha")));
     Bench { budget, ledger, clock }
 }
 
@@ -134,4 +139,17 @@ async fn too_many_at_once_lowers_that_and_no_limit() {
     budget.learn((BudgetClass::Write, NOW), &refused, NOW).await;
     held.clear();
     assert_eq!((budget.free(), budget.blocked_at(BudgetClass::Write, NOW)), (2, None));
+}
+
+/// Else each that is given up has more counted for nobody, until all of a window is.
+#[tokio::test]
+async fn those_who_gave_up_waiting_are_not_counted_for() {
+    let Bench { budget, ledger, .. } = bench(1, Some(40));
+    let turn = budget.asking.lock().await;
+    for _ in 0..20 {
+        assert!(budget.permit(BudgetClass::List, || NOW).now_or_never().is_none());
+    }
+    drop(turn);
+    budget.permit(BudgetClass::List, || NOW).await.unwrap();
+    assert_eq!(ledger.asked.lock().unwrap()[0].want, 3);
 }

@@ -72,7 +72,10 @@ where
                 now: clock.now(),
             };
             // What never left says nothing that the provider did.
-            let was_called = !matches!(outcome, Err(Failure::Shut(_) | Failure::Throttled(_)));
+            let was_called = !matches!(
+                outcome,
+                Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Spent(_) | Failure::Uncounted)
+            );
             let result = match outcome {
                 Ok(answer) if classify::is_missing(expect, &answer) => Ok(Answer::Missing),
                 Ok(answer) if answer.status().is_success() => {

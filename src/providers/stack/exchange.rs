@@ -1,9 +1,13 @@
 //! The bottom: one request, one answer, over the one client. Demands a permit.
 
-use std::task::{Context, Poll};
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use tokio::time::{Instant, timeout_at};
 use tower::Service;
 
 use super::{
@@ -20,6 +24,8 @@ use crate::http;
 pub(super) struct Exchange {
     pub(super) client: http::Client,
     pub(super) dialect: Dialect,
+    /// Of one try: a hanging one must not use up the time of those after it.
+    pub(super) timeout: Duration,
 }
 
 /// Reads the answer whole, or where it is streamed and good only its head.
@@ -45,12 +51,18 @@ impl Service<Permitted> for Exchange {
     }
 
     fn call(&mut self, permitted: Permitted) -> Self::Future {
-        let Self { client, dialect } = self.clone();
+        let Self { client, dialect, timeout } = self.clone();
         Box::pin(async move {
             let Permitted { call, permit } = permitted;
             let (operation, doubt) = (call.operation, call.doubt.clone());
             let before = doubt.begin();
-            let answer = send(&client, call).await.map_err(Failure::from);
+            let began = Instant::now();
+            let ends = call.deadline.min(began + timeout);
+            // A try that the deadline cuts off ends here, too, so that all above learn that there was no answer.
+            let answer = match timeout_at(ends, send(&client, call)).await {
+                Ok(answer) => answer.map_err(Failure::from),
+                Err(_) => Err(Failure::TryTimeout(ends - began)),
+            };
             let outcome = answer.and_then(|answer| dialect.read(operation, answer));
             if did_nothing(&outcome) {
                 doubt.settle(before);

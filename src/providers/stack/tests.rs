@@ -7,7 +7,7 @@ use crate::{
         self,
         scripted::{Act, Server},
     },
-    model::{Content, ErrorClass, ManualClock, Operation, PinCid, Timestamp, UpstreamId},
+    model::{BudgetClass, Content, ErrorClass, ManualClock, Operation, PinCid, Timestamp, UpstreamId},
     presets::Presets,
     providers::*,
     telemetry::{BreakerState, Metrics},
@@ -20,12 +20,18 @@ const PASSWORD: &str = "correct-horse-battery";
 const STALLED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{";
 
 fn provider(preset: &str, server: &Server, tune: impl FnOnce(&mut Settings)) -> Arc<dyn Provider> {
-    let preset = Presets::known(preset);
-    let endpoint = Endpoint::parse(&server.url()).unwrap();
-    let mut settings = Settings::of(preset, "alpha", endpoint, Credential::token(&TOKEN.into()).unwrap());
-    settings.retry_base = Duration::ZERO;
+    let mut settings = settings(preset, server);
     tune(&mut settings);
-    let settings = settings.uncounted();
+    called(settings.uncounted())
+}
+
+fn settings(preset: &str, server: &Server) -> Settings {
+    let (preset, endpoint) = (Presets::known(preset), Endpoint::parse(&server.url()).unwrap());
+    let credential = Credential::token(&TOKEN.into()).unwrap();
+    Settings { retry_base: Duration::ZERO, ..Settings::of(preset, "alpha", endpoint, credential) }
+}
+
+fn called(settings: Settings) -> Arc<dyn Provider> {
     let client = http::Client::new(&http::Settings::default());
     connect(settings, client, Arc::new(ManualClock::at(NOW)), Metrics::new().provider("alpha"))
 }
@@ -137,4 +143,39 @@ async fn it_is_told_how_a_provider_stands_and_what_it_last_failed_by() {
     let error = standing.last_error.unwrap();
     assert_eq!((error.at, error.operation, error.class), (NOW, Operation::Submit, ErrorClass::Transient));
     assert!(error.text.contains("no luck") && !error.text.contains(TOKEN), "{}", error.text);
+}
+
+/// I7: whoever says so in the provider's place does not know what became of it.
+#[tokio::test]
+async fn a_submit_that_a_middleman_gave_up_on_may_have_been_done() {
+    for status in [408, 502, 504, 524] {
+        let server = Server::answering(move |_| Act::json(status, "")).await;
+        let error = provider("generic", &server, |_| {}).submit(submit()).await.unwrap_err();
+        assert!(error.maybe_done && !error.answered, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_until_the_deadline_opens_its_breaker() {
+    let server = Server::answering(|_| Act::Hang).await;
+    let provider = provider("generic", &server, |settings| {
+        (settings.deadline, settings.try_timeout) = (Duration::from_millis(50), Duration::from_secs(30));
+        settings.breaker.in_a_row = 2;
+    });
+    for _ in 0..2 {
+        let error = provider.submit(submit()).await.unwrap_err();
+        assert_eq!((error.class, error.maybe_done), (ErrorClass::Transient, true), "{error}");
+    }
+    assert_eq!(provider.standing(NOW).breaker, BreakerState::Open);
+}
+
+#[tokio::test]
+async fn a_call_that_the_budget_kept_here_is_no_failure_to_be_told() {
+    let server = Server::start([]).await;
+    let mut settings = settings("generic", &server);
+    // Its ledger cannot count.
+    settings.budget.rates[BudgetClass::Any] = Some("10/min".parse().unwrap());
+    let provider = called(settings);
+    let error = provider.submit(submit()).await.unwrap_err();
+    assert_eq!((error.class, provider.standing(NOW).last_error), (ErrorClass::Throttled, None));
 }

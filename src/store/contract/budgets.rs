@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{Backend, house::*};
-use crate::{model::*, store::*};
+use crate::{model::*, policy::window::Slot, store::*};
 
 const MINUTE: i64 = 60_000;
 
@@ -159,6 +159,19 @@ pub(in crate::store) async fn i9_calls_of_a_clock_that_was_ahead_count_for_one_w
     assert_eq!(list(0).await, 0);
     assert_eq!(list(MINUTE - 1).await, 0);
     assert_eq!(list(MINUTE + 4000).await, 29, "they do not block for ever");
+}
+
+/// Of two that ask at once the one that read the time first may be counted last.
+pub(in crate::store) async fn i9_calls_that_are_counted_out_of_turn_count_for_as_long<B: Backend>() {
+    let house = House::<B>::open().await;
+    let store = house.store();
+    let list = |now| granted(&store, ask("x", BudgetClass::List, 40, now));
+    // Where a slot begins.
+    let first = Slot::at(Duration::from_secs(60), t(DAY)).ends.since(t(0)).as_millis() as i64;
+    assert_eq!(list(first).await, 29);
+    assert_eq!(list(first - 1).await, 0);
+    assert_eq!(list(first + MINUTE).await, 0, "some may have started after it");
+    assert_eq!(list(first + MINUTE + 4000).await, 29);
 }
 
 pub(in crate::store) async fn i9_what_refusals_taught_and_how_the_clock_stood_survive_a_crash<B: Backend>() {

@@ -75,19 +75,21 @@ fn room(
     Ok(window::room(&slots.collect::<Result<Vec<_>, _>>()?, rate, now))
 }
 
-/// Counts slots that are yet to come as this one: a process counted them by a clock that was ahead. Nobody knows how long
-/// ago that was, so that they stay for one window from now, and no longer.
+/// Counts slots that are more than a window ahead as this one: a process counted them by a clock that was ahead. Nobody
+/// knows how long ago that was, so that they stay for one window from now, and no longer. Those that are less ahead stay
+/// as they are: of two that ask at once the one that read the time first may be counted last.
 fn pull(tx: &Tx<'_>, group: &str, class: BudgetClass, rate: Rate, now: Timestamp) -> Result<(), StoreError> {
+    let far = now.plus(rate.per).as_millis();
     // budget_use: slots of a clock that was ahead
     let ahead: Option<u32> = tx
         .conn
         .prepare_cached("SELECT sum(used) FROM budget_use WHERE grp = ?1 AND class = ?2 AND begins > ?3")?
-        .query_row(params![group, class.code(), now.as_millis()], |row| row.get(0))?;
+        .query_row(params![group, class.code(), far], |row| row.get(0))?;
     let Some(ahead) = ahead else { return Ok(()) };
     // budget_use: no slots of a clock that was ahead
     tx.conn
         .prepare_cached("DELETE FROM budget_use WHERE grp = ?1 AND class = ?2 AND begins > ?3")?
-        .execute(params![group, class.code(), now.as_millis()])?;
+        .execute(params![group, class.code(), far])?;
     count(tx, group, class, Slot { used: ahead, ..Slot::at(rate.per, now) })
 }
 

@@ -27,7 +27,17 @@ fn pinata() -> Rates {
 }
 
 fn lessons(rates: &Rates) -> Lessons {
-    Lessons::new(rates, &[], NOW)
+    Lessons::new(rates)
+}
+
+/// As after a restart.
+fn restarted(rates: &Rates, kept: &[(BudgetClass, Lesson)], now: Timestamp) -> Lessons {
+    let (mut lessons, mut told) = (lessons(rates), ByClass::default());
+    for (class, lesson) in kept {
+        told[*class] = *lesson;
+    }
+    lessons.hear(&told, now);
+    lessons
 }
 
 fn calls(lessons: &Lessons, class: BudgetClass, now: Timestamp) -> Option<u32> {
@@ -105,7 +115,7 @@ fn a_429_lowers_the_limit_to_less_than_was_let_through_and_it_rises_again_slowly
     );
     lessons.learn(BudgetClass::List, &refused(), at.minus(SECOND), at);
     assert_eq!(calls(&lessons, BudgetClass::List, at), Some(14), "one that left before");
-    let restarted = Lessons::new(&pinata(), &kept, at.plus(SECOND));
+    let restarted = restarted(&pinata(), &kept, at.plus(SECOND));
     assert_eq!(calls(&restarted, BudgetClass::List, at.plus(SECOND)), Some(14));
     assert_eq!(calls(&restarted, BudgetClass::List, at.plus(RISES_EVERY)), Some(16));
     assert_eq!(calls(&restarted, BudgetClass::List, at.plus(8 * RISES_EVERY)), Some(29));
