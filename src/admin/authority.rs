@@ -3,8 +3,9 @@
 //! A write needs a token with `admin:write` wherever it comes from; thereby no web page can make a browser write, as
 //! it has no token to send. A read needs `admin:read`, except where this machine alone can ask: at a loopback
 //! address, under a name of this machine. The name matters because a page elsewhere can let its own name point here
-//! (DNS rebinding) and would then read what its visitor's machine may read. Over TLS a client's certificate does for
-//! a read, too.
+//! (DNS rebinding) and would then read what its visitor's machine may read. A client's certificate does for a token
+//! where the config names it, and only there: what was taken out of the config would else be let in as one that was
+//! never in it.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -16,10 +17,7 @@ use axum::{
 use http::{Method, header::HOST, request::Parts};
 
 use super::Failure;
-use crate::{
-    auth::{Gate, Operator, Scope, Unauthorized},
-    model::Peer,
-};
+use crate::auth::{Gate, Operator, Scope, Unauthorized};
 
 /// Who can reach the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +55,7 @@ impl Authority {
 
     /// Whether the sender may read without a token.
     fn is_trusted(&self, head: &Parts) -> bool {
-        let certified = head.extensions.get::<Peer>().is_some_and(|peer| peer.certificate.is_some());
-        certified || (self.exposure == Exposure::Loopback && is_addressed_here(head))
+        self.exposure == Exposure::Loopback && is_addressed_here(head)
     }
 
     fn unauthorized(&self, why: Unauthorized, head: &Parts, needed: Scope) -> Failure {
