@@ -17,7 +17,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::auth::TokenHash;
-use crate::model::{Status, StatusSet};
+use crate::model::{Stamp, Status, StatusSet};
 use crate::policy::{Copies, Timing};
 use crate::providers::Credential;
 
