@@ -7,7 +7,10 @@
 //! where the config names it, and only there: what was taken out of the config would else be let in as one that was
 //! never in it.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use axum::{
     extract::{Request, State},
@@ -17,7 +20,12 @@ use axum::{
 use http::{Method, header::HOST, request::Parts};
 
 use super::Failure;
-use crate::auth::{Gate, Operator, Scope, Unauthorized};
+use crate::{
+    auth::{Gate, Operator, Scope, Unauthorized},
+    limits::{Class, Limits},
+    model::Peer,
+    telemetry::{HttpMetrics, LimitKind, LimitOutcome, Metrics, RequestClass},
+};
 
 /// Who can reach the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,15 +37,18 @@ pub enum Exposure {
 }
 
 /// What every guarded route asks.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Authority {
     gate: Gate,
     exposure: Exposure,
+    limits: Limits,
+    metrics: HttpMetrics,
 }
 
 impl Authority {
-    pub fn new(gate: Gate, exposure: Exposure) -> Self {
-        Self { gate, exposure }
+    /// `limits`: those of the pinning API, so that both listeners together see a network's failed log-ins.
+    pub fn new(gate: Gate, exposure: Exposure, limits: Limits, metrics: &Metrics) -> Self {
+        Self { gate, exposure, limits, metrics: metrics.http().clone() }
     }
 
     /// Whether the request may pass, and who sent it, where it says so.
@@ -48,7 +59,7 @@ impl Authority {
             Err(Unauthorized::Missing) if needed == Scope::AdminRead && self.is_trusted(head) => {
                 return Ok(None);
             }
-            Err(why) => return Err(self.unauthorized(why, head, needed)),
+            Err(why) => return Err(self.turn_away(why, head, needed)),
         };
         if operator.scopes.allow(needed) { Ok(Some(operator)) } else { Err(Failure::lacks(needed)) }
     }
@@ -56,6 +67,23 @@ impl Authority {
     /// Whether the sender may read without a token.
     fn is_trusted(&self, head: &Parts) -> bool {
         self.exposure == Exposure::Loopback && is_addressed_here(head)
+    }
+
+    /// Nobody is behind the request: 401, or 429 where that was said too often to its network.
+    fn turn_away(&self, why: Unauthorized, head: &Parts, needed: Scope) -> Failure {
+        let (class, label) = match needed {
+            Scope::AdminRead => (Class::Read, RequestClass::Read),
+            _ => (Class::Write, RequestClass::Write),
+        };
+        let peer = head.extensions.get::<Peer>();
+        let from = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address);
+        let admission = self.limits.failed_login(from, class);
+        let refusal = admission.refusal();
+        if admission.over.is_some() {
+            let outcome = if refusal.is_some() { LimitOutcome::Refused } else { LimitOutcome::Shadowed };
+            self.metrics.over_limit(LimitKind::Login, label, outcome);
+        }
+        refusal.map_or_else(|| self.unauthorized(why, head, needed), |over| Failure::too_many_logins(&over))
     }
 
     fn unauthorized(&self, why: Unauthorized, head: &Parts, needed: Scope) -> Failure {

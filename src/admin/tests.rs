@@ -14,6 +14,7 @@ use crate::{
     auth::{
         CertificateDecl, Certificates, Gate, Mark, Operator, Scope, Scopes, TokenDecl, TokenHash, Tokens,
     },
+    limits::{self, Limits},
     model::{AccountId, Certificate, ManualClock, Op, Peer, ReplicaState, Status},
 };
 
@@ -75,7 +76,9 @@ fn at(store: Scripted, shutdown: &Shutdown, exposure: Exposure) -> Router {
         operator.map_or("nobody".to_owned(), |Extension(operator)| operator.token_name.to_string())
     };
     let api = Router::new().route("/who", get(who).post(who));
-    router(store, shutdown, &Metrics::new(), Authority::new(gate, exposure), api)
+    let (limits, metrics) = (Limits::new(&limits::Settings::default()), Metrics::new());
+    let authority = Authority::new(gate, exposure, limits, &metrics);
+    router(store, shutdown, &metrics, authority, api)
 }
 
 /// The status and body of a request with this token, at this host, by this peer.
