@@ -29,13 +29,13 @@ mod yaml;
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use changes::Change;
 pub use environment::Environment;
 pub use limits::{AccountTerms, Ceiling, LimitSettings, OwnLimits};
 pub use problem::{Problem, Problems, Spot};
-pub use reader::nearest;
+pub use reader::{Seen, nearest};
 pub use settings::{
     AdminSettings, ApiSettings, CertificateDecl, LogFormat, LogSettings, ProviderSettings, ServerSettings,
     Settings, StoreUrl, Timeouts, TokenDecl, UpstreamSettings, Way,
@@ -73,7 +73,7 @@ pub struct Loaded {
     /// Same shape as errors; `check-config --strict` fails on them.
     pub warnings: Vec<Problem>,
     /// The files that it was read from, but for those of providers' secrets, which are watched where they are used.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<Seen>,
 }
 
 /// Reads a configuration file, with the environment's word above the file's.
@@ -81,16 +81,19 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong with it, at once; a file that cannot be read is one problem.
 pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, Problems> {
-    let name = file.display().to_string();
+    let (name, seen) = (file.display().to_string(), Seen::now(file));
     let source = fs::read_to_string(file).map_err(|error| {
         let what = format!("cannot be read: {error}");
         let help = "name a readable file with --config";
         let list = vec![Problem::new("", None, what).help(help)];
-        Problems { file: name.clone(), list, covered: String::new() }
+        Problems { file: name.clone(), list, files: vec![seen.clone()], covered: String::new() }
     })?;
-    let mut loaded = parse(&name, &source, file.parent().unwrap_or(Path::new("")), environment)?;
-    loaded.files.push(file.to_owned());
-    Ok(loaded)
+    let mut loaded = parse(&name, &source, file.parent().unwrap_or(Path::new("")), environment);
+    match &mut loaded {
+        Ok(loaded) => loaded.files.push(seen),
+        Err(problems) => problems.files.push(seen),
+    }
+    loaded
 }
 
 /// [`load`] for a text; `folder` is what relative paths are relative to.
@@ -106,7 +109,7 @@ pub fn parse(file: &str, source: &str, folder: &Path, environment: &Environment)
         _ => String::new(),
     };
     if root.is_none() && !broken.is_empty() {
-        return Err(Problems { file: file.to_owned(), list: broken, covered });
+        return Err(Problems { file: file.to_owned(), list: broken, files: Vec::new(), covered });
     }
     reader.problems = broken;
     let settings = settings(&mut reader, root.as_ref());
@@ -114,7 +117,7 @@ pub fn parse(file: &str, source: &str, folder: &Path, environment: &Environment)
     if list.is_empty() {
         return Ok(Loaded { settings, warnings, files });
     }
-    let mut problems = Problems { file: file.to_owned(), list, covered };
+    let mut problems = Problems { file: file.to_owned(), list, files, covered };
     problems.sort();
     Err(problems)
 }

@@ -88,6 +88,13 @@ pub struct Over {
     pub retry_in: Duration,
 }
 
+impl Over {
+    /// `retry_in` in whole seconds, rounded up: nobody is let in sooner, and a wait of 0 would invite a loop.
+    pub fn retry_after(&self) -> u64 {
+        self.retry_in.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
+    }
+}
+
 /// What became of a request at its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admission {

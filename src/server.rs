@@ -41,6 +41,9 @@ use tls::{Secured, Tls};
 /// What requests come over: the socket, or TLS over it.
 type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
+/// How long who is connected has to send one more request once stopping has begun.
+const LULL: Duration = Duration::from_secs(1);
+
 /// An error of any kind, as bodies have them.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -183,7 +186,13 @@ impl Server {
         }));
     }
 
-    /// Shakes hands where TLS is spoken. `None`: that failed, or stopping began before it was done.
+    /// Ends a while after stopping began: who was let in just before may still come to ask.
+    async fn cut_off(&self) {
+        self.shutdown.begun().await;
+        tokio::time::sleep(LULL).await;
+    }
+
+    /// Shakes hands where TLS is spoken. `None`: that failed, or was not done soon after stopping began.
     async fn secured(&self, stream: TcpStream, peer: Peer) -> Option<(Stream, Peer)> {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot turn off Nagle's algorithm");
@@ -191,7 +200,7 @@ impl Server {
         let Some(tls) = &self.tls else { return Some((Either::Left(stream), peer)) };
         tokio::select! {
             biased;
-            () = self.shutdown.begun() => None,
+            () = self.cut_off() => None,
             secured = tls.handshake(stream, self.settings.head_timeout) => {
                 let Secured { stream, certificate } = secured?;
                 Some((Either::Right(stream), Peer { certificate, ..peer }))

@@ -9,7 +9,7 @@ use super::Exposure;
 /// The address can be reached from other machines, and nothing would tell friend from foe there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
-    "the admin listener cannot be at {0}, where others can reach it: write 127.0.0.1:{port} or [::1]:{port}, or give it tokens by admin.tokens or clients' certificates by admin.tls",
+    "the admin listener cannot be at {0}, where others can reach it: write 127.0.0.1:{port} or [::1]:{port}, or name its operators by admin.tokens, or by admin.certificates with admin.tls.client_ca",
     port = .0.port()
 )]
 pub struct AdminAddressError(pub SocketAddr);

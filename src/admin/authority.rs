@@ -3,10 +3,14 @@
 //! A write needs a token with `admin:write` wherever it comes from; thereby no web page can make a browser write, as
 //! it has no token to send. A read needs `admin:read`, except where this machine alone can ask: at a loopback
 //! address, under a name of this machine. The name matters because a page elsewhere can let its own name point here
-//! (DNS rebinding) and would then read what its visitor's machine may read. Over TLS a client's certificate does for
-//! a read, too.
+//! (DNS rebinding) and would then read what its visitor's machine may read. A client's certificate does for a token
+//! where the config names it, and only there: what was taken out of the config would else be let in as one that was
+//! never in it.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use axum::{
     extract::{Request, State},
@@ -18,7 +22,9 @@ use http::{Method, header::HOST, request::Parts};
 use super::Failure;
 use crate::{
     auth::{Gate, Operator, Scope, Unauthorized},
+    limits::{Class, Limits},
     model::Peer,
+    telemetry::{HttpMetrics, LimitKind, LimitOutcome, Metrics, RequestClass},
 };
 
 /// Who can reach the listener.
@@ -31,15 +37,18 @@ pub enum Exposure {
 }
 
 /// What every guarded route asks.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Authority {
     gate: Gate,
     exposure: Exposure,
+    limits: Limits,
+    metrics: HttpMetrics,
 }
 
 impl Authority {
-    pub fn new(gate: Gate, exposure: Exposure) -> Self {
-        Self { gate, exposure }
+    /// `limits`: those of the pinning API, so that both listeners together see a network's failed log-ins.
+    pub fn new(gate: Gate, exposure: Exposure, limits: Limits, metrics: &Metrics) -> Self {
+        Self { gate, exposure, limits, metrics: metrics.http().clone() }
     }
 
     /// Whether the request may pass, and who sent it, where it says so.
@@ -50,15 +59,31 @@ impl Authority {
             Err(Unauthorized::Missing) if needed == Scope::AdminRead && self.is_trusted(head) => {
                 return Ok(None);
             }
-            Err(why) => return Err(self.unauthorized(why, head, needed)),
+            Err(why) => return Err(self.turn_away(why, head, needed)),
         };
         if operator.scopes.allow(needed) { Ok(Some(operator)) } else { Err(Failure::lacks(needed)) }
     }
 
     /// Whether the sender may read without a token.
     fn is_trusted(&self, head: &Parts) -> bool {
-        let certified = head.extensions.get::<Peer>().is_some_and(|peer| peer.certificate.is_some());
-        certified || (self.exposure == Exposure::Loopback && is_addressed_here(head))
+        self.exposure == Exposure::Loopback && is_addressed_here(head)
+    }
+
+    /// Nobody is behind the request: 401, or 429 where that was said too often to its network.
+    fn turn_away(&self, why: Unauthorized, head: &Parts, needed: Scope) -> Failure {
+        let (class, label) = match needed {
+            Scope::AdminRead => (Class::Read, RequestClass::Read),
+            _ => (Class::Write, RequestClass::Write),
+        };
+        let peer = head.extensions.get::<Peer>();
+        let from = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address);
+        let admission = self.limits.failed_login(from, class);
+        let refusal = admission.refusal();
+        if admission.over.is_some() {
+            let outcome = if refusal.is_some() { LimitOutcome::Refused } else { LimitOutcome::Shadowed };
+            self.metrics.over_limit(LimitKind::Login, label, outcome);
+        }
+        refusal.map_or_else(|| self.unauthorized(why, head, needed), |over| Failure::too_many_logins(&over))
     }
 
     fn unauthorized(&self, why: Unauthorized, head: &Parts, needed: Scope) -> Failure {

@@ -58,8 +58,11 @@ async fn show(State(config): State<Arc<dyn Config>>) -> Response {
     json_response(StatusCode::OK, &config.report().await.to_json())
 }
 
+/// In a task of its own: who asked may go away meanwhile, and half a reload is none.
 async fn reload(State(config): State<Arc<dyn Config>>) -> Result<Response, Failure> {
-    let report = config.reload().await;
+    let reloading = tokio::spawn(async move { config.reload().await });
+    let report =
+        reloading.await.map_err(|ended| Failure::internal(format!("the reload broke off: {ended}")))?;
     match &report.refused {
         None => Ok(json_response(StatusCode::OK, &report.to_json())),
         Some(refused) => Err(Failure::bad_config(refused.problems.join("\n"))),
@@ -81,5 +84,54 @@ impl ConfigReport {
             })),
             "effective": self.effective,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use http::Request;
+    use tokio::{
+        sync::{Notify, mpsc},
+        time::timeout,
+    };
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// Tells when a reload begins and ends; in between waits to be let go.
+    struct Slow {
+        told: mpsc::UnboundedSender<&'static str>,
+        go: Arc<Notify>,
+    }
+
+    #[async_trait]
+    impl Config for Slow {
+        async fn report(&self) -> ConfigReport {
+            ConfigReport::default()
+        }
+
+        async fn reload(&self) -> ConfigReport {
+            self.told.send("begun").unwrap();
+            self.go.notified().await;
+            self.told.send("done").unwrap();
+            ConfigReport::default()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reload_goes_on_to_its_end_though_nobody_waits_for_it() {
+        let (told, mut tells) = mpsc::unbounded_channel();
+        let go = Arc::new(Notify::new());
+        let routes = config_routes(Arc::new(Slow { told, go: go.clone() }));
+        let asking =
+            tokio::spawn(routes.clone().oneshot(Request::post("/reload").body(Body::empty()).unwrap()));
+        assert_eq!(tells.recv().await, Some("begun"));
+        asking.abort();
+        assert!(asking.await.unwrap_err().is_cancelled());
+        go.notify_one();
+        assert_eq!(timeout(Duration::from_secs(60), tells.recv()).await, Ok(Some("done")));
     }
 }

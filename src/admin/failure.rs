@@ -10,7 +10,7 @@ use http::{
 use serde_json::json;
 
 use super::json_response;
-use crate::{auth::Scope, store::StoreError};
+use crate::{auth::Scope, limits::Over, store::StoreError};
 
 /// A request that was not done. Details say what to do instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +18,14 @@ pub struct Failure {
     status: StatusCode,
     reason: &'static str,
     details: String,
+    /// In whole seconds.
+    retry_after: Option<u64>,
 }
 
 impl Failure {
     fn new(status: StatusCode, reason: &'static str, details: impl Display) -> Self {
-        Self { status, reason, details: details.to_string() }
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        Self { status, reason, details: details.to_string(), retry_after }
     }
 
     pub fn bad_request(details: impl Display) -> Self {
@@ -31,6 +34,18 @@ impl Failure {
 
     pub fn unauthorized(details: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", details)
+    }
+
+    /// As [`unauthorized`](Self::unauthorized), too often; good tokens are never told so.
+    pub fn too_many_logins(over: &Over) -> Self {
+        let seconds = over.retry_after();
+        let details = format!(
+            "the token is missing or invalid, and too many such requests came from this address ({}): correct the \
+             header Authorization: Bearer TOKEN, and try again in {seconds} s",
+            over.limit
+        );
+        let failure = Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", details);
+        Self { retry_after: Some(seconds), ..failure }
     }
 
     /// The token is good, but not for this.
@@ -61,6 +76,14 @@ impl Failure {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", details)
     }
 
+    pub fn internal(details: impl Display) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", details)
+    }
+
+    pub fn too_slow(details: impl Display) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", details)
+    }
+
     pub fn too_large(details: impl Display) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", details)
     }
@@ -84,14 +107,11 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let body = json!({ "error": { "reason": self.reason, "details": self.details } });
         let mut response = json_response(self.status, &body);
-        match self.status {
-            StatusCode::UNAUTHORIZED => {
-                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            _ => {}
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         response
     }

@@ -11,7 +11,10 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::{
-    auth::{Gate, Operator, Scope, Scopes, TokenDecl, TokenHash, Tokens},
+    auth::{
+        CertificateDecl, Certificates, Gate, Mark, Operator, Scope, Scopes, TokenDecl, TokenHash, Tokens,
+    },
+    limits::{self, Limits},
     model::{AccountId, Certificate, ManualClock, Op, Peer, ReplicaState, Status},
 };
 
@@ -62,11 +65,20 @@ fn at(store: Scripted, shutdown: &Shutdown, exposure: Exposure) -> Router {
     let operators = [("reads", Scope::AdminRead), ("writes", Scope::AdminWrite), ("pins", Scope::PinsWrite)];
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(7000)));
     let gate = Gate::new(Tokens::new(operators.map(operator)), clock);
+    gate.declare_certificates(Certificates::new([CertificateDecl {
+        owner: None,
+        name: "monitor".into(),
+        mark: Mark::san("ops"),
+        scopes: Scopes::NONE.with(Scope::AdminRead),
+        policies: Vec::new(),
+    }]));
     let who = |operator: Option<Extension<Arc<Operator>>>| async move {
         operator.map_or("nobody".to_owned(), |Extension(operator)| operator.token_name.to_string())
     };
     let api = Router::new().route("/who", get(who).post(who));
-    router(store, shutdown, &Metrics::new(), Authority::new(gate, exposure), api)
+    let (limits, metrics) = (Limits::new(&limits::Settings::default()), Metrics::new());
+    let authority = Authority::new(gate, exposure, limits, &metrics);
+    router(store, shutdown, &metrics, authority, api)
 }
 
 /// The status and body of a request with this token, at this host, by this peer.
@@ -128,13 +140,22 @@ async fn where_others_can_reach_it_everything_but_health_needs_a_token_or_a_cert
         assert_eq!(call(&router, Method::GET, path, &[READS]).await.0, 200, "{path}");
         assert_eq!(call(&router, Method::GET, path, &[("authorization", "Bearer pins")]).await.0, 403);
     }
-    let certificate = Certificate { sha256: [0; 32], names: vec!["ops".into()] };
-    let peer = Peer { certificate: Some(certificate.into()), ..Peer::at([10, 0, 0, 1].into()) };
-    for (method, status) in [(Method::GET, 200), (Method::POST, 401)] {
-        let request = Request::builder().method(method).uri("/api/v1/who").extension(peer.clone());
-        let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-        assert_eq!(answer.status(), status);
-    }
+}
+
+#[tokio::test]
+async fn a_certificate_counts_only_where_the_config_names_it() {
+    let router = at(scripted([]), &Shutdown::default(), Exposure::Network);
+    let ask = async |method: Method, name: &str, headers: &[(&str, &str)]| {
+        let certificate = Certificate { sha256: [0; 32], names: vec![name.to_owned()] };
+        let peer = Peer { certificate: Some(certificate.into()), ..Peer::at([10, 0, 0, 1].into()) };
+        let request = Request::builder().method(method).uri("/api/v1/who").extension(peer);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask(Method::GET, "ops", &[]).await, 200);
+    assert_eq!(ask(Method::POST, "ops", &[]).await, 403);
+    assert_eq!(ask(Method::GET, "ops", &[("origin", "https://evil.example")]).await, 401);
+    assert_eq!(ask(Method::GET, "taken-out-of-the-config", &[]).await, 401);
 }
 
 async fn ask(router: Router, method: Method, path: &str) -> (StatusCode, http::HeaderMap, String) {

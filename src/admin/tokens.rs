@@ -150,7 +150,7 @@ impl From<DeskError> for Failure {
     fn from(error: DeskError) -> Self {
         match error {
             DeskError::Unknown(_) => Self::not_found(error),
-            DeskError::Taken(_) | DeskError::Ended(_) => Self::conflict(error),
+            DeskError::Taken(_) | DeskError::Ended(_) | DeskError::NotServed(_) => Self::conflict(error),
             DeskError::Store(error) => error.into(),
             _ => Self::bad_request(error),
         }

@@ -161,7 +161,7 @@ impl ApiError {
     /// How long a client should wait, where waiting helps.
     fn retry_after(&self) -> Option<Duration> {
         let seconds = match self {
-            Self::TooMany(over) => limiting::retry_after(over),
+            Self::TooMany(over) => over.retry_after(),
             Self::Overloaded | Self::Store(StoreError::Busy) => 1,
             Self::Slow | Self::Store(StoreError::Unavailable(_) | StoreError::Timeout) => 5,
             Self::Store(StoreError::Full(_)) => 60,

@@ -44,7 +44,7 @@ pub fn show(standing: Standing, now: Timestamp, response: &mut Response) {
 /// What a client that was over a limit reads: which, and what to do.
 pub fn details(over: &Over) -> String {
     let Over { kind, class, limit, .. } = over;
-    let seconds = retry_after(over);
+    let seconds = over.retry_after();
     let less = match class {
         Class::Read => "ask for many pins at a time, with limit up to 1000, and less often",
         Class::Write => "send less at a time",
@@ -61,11 +61,6 @@ pub fn details(over: &Over) -> String {
     format!(
         "{who} may send {class} requests at {limit}: try again in {seconds} s, {less}, or have the gateway's operator raise the limit"
     )
-}
-
-/// Whole seconds, rounded up: nobody is let in sooner, and a wait of 0 would invite a loop.
-pub fn retry_after(over: &Over) -> u64 {
-    over.retry_in.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
 }
 
 fn kind(kind: Kind) -> LimitKind {

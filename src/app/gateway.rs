@@ -89,7 +89,8 @@ impl Gateway {
         let public = ground.listener(Listener::Public, &ground.shutdown, &live.doors.public);
         ground.shutdown.spawn_vital("public listener", public.run(door, ground.api(&live)));
         let operators = ground.listener(Listener::Admin, &admin_shutdown, &live.doors.admin);
-        let authority = admin::Authority::new(live.gate.clone(), exposure);
+        let authority =
+            admin::Authority::new(live.gate.clone(), exposure, live.limits.clone(), &ground.metrics);
         let router =
             admin::router(ground.store.clone(), &ground.shutdown, &ground.metrics, authority, routes);
         admin_shutdown.spawn_vital("admin listener", operators.run(admin_door, router));

@@ -12,7 +12,7 @@ use tokio::{
 use super::live::Live;
 use crate::{
     admin::{Config, ConfigReport, Refused},
-    config::{self, Change, Environment, Loaded, Problem},
+    config::{self, Change, Environment, Loaded, Problem, Seen},
     lifecycle::Shutdown,
     model::{Stamp, Timestamp},
 };
@@ -40,7 +40,8 @@ pub(super) struct Reloader {
 
 /// What is known of the last readings.
 struct State {
-    watched: Vec<PathBuf>,
+    /// The files of the last reading, as they were then.
+    watched: Vec<Seen>,
     loaded_at: Timestamp,
     changes: Vec<Change>,
     warnings: Vec<Problem>,
@@ -65,31 +66,32 @@ impl Reloader {
     pub(super) async fn watch(self: Arc<Self>, mut hangup: Signal, shutdown: Shutdown) {
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut known = self.stamps().await;
-        let mut seen = known.clone();
+        let mut before = Vec::new();
         loop {
             tokio::select! {
                 biased;
                 () = shutdown.begun() => return,
                 _ = hangup.recv() => tracing::info!("SIGHUP: reading the config again"),
                 _ = looks.tick() => {
-                    let before = std::mem::replace(&mut seen, self.stamps().await);
-                    // A file that changes still is about to be written.
-                    if seen == known || seen != before {
+                    if !self.is_changed(&mut before).await {
                         continue;
                     }
                     tracing::info!("a file of the config has changed: reading it again");
                 }
             }
             self.read_again().await;
-            known = self.stamps().await;
-            seen = known.clone();
         }
     }
 
-    async fn stamps(&self) -> Vec<Option<Stamp>> {
+    /// Whether the files are not as they were read any more, and are as at the look `before`: one that changes still
+    /// is about to be written.
+    async fn is_changed(&self, before: &mut Vec<Option<Stamp>>) -> bool {
         let watched = self.state.lock().await.watched.clone();
-        watched.iter().map(|file| Stamp::at(file)).collect()
+        let now: Vec<_> = watched.iter().map(|seen| Stamp::at(&seen.file)).collect();
+        let differs = watched.iter().zip(&now).any(|(seen, now)| seen.stamp != *now);
+        let settled = *before == now;
+        *before = now;
+        differs && settled
     }
 
     async fn read_again(&self) {
@@ -116,11 +118,14 @@ impl Reloader {
         // Files may be on a disk that hangs.
         let read = tokio::task::spawn_blocking(move || config::load(&file, &environment));
         let read = read.await.map_err(|panic| vec![format!("reading it failed: {panic}")])?;
-        let Loaded { settings, warnings, files } =
-            read.map_err(|problems| problems.to_string().lines().map(str::to_owned).collect::<Vec<_>>())?;
+        let Loaded { settings, warnings, files } = read.map_err(|problems| {
+            state.watched.clone_from(&problems.files);
+            problems.to_string().lines().map(str::to_owned).collect::<Vec<_>>()
+        })?;
+        state.watched = files;
         let taken_up = self.live.take_up(settings).await;
         state.changes = taken_up.map_err(|error| vec![format!("{error:#}")])?;
-        (state.warnings, state.watched) = (warnings, files);
+        state.warnings = warnings;
         Ok(())
     }
 }
@@ -165,3 +170,6 @@ impl Config for Reloader {
         self.report().await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,7 +141,7 @@ async fn keep_once(gate: &Gate, store: &SharedStore, clock: &dyn Clock, look: u6
         gate.flush_uses(&**store).await?;
     }
     if look.is_multiple_of(FORGET_EVERY) {
-        store.forget_tokens(clock.now().minus(KEPT)).await?;
+        gate.forget(&**store, clock.now().minus(KEPT)).await?;
     }
     Ok(())
 }

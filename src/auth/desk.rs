@@ -63,6 +63,8 @@ pub enum DeskError {
     Unknown(String),
     #[error("the token {0} has ended or was rotated already: make a new one instead")]
     Ended(TokenId),
+    #[error("the account of the token {0} is not in the config: add it there first")]
+    NotServed(TokenId),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -137,7 +139,10 @@ impl Desk {
         let secret = Secret::mint();
         let overlap_until = now.plus(overlap);
         let successor = Successor { id: secret.id(), hash: secret.hash(), expires, overlap_until };
-        let rotated = self.store.rotate_token(old.id, successor, now).await.map_err(named)?;
+        let rotated = self.store.rotate_token(old.id, successor, now).await.map_err(|error| match error {
+            StoreError::Unknown { .. } => DeskError::NotServed(old.id),
+            error => named(error),
+        })?;
         self.tell_gate().await;
         let token = rotated.ok_or(DeskError::Ended(old.id))?;
         Ok(Issued { token, secret })

@@ -84,6 +84,16 @@ impl Gate {
         self.stored.flush(store).await
     }
 
+    /// Forgets tokens that ended before a time, here and in the store.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub async fn forget(&self, store: &dyn TokenStore, ended_before: Timestamp) -> Result<(), StoreError> {
+        store.forget_tokens(ended_before).await?;
+        self.stored.forget(ended_before);
+        Ok(())
+    }
+
     /// Whether there is, or ever was, a token that may do everything here.
     pub fn knows_operator(&self) -> bool {
         let is_operator = |scopes: Scopes| scopes.allow(Scope::AdminWrite);

@@ -11,7 +11,7 @@ use std::{
 
 use dashmap::{DashMap, mapref::one::Ref};
 
-use super::{Owner, Scopes, TokenDecl, TokenHash, Unauthorized, tokens::Known};
+use super::{Owner, Scope, Scopes, TokenDecl, TokenHash, Unauthorized, tokens::Known};
 use crate::{
     model::{AccountId, Peer, Timestamp, TokenId},
     store::{StoreError, TokenRecord, TokenStore, TokenUse},
@@ -32,7 +32,7 @@ pub(super) struct Held {
     pub(super) known: Known,
     pub(super) account: Option<AccountId>,
     id: TokenId,
-    revoked: bool,
+    revoked: Option<Timestamp>,
     revision: u64,
     usage: Arc<Usage>,
 }
@@ -84,7 +84,7 @@ impl Stored {
     ) -> Result<Ref<'_, [u8; 32], Held>, Unauthorized> {
         let held = self.known.get(sent.as_bytes()).ok_or(Unauthorized::Unknown)?;
         held.known.admit(sent, now)?;
-        if held.revoked { Err(Unauthorized::Revoked) } else { Ok(held) }
+        if held.revoked.is_some() { Err(Unauthorized::Revoked) } else { Ok(held) }
     }
 
     /// The token that has this hash, whether it lets anybody in or not.
@@ -95,6 +95,15 @@ impl Stored {
     /// Whether any, ended or not, has such scopes.
     pub(super) fn any(&self, wanted: impl Fn(Scopes) -> bool) -> bool {
         self.known.iter().any(|held| wanted(held.known.scopes()))
+    }
+
+    /// Lets go of what the store [forgets](TokenStore::forget_tokens).
+    pub(super) fn forget(&self, ended_before: Timestamp) {
+        self.known.retain(|_, held| {
+            let is_over = |end: Option<Timestamp>| end.is_some_and(|end| end < ended_before);
+            held.known.scopes().allow(Scope::AdminWrite)
+                || !(is_over(held.revoked) || is_over(held.known.expires()))
+        });
     }
 
     /// The last use of a token that this process saw.
@@ -123,7 +132,7 @@ impl Held {
         let owner = account.map(|(id, name)| Owner { id, name: name.into() });
         let account = owner.as_ref().map(|owner| owner.id);
         let decl = TokenDecl { owner, name: name.into(), sha256: hash, scopes, expires, policies };
-        Self { known: Known::new(decl), account, id, revoked: revoked.is_some(), revision, usage }
+        Self { known: Known::new(decl), account, id, revoked, revision, usage }
     }
 
     pub(super) fn note_use(&self, now: Timestamp, peer: Option<&Peer>) {

@@ -84,6 +84,10 @@ impl Known {
         self.roles.both().1.scopes
     }
 
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        self.expires
+    }
+
     /// Its own words for itself.
     pub(super) fn decl(&self) -> TokenDecl {
         let (principal, Operator { token_name, scopes }) = self.roles.both();

@@ -1,12 +1,13 @@
 //! The client of the admin API, and how every command that needs it is told where that is.
 
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, Uri, header};
+use http::{Method, Request, StatusCode, Uri, header, uri::Scheme};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -53,6 +54,9 @@ impl AdminArgs {
         let found = found.transpose()?;
         let base = base(self.admin.as_ref(), found.as_ref())?;
         let token = self.token(&environment, found.as_ref())?;
+        if token.is_some() && is_open(&base) {
+            complain(&format!("warning: {base} is not https: others may read along, the token included"));
+        }
         let settings =
             Settings { connect_timeout: Duration::from_secs(5), roots: self.roots()?, ..Settings::default() };
         Ok(Admin { base, token, client: Client::new(&settings) })
@@ -180,16 +184,31 @@ impl Admin {
             _ => failed(format!("error: {details}")),
         }
     }
+}
 
-    /// Tells of a token that is about to go over a network for all to see.
-    pub(super) fn warn_if_open(&self) {
-        let host = self.base.strip_prefix("http://").unwrap_or("localhost");
-        let local = ["127.", "localhost", "[::1]"].iter().any(|here| host.starts_with(here));
-        if !local {
-            complain(&format!(
-                "warning: {} is not https: others may read along, secrets included",
-                self.base
-            ));
+/// Whether what is sent there goes over a network for all to see.
+fn is_open(base: &str) -> bool {
+    let Ok(uri) = base.parse::<Uri>() else { return true };
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let address = host.parse::<IpAddr>().map(|address| address.to_canonical());
+    // A listener's own `0.0.0.0` is this machine to whoever connects to it.
+    let is_here = address.is_ok_and(|address| address.is_loopback() || address.is_unspecified());
+    uri.scheme() != Some(&Scheme::HTTPS) && !is_here && !host.eq_ignore_ascii_case("localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_tls_only_this_machine_is_out_of_others_sight() {
+        for closed in ["https://10.0.0.1", "http://127.0.0.2:5081", "http://LOCALHOST:1", "http://[::1]:5081"]
+        {
+            assert!(!is_open(closed), "{closed}");
+        }
+        for open in ["http://10.0.0.1:5081", "http://127.evil.example", "http://localhost.evil.example:5081"]
+        {
+            assert!(is_open(open), "{open}");
         }
     }
 }

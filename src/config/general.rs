@@ -74,8 +74,7 @@ pub(super) fn admin(reader: &mut Reader<'_>, root: &Section<'_>, ways: &mut Ways
     let has_tokens = ways.tokens.read_admin(reader, &section);
     let has_certificates = ways.certificates.read_admin(reader, &section);
     let tls = tls::read(reader, &section);
-    let clients = tls.as_ref().and_then(|tls| tls.clients.as_ref());
-    let certified = clients.is_some_and(|clients| clients.required || has_certificates);
+    let certified = has_certificates && tls.as_ref().is_some_and(|tls| tls.clients.is_some());
     let knows_operators = has_tokens || certified;
     let listen = reader.setting(&section, "listen");
     AdminSettings {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::reader::{Reader, Section, Text};
+use super::reader::{Reader, Section, Seen, Text};
 use crate::presets::Presets;
 
 /// The presets, and the file that some of them are from.
@@ -11,7 +11,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Section<'_>) -> (Presets, Opt
     let built_in = Presets::built_in().clone();
     let Some(text) = reader.optional(root, "presets_file") else { return (built_in, None) };
     let path = reader.folder.join(&text.text);
-    reader.files.push(path.clone());
+    reader.files.push(Seen::now(&path));
     match fs::read_to_string(&path) {
         Ok(yaml) => (over(reader, &text, &built_in, &yaml), Some(path)),
         Err(error) => {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::reader::Seen;
 use super::yaml::{Node, Value};
 
 /// A place in the file: line and column count from 1.
@@ -61,6 +62,8 @@ pub struct Problems {
     /// The file's name as it was given.
     pub file: String,
     pub list: Vec<Problem>,
+    /// The files that were read, and those that could not be: to mend one of them may be enough.
+    pub files: Vec<Seen>,
     /// The file with every value but those that cannot be secret covered by `*`, for excerpts.
     pub(super) covered: String,
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::environment::Environment;
 use super::problem::{Problem, Spot};
 use super::yaml::{Key, Node, Value};
+use crate::model::Stamp;
 
 /// What one pass over a configuration shares: where values come from, and what was found wrong so far.
 pub(super) struct Reader<'a> {
@@ -16,8 +17,22 @@ pub(super) struct Reader<'a> {
     pub warnings: Vec<Problem>,
     /// Variables that a `*_env` key names.
     pub named: BTreeSet<String>,
-    /// Files that were read, and are read by nobody else later.
-    pub files: Vec<PathBuf>,
+    /// Files that were read and are read by nobody else later, and those that could not be used.
+    pub files: Vec<Seen>,
+}
+
+/// A file, as it was just before it was read: a change meanwhile is seen by the next look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub file: PathBuf,
+    /// `None`: there was none.
+    pub stamp: Option<Stamp>,
+}
+
+impl Seen {
+    pub(super) fn now(file: &Path) -> Self {
+        Self { file: file.to_owned(), stamp: Stamp::at(file) }
+    }
 }
 
 /// The keys of one kind of map.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 
 use super::environment::Environment;
-use super::reader::{Reader, Section, Text, Wrong};
+use super::reader::{Reader, Section, Seen, Text, Wrong};
 use crate::providers::{SecretFile, SecretKind, Source, UnfitSecret};
 
 /// The keys that a secret may stand under.
@@ -70,16 +70,21 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sour
         let environment = reader.environment;
         reader.parse(&text, |name| from_environment(environment, name, sources.kind))
     } else {
-        let (environment, folder) = (reader.environment, reader.folder);
-        reader.parse(&text, |path| from_file(locate(environment, folder, path), sources.kind))
+        let path = locate(reader.environment, reader.folder, &text.text);
+        reader.files.push(Seen::now(&path));
+        reader.parse(&text, |_| from_file(path, sources.kind))
     };
     secret.map(Given::Secret)
 }
 
-/// [`read`] for what has no hash.
+/// [`read`] for what has no hash. A file that can be used is followed where it is used.
 pub(super) fn source(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sources) -> Option<Source> {
+    let before = reader.files.len();
     match read(reader, section, sources)? {
-        Given::Secret(source) => Some(source),
+        Given::Secret(source) => {
+            reader.files.truncate(before);
+            Some(source)
+        }
         Given::Hash(_) => None,
     }
 }

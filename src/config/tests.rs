@@ -17,7 +17,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::auth::TokenHash;
-use crate::model::{Status, StatusSet};
+use crate::model::{Stamp, Status, StatusSet};
 use crate::policy::{Copies, Timing};
 use crate::providers::Credential;
 
@@ -122,7 +122,7 @@ policies:
 "#;
     insta::assert_snapshot!(bad(source), @"
     config.yaml:1:19: server.listen: not an address to listen at; write IP:PORT, such as 127.0.0.1:5080 or [::]:5080
-    config.yaml:2:18: admin.listen: the admin listener would be open to others, without a token or certificate to know operators by; write a loopback address, such as 127.0.0.1:5081, or admin.tokens: [ { name: ops, scopes: [admin:write], secret_file: ops-token } ], or admin.tls with require_client_cert: true
+    config.yaml:2:18: admin.listen: the admin listener would be open to others, without a token or certificate to know operators by; write a loopback address, such as 127.0.0.1:5081, or admin.tokens: [ { name: ops, scopes: [admin:write], secret_file: ops-token } ], or admin.certificates with admin.tls.client_ca
     config.yaml:3:1: stor: unknown key; did you mean `store`?
     config.yaml:5:16: api.accept_wait: not a span of time; write a number and its unit, such as 200ms, 1s, 5m or 2h
     config.yaml:6:28: api.default_status[1]: no such status; did you mean `queued`?

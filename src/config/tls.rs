@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::problem::Problem;
-use super::reader::{Keys, Reader, Section, Wrong};
+use super::reader::{Keys, Reader, Section, Seen, Wrong};
 use super::secret::locate;
 use super::value::{boolean, one_of};
 use crate::server::tls::{Clients, Material, Part, Settings, Version, Why};
@@ -22,7 +22,12 @@ pub(super) fn read(reader: &mut Reader<'_>, listener: &Section<'_>) -> Option<Se
     let text = reader.optional(&section, "min_version");
     let min_version = reader.parse_or(text, Version::default(), version);
     let settings = Settings { cert: cert?, key: key?, clients: clients?, min_version };
+    let ca = settings.clients.as_ref().map(|clients| &clients.ca);
+    let files: Vec<_> =
+        [&settings.cert, &settings.key].into_iter().chain(ca).map(|file| Seen::now(file)).collect();
     if let Err(error) = Material::read(settings.clone()) {
+        // Those that can be used are followed where they are used.
+        reader.files.extend(files);
         let key = error.part.as_str();
         let spot = section.get(key).and_then(|field| field.spot);
         reader.wrong(section.path_of(key), spot, error.why.to_string(), help(&error.why, error.part));

@@ -1,7 +1,5 @@
 //! Tokens: those of accounts, and those of operators.
 
-use std::path::Path;
-
 use secrecy::ExposeSecret;
 
 use super::accounts::Names;
@@ -111,10 +109,7 @@ impl Tokens {
             None => OwnLimits::default(),
         };
         let hash = match secret::read(reader, &section, SOURCES) {
-            Some(Given::Secret(source)) => {
-                reader.files.extend(source.file().map(Path::to_owned));
-                Some(TokenHash::of(source.current().expose_secret()))
-            }
+            Some(Given::Secret(source)) => Some(TokenHash::of(source.current().expose_secret())),
             Some(Given::Hash(text)) => reader.parse(&text, sha256),
             None => None,
         };

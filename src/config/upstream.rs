@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Uri;
 
-use super::reader::{Keys, Reader, Section, Text, Wrong};
+use super::reader::{Keys, Reader, Section, Seen, Text, Wrong};
 use super::settings::{UpstreamSettings, Way};
 use super::value::span;
 use crate::http::{Proxy, ProxyError, ProxyRules, Roots, Settings};
@@ -105,7 +105,7 @@ fn of_machine(reader: &Reader<'_>, name: &str) -> Option<String> {
 fn roots(reader: &mut Reader<'_>, file: Option<Text>) -> (Option<PathBuf>, Roots) {
     let Some(text) = file else { return (None, Roots::default()) };
     let path = reader.folder.join(&text.text);
-    reader.files.push(path.clone());
+    reader.files.push(Seen::now(&path));
     match of_file(&path) {
         Ok(roots) => (Some(path), roots),
         Err(what) => {

@@ -26,7 +26,7 @@ pub(super) fn admin_address(knows_operators: bool) -> impl Fn(&str) -> Result<So
         admin::check_address(address, knows_operators).map(|_| address).map_err(|_| {
             let port = address.port();
             let help = format!(
-                "write a loopback address, such as 127.0.0.1:{port}, or admin.tokens: [ {{ name: ops, scopes: [admin:write], secret_file: ops-token }} ], or admin.tls with require_client_cert: true"
+                "write a loopback address, such as 127.0.0.1:{port}, or admin.tokens: [ {{ name: ops, scopes: [admin:write], secret_file: ops-token }} ], or admin.certificates with admin.tls.client_ca"
             );
             Wrong::new("the admin listener would be open to others, without a token or certificate to know operators by", help)
         })

@@ -22,15 +22,12 @@ use hyper_util::{
 use tower::{Service, ServiceExt};
 
 use super::{
-    BoxError, Server, Settings, Stream,
+    BoxError, LULL, Server, Settings, Stream,
     delivery::Delivered,
     io::Watched,
     pulse::{Lapse, Lapsing, Limits, Pulse},
 };
 use crate::{lifecycle::Shutdown, model::Peer};
-
-/// How long a connection stays open for one more request once stopping has begun.
-const LULL: Duration = Duration::from_secs(1);
 
 /// How long an idle connection has to close in order, once it was asked to.
 const FAREWELL: Duration = Duration::from_secs(5);

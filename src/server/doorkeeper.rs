@@ -35,7 +35,7 @@ impl Server {
         let introduction = timeout(self.settings.head_timeout, protocol::read(stream));
         tokio::select! {
             biased;
-            () = self.shutdown.begun() => None,
+            () = self.cut_off() => None,
             read = introduction => match read {
                 Ok(Ok(client)) => Some(client.map_or(address, |client| client.to_canonical())),
                 Ok(Err(error)) => {

@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sim", &["model", "presets"]),
     ("engine", &["model", "policy", "lifecycle", "store", "providers", "telemetry"]),
     ("api", &["model", "policy", "store", "auth", "limits", "lifecycle", "telemetry"]),
-    ("admin", &["model", "lifecycle", "store", "engine", "policy", "auth", "telemetry"]),
+    ("admin", &["model", "limits", "lifecycle", "store", "engine", "policy", "auth", "telemetry"]),
     ("server", &["model", "lifecycle", "telemetry"]),
     (
         "config",

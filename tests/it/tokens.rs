@@ -225,6 +225,35 @@ async fn mistakes_are_failures_that_say_what_to_do() {
 }
 
 #[tokio::test]
+async fn guesses_at_the_admin_listener_are_limited_and_good_tokens_are_never_held_up() {
+    let house = House::start().await;
+    let guess = async || house.ask(Method::GET, "/api/v1/tokens", "hunter2", &Value::Null).await;
+    for _ in 0..10 {
+        assert_eq!(guess().await.0, 401);
+    }
+    let (code, answer) = guess().await;
+    assert_eq!((code, &answer["error"]["reason"]), (429, &json!("TOO_MANY_REQUESTS")));
+    assert_eq!(house.ask(Method::GET, "/pins", "hunter2", &Value::Null).await.0, 429, "both share the limit");
+    assert_eq!(house.admin(Method::GET, "/api/v1/tokens", &Value::Null).await.0, 200);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_whose_account_left_the_config_cannot_be_rotated() {
+    let house = House::start().await;
+    let (id, _) = house.make(json!({ "name": "laptop", "account": "ada" })).await;
+    let mut newer = settings(&house.dir, &house.sim, LOOPBACK);
+    newer.accounts[0].name = "ben".into();
+    newer.terms[0].account = "ben".into();
+    newer.tokens[0].account = Some("ben".into());
+    house.gateway.take_up(newer).await.expect("nobody has pins");
+    let rotate = format!("/api/v1/tokens/{id}/rotate");
+    let (code, answer) = house.admin(Method::POST, &rotate, &json!({})).await;
+    assert_eq!(code, 409, "{answer}");
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn many_tokens_are_listed_page_by_page() {
     let house = House::start().await;
     for n in 0..5 {

@@ -98,6 +98,28 @@ async fn a_token_lets_in_as_soon_as_it_is_made_and_not_once_it_is_revoked() {
 }
 
 #[tokio::test]
+async fn what_the_store_forgets_the_gate_forgets_and_operators_stay() {
+    let house = House::open().await;
+    let (live, revoked) = (house.make("laptop").await, house.make("phone").await);
+    let operator = TokenRequest {
+        name: "ops".into(),
+        scopes: Scopes::NONE.with(Scope::AdminWrite),
+        ..TokenRequest::default()
+    };
+    let operator = house.desk.create(operator).await.unwrap();
+    for ended in [&revoked, &operator] {
+        house.desk.revoke(ended.token.id.as_str()).await.unwrap();
+    }
+    let knows = |issued: &Issued| house.gate.check([issued.secret.hash()]).is_err();
+    house.gate.forget(&*house.store, NOW).await.unwrap();
+    assert!([&live, &revoked, &operator].into_iter().all(knows));
+    house.gate.forget(&*house.store, NOW.plus(HOUR)).await.unwrap();
+    assert!(knows(&live) && !knows(&revoked) && knows(&operator));
+    assert_eq!(house.enter(&live).as_deref(), Ok("ada/laptop"));
+    assert_eq!(house.enter(&revoked), Err(Unauthorized::Unknown));
+}
+
+#[tokio::test]
 async fn a_token_lets_in_until_it_expires() {
     let house = House::open().await;
     let expiring = TokenRequest { expires: Some(Expiry::In(HOUR)), ..request("laptop") };

@@ -46,7 +46,6 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 fn online(args: &Args) -> Result<Value, Failure> {
     let admin = args.admin.client()?;
-    admin.warn_if_open();
     let mut body = json!({ "name": args.name, "account": args.account, "policies": args.policies });
     if !args.scopes.is_empty() {
         body["scopes"] = args.scopes.iter().map(|scope| scope.as_str()).collect();

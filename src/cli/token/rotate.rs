@@ -32,7 +32,6 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let admin = args.admin.client()?;
-    admin.warn_if_open();
     let body = json!({ "overlap": args.overlap, "expires": args.expires.map(|expires| expires.to_string()) });
     let token = on_runtime(async {
         let mut tokens = stored::all(&admin).await?;

@@ -69,5 +69,9 @@ fn the_files_that_a_configuration_was_read_from_are_known() {
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     let text = with(&format!("{ENDPOINT}, token: t-alpha"), "secret_file: laptop", "");
     fs::write(&config, text).unwrap();
-    assert_eq!(load(&config, &environment([])).unwrap().files, [secret, config]);
+    let files = load(&config, &environment([])).unwrap().files;
+    assert_eq!(files, [&secret, &config].map(|file| Seen { file: file.clone(), stamp: Stamp::at(file) }));
+    fs::remove_file(&secret).unwrap();
+    let files = load(&config, &environment([])).unwrap_err().files;
+    assert_eq!(files, [&secret, &config].map(|file| Seen { file: file.clone(), stamp: Stamp::at(file) }));
 }

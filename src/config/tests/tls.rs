@@ -86,15 +86,14 @@ fn a_key_that_everybody_may_read_is_warned_of() {
 }
 
 #[test]
-fn required_certificates_let_the_admin_listener_be_reached_by_others() {
+fn certificates_of_operators_let_the_admin_listener_be_reached_by_others() {
     let at = |rest: &str| format!("admin: {{ listen: \"0.0.0.0:5081\", {rest} }}\n");
-    refused(&at(TLS), "admin.listen: the admin listener would be open to others");
-    let dir = folder();
-    assert!(load_in(dir.path(), &at(MUTUAL)).is_ok());
-    let optional = "tls: { cert: cert.pem, key: key.pem, client_ca: cert.pem }";
     let named = "certificates: [ { name: ops, san: Ops.example.org } ]";
-    refused(&at(optional), "admin.listen: the admin listener would be open to others");
-    let settings = load_in(dir.path(), &at(&format!("{optional}, {named}"))).unwrap().settings;
+    refused(&at(TLS), "admin.listen: the admin listener would be open to others");
+    refused(&at(MUTUAL), "admin.listen: the admin listener would be open to others");
+    refused(&at(&format!("{TLS}, {named}")), "admin.listen: the admin listener would be open to others");
+    let dir = folder();
+    let settings = load_in(dir.path(), &at(&format!("{MUTUAL}, {named}"))).unwrap().settings;
     assert_eq!(settings.certificates[0].mark, Mark::San("ops.example.org".to_owned()));
     assert_eq!(settings.certificates[0].scopes, Scopes::NONE.with(Scope::AdminRead));
 }

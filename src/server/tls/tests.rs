@@ -60,7 +60,7 @@ struct House {
     address: SocketAddr,
     tls: Tls,
     metrics: Metrics,
-    _shutdown: Shutdown,
+    shutdown: Shutdown,
 }
 
 impl House {
@@ -80,7 +80,7 @@ impl House {
         let address = listener.local_addr().unwrap();
         let server = Server::new(Listener::Public, bounds, &metrics, &shutdown);
         tokio::spawn(server.secured_by(Some(tls.clone())).run(listener, Router::new().route("/", get(who))));
-        Self { dir, ca, address, tls, metrics, _shutdown: shutdown }
+        Self { dir, ca, address, tls, metrics, shutdown }
     }
 
     async fn plain() -> Self {
@@ -411,4 +411,18 @@ fn files_that_cannot_be_used_are_named_with_the_reason() {
         "the key is not the certificate's",
     );
     told(of(&cert, &key, Some(&no_pem)), "client_ca ", "it holds no certificate in PEM form");
+}
+
+#[tokio::test]
+async fn who_is_shaking_hands_when_stopping_begins_is_answered() {
+    let house = House::plain().await;
+    let socket = TcpStream::connect(house.address).await.unwrap();
+    while !house.metrics.render().contains("pinfold_http_connections{listener=\"public\"} 1\n") {
+        tokio::task::yield_now().await;
+    }
+    house.shutdown.begin();
+    tokio::task::yield_now().await;
+    let config = house.connector(&[b"http/1.1"], None);
+    let stream = TlsConnector::from(Arc::new(config)).connect("localhost".try_into().unwrap(), socket).await;
+    assert_eq!(ask(&mut stream.unwrap()).await.unwrap(), "nobody");
 }
