@@ -73,6 +73,10 @@ impl<'a> Section<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
+    pub fn keys(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.entries.iter().map(|(key, _)| key.name.as_str())
+    }
+
     fn absent(path: String, spot: Option<Spot>) -> Self {
         Self { path, spot, entries: &[] }
     }
@@ -141,6 +145,20 @@ impl<'a> Reader<'a> {
         match parent.get(key) {
             Some(field) => self.open(field, keys),
             None => Section::absent(parent.path_of(key), None),
+        }
+    }
+
+    /// As [`section`](Self::section) for a map whose keys are the user's own.
+    pub fn open_any<'t>(&mut self, parent: &Section<'t>, key: &str, what_to_write: &str) -> Section<'t> {
+        let path = parent.path_of(key);
+        let Some(field) = parent.get(key) else { return Section::absent(path, None) };
+        match field.value {
+            Value::Map(entries) => Section { path, spot: field.spot, entries },
+            other => {
+                let what = format!("expected a map, found {}", other.kind());
+                self.wrong(&path, field.spot, what, what_to_write);
+                Section::absent(path, None)
+            }
         }
     }
 
