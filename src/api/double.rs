@@ -88,6 +88,7 @@ impl ScriptedStore {
             copies: Vec::new(),
             answered: false,
             delegates: Arc::default(),
+            expires: request.expires,
         };
         if let Some(change) = *self.on_accept.lock().unwrap() {
             change(&mut pin);
@@ -204,6 +205,9 @@ impl Store for ScriptedStore {
         unreachable!("{NOT_ASKED}")
     }
     async fn mend_schedule(&self, _: Timestamp) -> Result<u64, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn expire_pins(&self, _: Timestamp, _: u32) -> Result<Expired, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn expire_held(&self, _: Timestamp) -> Result<u64, StoreError> {

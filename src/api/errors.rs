@@ -11,7 +11,7 @@ use crate::{
     auth::{Scope, Unauthorized},
     limits::Over,
     model::{OverQuota, QuotaKind},
-    policy::NotAllowed,
+    policy::{NotAllowed, controls::BadEnd},
     store::StoreError,
 };
 
@@ -25,6 +25,8 @@ pub enum ApiError {
     Body(#[from] BodyError),
     #[error(transparent)]
     Policy(#[from] NotAllowed),
+    #[error(transparent)]
+    End(#[from] BadEnd),
     #[error("the access token is missing or invalid: send the header Authorization: Bearer TOKEN")]
     Unauthorized(Unauthorized),
     #[error("this token may not do that: it lacks the scope {0}; use one that has it, or have one made")]
@@ -118,7 +120,7 @@ fn store_details(error: &StoreError) -> &'static str {
 impl ApiError {
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Query(_) | Self::Policy(_) => StatusCode::BAD_REQUEST,
+            Self::Query(_) | Self::Policy(_) | Self::End(_) => StatusCode::BAD_REQUEST,
             Self::Body(error) => error.status(),
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,

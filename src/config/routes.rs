@@ -124,7 +124,10 @@ fn glob(text: &str) -> Result<Glob, Wrong> {
 }
 
 fn codec(text: &str) -> Result<Codec, Wrong> {
-    text.parse().map_err(|_| one_of("no codec that is known by name; a number will do", text, Codec::names()))
+    text.parse().map_err(|_| {
+        let Wrong { what, help } = one_of("no such codec", text, Codec::names());
+        Wrong::new(what, format!("{help} Numbers such as 0x55 will do, too"))
+    })
 }
 
 /// Warns of a route behind one that takes all that it would.

@@ -26,9 +26,9 @@ pub fn prepare(caller: &Caller<'_>, spec: PinSpec) -> Result<(AcceptPin, Awaited
     let api = caller.api;
     let now = api.clock.now();
     let requestid = RequestId::mint(now);
-    let Placement { policy, route } = Placement::of(caller, &spec)?;
+    let Placement { policy, expires, route } = Placement::of(caller, &spec, now)?;
     let quota = caller.terms.quota_of(caller.who.account)?;
-    let request = AcceptPin { account: caller.who.account, requestid, spec, policy, quota, now };
+    let request = AcceptPin { account: caller.who.account, requestid, spec, policy, quota, expires, now };
     Ok((request, Awaited { changes: api.changes.subscribe(requestid), route }))
 }
 

@@ -1,9 +1,9 @@
-//! What becomes of a new pin: by which policy it is placed.
+//! What becomes of a new pin: by which policy it is placed, and when it goes away.
 
 use super::super::{errors::ApiError, front::Caller};
 use crate::{
-    model::PinSpec,
-    policy::{Choice, Chooser},
+    model::{PinSpec, Timestamp},
+    policy::{Choice, Chooser, controls},
     telemetry::RouteMetrics,
 };
 
@@ -11,6 +11,8 @@ use crate::{
 pub struct Placement {
     /// The policy's name.
     pub policy: String,
+    /// When the client wants it to go away; the policy may say sooner.
+    pub expires: Option<Timestamp>,
     /// The series of the route that chose it, where one did.
     pub route: Option<RouteMetrics>,
 }
@@ -18,7 +20,7 @@ pub struct Placement {
 impl Placement {
     /// # Errors
     /// Where the client asks for what it may not.
-    pub fn of(caller: &Caller<'_>, spec: &PinSpec) -> Result<Self, ApiError> {
+    pub fn of(caller: &Caller<'_>, spec: &PinSpec, now: Timestamp) -> Result<Self, ApiError> {
         let terms = caller.terms;
         let sender = terms.sender(caller.who)?;
         let Choice { policy, by } = terms.settings.routes.choose(&sender, spec)?;
@@ -26,7 +28,9 @@ impl Placement {
             Chooser::Route(at) => terms.metrics_of_route(at),
             Chooser::Client | Chooser::Token | Chooser::Account => None,
         };
-        Ok(Self { policy: policy.to_owned(), route })
+        let meta = spec.meta.as_ref().filter(|_| sender.meta_controls);
+        let expires = controls::asked_end(meta, now)?;
+        Ok(Self { policy: policy.to_owned(), expires, route })
     }
 }
 

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     model::{
-        AccountId, Charge, Content, ContentId, Meta, OverQuota, PinSpec, PolicyId, Quota, Status, name,
-        replica::Replica,
+        AccountId, Charge, Content, ContentId, Meta, OverQuota, PinSpec, PolicyId, Quota, Status, Timestamp,
+        name, replica::Replica,
     },
     policy::{self, CopyView, PinView, Policy},
     store::{AcceptPin, StoreError},
@@ -102,7 +102,7 @@ pub(super) fn record(
         have: verdict.have,
         was_pinned: view.was_pinned || status == Status::Pinned,
     };
-    pin.id = insert(tx, &pin, &request.spec, meta.as_deref())?;
+    pin.id = insert(tx, &pin, request, meta.as_deref())?;
     for copy in copies {
         insert_link(tx, pin.id, copy.id, None)?;
     }
@@ -122,15 +122,15 @@ fn count(tx: &mut Tx<'_>, pin: &Pin, policy: &Policy) {
     tx.entered(pin.status, Some(Duration::ZERO));
 }
 
-fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec, meta: Option<&str>) -> Result<i64, StoreError> {
-    let folded = spec.name.as_deref().and_then(name::folded_unless_same);
+fn insert(tx: &Tx<'_>, pin: &Pin, request: &AcceptPin, meta: Option<&str>) -> Result<i64, StoreError> {
+    let folded = request.spec.name.as_deref().and_then(name::folded_unless_same);
     // pin: new
     let id = tx
         .conn
         .prepare_cached(
             "INSERT INTO pins(requestid, account, content, created, status, policy, need, want, have, was_pinned,
-                              accepted, cid, name, folded, meta, origins)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) RETURNING id",
+                              accepted, cid, name, folded, meta, origins, expires_at)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) RETURNING id",
         )?
         .query_row(
             params![
@@ -145,11 +145,12 @@ fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec, meta: Option<&str>) -> Result<
                 pin.have,
                 pin.was_pinned,
                 pin.accepted.as_millis(),
-                spec.cid.text_unless_canonical(),
-                spec.name,
+                request.spec.cid.text_unless_canonical(),
+                request.spec.name,
                 folded,
                 meta,
-                spec.origins.to_json()
+                request.spec.origins.to_json(),
+                request.expires.map(Timestamp::as_millis)
             ],
             |row| row.get(0),
         )?;

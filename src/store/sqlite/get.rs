@@ -86,6 +86,7 @@ mod tests {
             spec,
             policy: "p".into(),
             quota: Quota::NONE,
+            expires: None,
             now: NOW,
         }
     }

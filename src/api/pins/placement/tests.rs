@@ -72,3 +72,38 @@ async fn an_unknown_or_forbidden_policy_is_400_that_says_which_are_allowed() {
     assert!(answer.failure(400, "BAD_REQUEST").contains("send one of default"));
     assert!(house.store.asked().is_empty(), "nothing of it reaches the store");
 }
+
+const LATER: &str = "2027-01-31T01:00:00+01:00";
+
+#[tokio::test]
+async fn a_client_may_say_when_its_pin_goes_and_is_shown_it() {
+    let house = house();
+    let answer = send(&house, "/pins", "two", json!({ "meta": { "expires_at": LATER } })).await;
+    assert_eq!(answer.json()["info"]["pinned_until"], "2027-01-31T00:00:00.000Z");
+    assert_eq!(answer.json()["pin"]["meta"]["expires_at"], LATER, "as it was sent");
+    let list = house.send(request(Method::GET, "/pins?status=queued", "two", "")).await.json();
+    assert_eq!(list["results"][0]["info"]["pinned_until"], "2027-01-31T00:00:00.000Z");
+    let path = format!("/pins/{}", answer.requestid());
+    let replaced = send(&house, &path, "two", json!({})).await.json();
+    assert!(replaced["info"].get("pinned_until").is_none(), "set anew by each request");
+}
+
+#[tokio::test]
+async fn an_end_that_is_no_time_to_come_is_400() {
+    let house = house();
+    for wrong in ["2023-11-14T22:13:20Z", "1999-12-31T00:00:00Z", "tomorrow", "2027-01-31", ""] {
+        let answer = send(&house, "/pins", "two", json!({ "meta": { "expires_at": wrong } })).await;
+        assert!(answer.failure(400, "BAD_REQUEST").contains("meta.expires_at is not"));
+    }
+    assert!(house.store.asked().is_empty());
+}
+
+#[tokio::test]
+async fn without_meta_controls_an_end_in_meta_is_plain_meta() {
+    let house = house();
+    for text in [LATER, "tomorrow"] {
+        let answer = send(&house, "/pins", "one", json!({ "meta": { "expires_at": text } })).await;
+        assert_eq!(answer.status, 202);
+        assert!(answer.json()["info"].get("pinned_until").is_none());
+    }
+}
