@@ -8,7 +8,7 @@ use super::policies::one_named;
 use super::problem::Problem;
 use super::reader::{Keys, Reader, Section, Wrong, nearest};
 use super::settings::{CertificateDecl, TokenDecl};
-use super::value::{boolean, name, one_of};
+use super::value::{boolean, name};
 use super::yaml::Value;
 use crate::model::{AccountDecl, Codec, Meta};
 use crate::policy::{Glob, Route, Routes, When};
@@ -125,8 +125,12 @@ fn glob(text: &str) -> Result<Glob, Wrong> {
 
 fn codec(text: &str) -> Result<Codec, Wrong> {
     text.parse().map_err(|_| {
-        let Wrong { what, help } = one_of("no such codec", text, Codec::names());
-        Wrong::new(what, format!("{help} Numbers such as 0x55 will do, too"))
+        let names: Vec<_> = Codec::names().collect();
+        let help = match nearest(text, &names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("write one of {}, or a number such as 0x55", names.join(", ")),
+        };
+        Wrong::new("no such codec", help)
     })
 }
 

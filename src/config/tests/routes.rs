@@ -51,7 +51,7 @@ fn all_mistakes_of_routes_are_told_at_once_with_what_was_meant() {
 "#;
     insta::assert_snapshot!(bad(&routed(wrong)), @r#"
     config.yaml:9:35: routes[0].when.account: there is no account of that name; did you mean `default`?
-    config.yaml:9:51: routes[0].when.codec: no such codec; did you mean `dag-pb`? Numbers such as 0x55 will do, too
+    config.yaml:9:51: routes[0].when.codec: no such codec; did you mean `dag-pb`?
     config.yaml:9:68: routes[0].policy: there is no policy of that name; did you mean `archive`?
     config.yaml:10:13: routes[1].name: routes[0] is called `one` too; give it another name
     config.yaml:10:26: routes[1].when.names: unknown key; did you mean `name`?
