@@ -9,6 +9,7 @@ mod bound;
 mod config;
 mod failure;
 mod health;
+mod policies;
 mod providers;
 mod refresh;
 mod tokens;
@@ -31,6 +32,9 @@ pub use body::Sent;
 use bound::Bound;
 pub use config::{Config, ConfigReport, Refused, config_routes};
 pub use failure::Failure;
+pub use policies::{
+    ExplainError, Explained, Policies, ProviderConsidered, Question, RouteTried, policy_routes,
+};
 pub use providers::{Providers, provider_routes};
 pub use refresh::refresh_metrics;
 pub use tokens::tokens;

@@ -31,6 +31,7 @@ use crate::{
     lifecycle::{Activator, Changes, Interest},
     limits::Limits,
     model::{AccountId, Clock, Quota, Status, StatusSet},
+    policy::Routes,
     store::SharedStore,
     telemetry::Metrics,
 };
@@ -44,6 +45,8 @@ pub struct Settings {
     pub default_status: StatusSet,
     /// Multiaddrs that stand in where no provider names delegates.
     pub fallback_delegates: Vec<String>,
+    /// Which policy places which pins.
+    pub routes: Routes,
     /// Requests that are served at once; further ones are answered 503. A quarter of them may wait for copies.
     pub max_in_flight: usize,
     /// The longest body, in bytes.
@@ -64,6 +67,7 @@ impl Default for Settings {
             accept_wait: Duration::from_secs(1),
             default_status: StatusSet::EMPTY.with(Status::Pinned),
             fallback_delegates: Vec::new(),
+            routes: Routes::default(),
             max_in_flight: 4096,
             body_limit: 1 << 20,
             uri_limit: 16 << 10,
@@ -79,8 +83,10 @@ impl Default for Settings {
 pub struct Account {
     pub id: AccountId,
     pub name: String,
-    /// Name of the policy that places its pins.
+    /// Name of the policy that places its pins, unless a token or a route has another.
     pub policy: String,
+    /// Whether its clients may choose by meta.
+    pub meta_controls: bool,
     pub quota: Quota,
 }
 

@@ -3,6 +3,7 @@
 mod demo;
 mod descriptors;
 mod doors;
+mod explain;
 mod gateway;
 mod ground;
 mod live;

@@ -4,6 +4,7 @@ mod admin;
 mod check_config;
 mod exit;
 mod healthcheck;
+mod policy;
 mod provider;
 mod reload;
 mod run;
@@ -45,6 +46,9 @@ enum Command {
     /// Providers of the configuration
     #[command(subcommand)]
     Provider(provider::Command),
+    /// How pins are placed
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Tokens of clients
     #[command(subcommand)]
     Token(token::Command),
@@ -91,6 +95,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Demo(args) => run::demo(args)?,
         Command::Sim(args) => return on_runtime(sim::run(*args)),
         Command::Provider(command) => provider::run(command)?,
+        Command::Policy(command) => policy::run(&command)?,
         Command::Token(command) => token::run(&command)?,
         Command::Version => say(&format!("pinfold {}\n", env!("CARGO_PKG_VERSION")))?,
     };

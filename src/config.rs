@@ -18,6 +18,7 @@ mod problem;
 mod providers;
 mod reader;
 mod render;
+mod routes;
 mod secret;
 mod settings;
 mod tls;
@@ -62,6 +63,7 @@ const ROOT: Keys = Keys {
         "presets_file",
         "providers",
         "policies",
+        "routes",
     ],
     later: &["telemetry", "health"],
 };
@@ -145,6 +147,13 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
     let mut ways = accounts::Ways { tokens: &mut tokens, certificates: &mut certificates };
     let (accounts, terms) = accounts::read(reader, &root, &policy_names, &mut ways);
     let admin = general::admin(reader, &root, &mut ways);
+    let known = routes::Known {
+        accounts: &accounts,
+        policies: &policy_names,
+        tokens: &tokens.list,
+        certificates: &certificates.list,
+    };
+    let routes = routes::read(reader, &root, &known);
     let (store, lock_wait) = general::store(reader, &root);
     let settings = Settings {
         server: general::server(reader, &root),
@@ -161,6 +170,7 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         terms,
         certificates: certificates.list.clone(),
         policies,
+        routes,
         presets,
         presets_file,
         providers,

@@ -129,6 +129,10 @@ pub trait Store: TokenStore {
     async fn resume_polls(&self, provider: ProviderId, limit: u32, now: Timestamp)
     -> Result<u64, StoreError>;
 
+    /// Deletes up to `limit` pins whose time has come, the oldest end first, each as its client would. Nothing is written
+    /// where there is none. Background lane.
+    async fn expire_pins(&self, now: Timestamp, limit: u32) -> Result<Expired, StoreError>;
+
     /// Lets go of copies that replaced pins have held for too long (7 days). Returns how many.
     async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError>;
 

@@ -14,6 +14,7 @@ mod pins;
 mod process;
 mod provider;
 pub mod request_log;
+mod routes;
 mod snapshot;
 mod store;
 mod tls;
@@ -35,6 +36,7 @@ pub use pins::PinMetrics;
 pub use process::LogMetrics;
 pub use provider::ProviderMetrics;
 pub use request_log::RequestLine;
+pub use routes::RouteMetrics;
 pub use snapshot::Snapshot;
 pub use store::StoreMetrics;
 pub use tls::TlsMetrics;
@@ -54,6 +56,7 @@ struct Inner {
     log: LogMetrics,
     pins: PinMetrics,
     providers: provider::Providers,
+    routes: routes::Routes,
     snapshot: snapshot::Gauges,
     store: StoreMetrics,
     tls: tls::Families,
@@ -73,6 +76,7 @@ impl Metrics {
             log: LogMetrics::new(&registrar),
             pins: PinMetrics::new(&registrar),
             providers: provider::Providers::new(&registrar),
+            routes: routes::Routes::new(&registrar),
             snapshot: snapshot::Gauges::new(&registrar),
             store: StoreMetrics::new(&registrar),
             tls: tls::Families::new(&registrar),
@@ -117,6 +121,11 @@ impl Metrics {
     pub fn provider(&self, name: &str) -> ProviderMetrics {
         self.0.snapshot.provider(name);
         self.0.providers.get(name)
+    }
+
+    /// Series of one route, by its name in the config. Get it once and keep it.
+    pub fn route(&self, name: &str) -> RouteMetrics {
+        self.0.routes.get(name)
     }
 
     pub fn store(&self) -> &StoreMetrics {

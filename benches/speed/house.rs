@@ -116,6 +116,7 @@ impl House {
             spec,
             policy: "two".into(),
             quota: Quota::NONE,
+            expires: None,
             now,
         }
     }
@@ -178,8 +179,13 @@ impl House {
     /// Serves the API over this store; it ends with the process.
     pub async fn serve(&self) -> SocketAddr {
         let token = TokenDecl::of_account(self.account, "bench", "bench", TokenHash::of(TOKEN));
-        let account =
-            Account { id: self.account, name: "bench".into(), policy: "two".into(), quota: Quota::NONE };
+        let account = Account {
+            id: self.account,
+            name: "bench".into(),
+            policy: "two".into(),
+            meta_controls: false,
+            quota: Quota::NONE,
+        };
         let settings = api::Settings { accept_wait: Duration::ZERO, ..api::Settings::default() };
         let router = api::router(api::Api {
             store: self.store.clone(),

@@ -56,6 +56,8 @@ pub struct ScriptedStore {
     pub on_accept: Mutex<Option<fn(&mut PinRecord)>>,
     pub pins: Mutex<BTreeMap<(AccountId, RequestId), PinRecord>>,
     pub asked: Mutex<Vec<Asked>>,
+    /// Pins that it was to record.
+    pub accepted: Mutex<Vec<AcceptPin>>,
 }
 
 impl ScriptedStore {
@@ -71,6 +73,7 @@ impl ScriptedStore {
     }
 
     fn keep(&self, request: AcceptPin) -> PinRecord {
+        self.accepted.lock().unwrap().push(request.clone());
         let mut pin = PinRecord {
             requestid: request.requestid,
             status: Status::Queued,
@@ -85,6 +88,7 @@ impl ScriptedStore {
             copies: Vec::new(),
             answered: false,
             delegates: Arc::default(),
+            expires: request.expires,
         };
         if let Some(change) = *self.on_accept.lock().unwrap() {
             change(&mut pin);
@@ -203,6 +207,9 @@ impl Store for ScriptedStore {
     async fn mend_schedule(&self, _: Timestamp) -> Result<u64, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
+    async fn expire_pins(&self, _: Timestamp, _: u32) -> Result<Expired, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
     async fn expire_held(&self, _: Timestamp) -> Result<u64, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
@@ -276,8 +283,11 @@ pub const CID: &str = "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n";
 /// An id that no test's pin has.
 pub const NOBODY: &str = "01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa";
 
+/// A token of the second account that may use the policies `archive` and `cold`.
+pub const CHOOSER: &str = "chooser";
+
 /// The API over a scripted store; two accounts, whose tokens are `one` and `two`; the first has one more,
-/// `reader`, that only reads.
+/// `reader`, that only reads; the clients of the second may choose by meta.
 pub struct House {
     pub store: Arc<ScriptedStore>,
     pub changes: Changes,
@@ -355,11 +365,16 @@ impl House {
             scopes: Scopes::NONE.with(Scope::PinsRead),
             ..TokenDecl::of_account(ACCOUNT, "one", "reader", TokenHash::of("reader"))
         };
-        let tokens = Tokens::new(names.map(token).into_iter().chain([reader]));
+        let chooser = TokenDecl {
+            policies: vec!["archive".into(), "cold".into()],
+            ..TokenDecl::of_account(AccountId(2), "two", CHOOSER, TokenHash::of(CHOOSER))
+        };
+        let tokens = Tokens::new(names.map(token).into_iter().chain([reader, chooser]));
         let account = |(id, name): (AccountId, &str)| Account {
             id,
             name: name.into(),
             policy: "default".into(),
+            meta_controls: name == "two",
             quota: Quota::NONE,
         };
         let router = super::router(Api {

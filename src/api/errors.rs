@@ -11,6 +11,7 @@ use crate::{
     auth::{Scope, Unauthorized},
     limits::Over,
     model::{OverQuota, QuotaKind},
+    policy::{NotAllowed, controls::BadEnd},
     store::StoreError,
 };
 
@@ -22,6 +23,10 @@ pub enum ApiError {
     Query(#[from] QueryError),
     #[error(transparent)]
     Body(#[from] BodyError),
+    #[error(transparent)]
+    Policy(#[from] NotAllowed),
+    #[error(transparent)]
+    End(#[from] BadEnd),
     #[error("the access token is missing or invalid: send the header Authorization: Bearer TOKEN")]
     Unauthorized(Unauthorized),
     #[error("this token may not do that: it lacks the scope {0}; use one that has it, or have one made")]
@@ -115,7 +120,7 @@ fn store_details(error: &StoreError) -> &'static str {
 impl ApiError {
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Query(_) => StatusCode::BAD_REQUEST,
+            Self::Query(_) | Self::Policy(_) | Self::End(_) => StatusCode::BAD_REQUEST,
             Self::Body(error) => error.status(),
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,

@@ -46,16 +46,6 @@ pub struct Caller<'a> {
     pub who: &'a Principal,
 }
 
-impl Caller<'_> {
-    /// The policy that places a new pin: the first of the token's own, else the account's.
-    pub fn policy(&self) -> Result<&str, ApiError> {
-        match self.who.policies.first() {
-            Some(policy) => Ok(policy),
-            None => self.terms.policy_of(self.who.account),
-        }
-    }
-}
-
 /// One request on its way: what it goes by, and who sent it once that is known.
 struct Visit {
     terms: Arc<Terms>,

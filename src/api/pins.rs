@@ -4,6 +4,7 @@ mod acceptance;
 mod add;
 mod get;
 mod list;
+mod placement;
 mod remove;
 mod replace;
 

@@ -6,8 +6,10 @@ use arc_swap::ArcSwap;
 
 use super::{Account, Settings, errors::ApiError};
 use crate::{
+    auth::Principal,
     model::{AccountId, Quota},
-    telemetry::{AccountMetrics, Metrics},
+    policy::Sender,
+    telemetry::{AccountMetrics, Metrics, RouteMetrics},
 };
 
 /// A handle on what is served now; clones share it.
@@ -21,10 +23,13 @@ pub struct Served {
 pub(super) struct Terms {
     pub(super) settings: Settings,
     accounts: HashMap<AccountId, Customer>,
+    /// Of the settings' routes, in their order.
+    routes: Vec<RouteMetrics>,
 }
 
 struct Customer {
     policy: String,
+    meta_controls: bool,
     quota: Quota,
     metrics: AccountMetrics,
 }
@@ -50,14 +55,23 @@ impl Terms {
         let customer = |account: &Account| {
             let metrics = metrics.account(&account.name);
             metrics.quota(&account.quota);
-            (account.id, Customer { policy: account.policy.clone(), quota: account.quota, metrics })
+            let Account { policy, meta_controls, quota, .. } = account.clone();
+            (account.id, Customer { policy, meta_controls, quota, metrics })
         };
-        Self { settings, accounts: accounts.iter().map(customer).collect() }
+        let routes = settings.routes.as_slice().iter().map(|route| metrics.route(&route.name)).collect();
+        Self { settings, accounts: accounts.iter().map(customer).collect(), routes }
     }
 
-    /// The policy that places an account's pins.
-    pub(super) fn policy_of(&self, account: AccountId) -> Result<&str, ApiError> {
-        self.customer(account).map(|customer| customer.policy.as_str())
+    /// Who sends a pin, as choosing its policy sees them.
+    pub(super) fn sender<'a>(&'a self, who: &'a Principal) -> Result<Sender<'a>, ApiError> {
+        let customer = self.customer(who.account)?;
+        Ok(Sender {
+            account: &who.account_name,
+            policy: &customer.policy,
+            meta_controls: customer.meta_controls,
+            token: Some(&who.token_name),
+            policies: &who.policies,
+        })
     }
 
     /// What an account may have.
@@ -67,6 +81,10 @@ impl Terms {
 
     fn customer(&self, account: AccountId) -> Result<&Customer, ApiError> {
         self.accounts.get(&account).ok_or(ApiError::Internal("a token's account is not served"))
+    }
+
+    pub(super) fn metrics_of_route(&self, at: usize) -> Option<RouteMetrics> {
+        self.routes.get(at).cloned()
     }
 
     pub(super) fn metrics_of(&self, account: AccountId) -> Option<&AccountMetrics> {

@@ -78,7 +78,9 @@ impl Gateway {
         let exposure = admin::check_address(admin, ground.settings.admin.knows_operators)?;
         let live = ground.live().await?;
         let desk = tokens::admit(&live.gate, &ground.settings, &ground.store, &ground.clock).await?;
-        let mut routes = admin::tokens(desk).merge(admin::provider_routes(live.clone()));
+        let mut routes = admin::tokens(desk)
+            .merge(admin::provider_routes(live.clone()))
+            .merge(admin::policy_routes(live.clone()));
         if let Some((source, hangup)) = source {
             let reloader = Arc::new(Reloader::new(&source, live.clone()));
             routes = routes.merge(admin::config_routes(reloader.clone()));

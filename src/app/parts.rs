@@ -57,6 +57,7 @@ pub(super) fn api(settings: &Settings) -> api::Settings {
         accept_wait: settings.api.accept_wait,
         default_status: settings.api.default_status,
         fallback_delegates: settings.api.fallback_delegates.clone(),
+        routes: settings.routes.clone(),
         body_timeout: settings.server.timeouts.body,
         ..api::Settings::default()
     }
@@ -75,7 +76,8 @@ pub(super) fn accounts(settings: &Settings, registered: &Registered) -> anyhow::
     let account = |(declared, terms): (&crate::model::AccountDecl, &AccountTerms)| {
         let id = id_of(registered, &declared.name)?;
         let (name, policy) = (declared.name.clone(), declared.policy.clone());
-        Ok(api::Account { id, name, policy, quota: terms.quota })
+        let AccountTerms { quota, meta_controls, .. } = *terms;
+        Ok(api::Account { id, name, policy, meta_controls, quota })
     };
     settings.accounts.iter().zip(&settings.terms).map(account).collect()
 }

@@ -59,6 +59,10 @@ impl Certificates {
         shown.and_then(|certificate| self.known(certificate)).ok_or(Unauthorized::Missing)
     }
 
+    pub(super) fn roles(&self) -> impl Iterator<Item = &Roles> {
+        self.0.values()
+    }
+
     /// By the certificate itself, else by the first of its names that is known.
     fn known(&self, certificate: &Certificate) -> Option<&Roles> {
         let by_name = || certificate.names.iter().find_map(|name| self.0.get(&Mark::san(name)));

@@ -106,6 +106,17 @@ impl Gate {
         self.stored.last_use(hash)
     }
 
+    /// Whom a live token or a certificate stands for, by its name in an account.
+    pub fn sender(&self, account: &str, name: &str) -> Option<Arc<Principal>> {
+        let is_it = |roles: &Roles| {
+            let who = roles.principal().ok();
+            who.filter(|who| *who.account_name == *account && *who.token_name == *name)
+        };
+        let declared = || self.declared.load().roles().find_map(is_it);
+        let certified = || self.certificates.load().roles().find_map(is_it);
+        declared().or_else(certified).or_else(|| self.stored.find_live(self.clock.now(), is_it))
+    }
+
     /// The sender of a request for an account's pins. What they may do is for the caller to see to.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use std::{
 
 use dashmap::{DashMap, mapref::one::Ref};
 
-use super::{Owner, Scope, Scopes, TokenDecl, TokenHash, Unauthorized, tokens::Known};
+use super::{Owner, Scope, Scopes, TokenDecl, TokenHash, Unauthorized, roles::Roles, tokens::Known};
 use crate::{
     model::{AccountId, Peer, Timestamp, TokenId},
     store::{StoreError, TokenRecord, TokenStore, TokenUse},
@@ -85,6 +85,12 @@ impl Stored {
         let held = self.known.get(sent.as_bytes()).ok_or(Unauthorized::Unknown)?;
         held.known.admit(sent, now)?;
         if held.revoked.is_some() { Err(Unauthorized::Revoked) } else { Ok(held) }
+    }
+
+    /// What `pick` makes of the first live token of which it makes anything.
+    pub(super) fn find_live<T>(&self, now: Timestamp, pick: impl Fn(&Roles) -> Option<T>) -> Option<T> {
+        let mut live = self.known.iter().filter(|held| held.revoked.is_none() && !held.known.has_ended(now));
+        live.find_map(|held| pick(held.known.roles()))
     }
 
     /// The token that has this hash, whether it lets anybody in or not.

@@ -107,3 +107,16 @@ fn debug_shows_neither_secret_nor_hash() {
         assert!(!text.contains(&hash) && !text.contains("hunter2"), "{text}");
     }
 }
+
+#[test]
+fn a_live_sender_is_found_by_account_and_name() {
+    let ended = TokenDecl { expires: Some(NOW), ..decl(1, "old", "four") };
+    let listed = TokenDecl { policies: vec!["archive".into()], ..decl(1, "laptop", "one") };
+    let (gate, _) = gate_of([listed, decl(2, "ci", "three"), ended]);
+    let policies = |account, name| gate.sender(account, name).map(|who| who.policies.clone());
+    assert_eq!(policies("account-1", "laptop"), Some(vec!["archive".to_owned()]));
+    assert_eq!(policies("account-2", "ci"), Some(Vec::new()));
+    for (account, name) in [("account-2", "laptop"), ("account-1", "nobody"), ("account-1", "old")] {
+        assert_eq!(policies(account, name), None, "{account} {name}");
+    }
+}

@@ -70,10 +70,11 @@ impl Known {
         if self.hash != *sent {
             return Err(Unauthorized::Unknown);
         }
-        if self.expires.is_some_and(|expires| now >= expires) {
-            return Err(Unauthorized::Expired);
-        }
-        Ok(())
+        if self.has_ended(now) { Err(Unauthorized::Expired) } else { Ok(()) }
+    }
+
+    pub(super) fn has_ended(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| now >= expires)
     }
 
     pub(super) fn roles(&self) -> &Roles {
@@ -128,6 +129,10 @@ impl Tokens {
 
     pub(super) fn has_policy(&self, name: &str) -> bool {
         self.policies.iter().any(|known| known == name)
+    }
+
+    pub(super) fn roles(&self) -> impl Iterator<Item = &Roles> {
+        self.known.values().map(Known::roles)
     }
 
     /// Those of the config, by account and name.

@@ -6,12 +6,14 @@ use super::certificates::Certificates;
 use super::limits::{self, AccountTerms};
 use super::reader::{Keys, Reader, Section};
 use super::tokens::Tokens;
-use super::value::{name, number};
+use super::value::{boolean, name, number};
 use crate::limits::Caps;
 use crate::model::{AccountDecl, Weight};
 
-const ACCOUNT: Keys =
-    Keys { known: &["name", "policy", "weight", "tokens", "certificates", "limits", "quota"], later: &[] };
+const ACCOUNT: Keys = Keys {
+    known: &["name", "policy", "meta_controls", "weight", "tokens", "certificates", "limits", "quota"],
+    later: &[],
+};
 const ACCOUNTS_HELP: &str =
     "write accounts: [ { name: default, tokens: [ { name: laptop, secret_env: PINFOLD_TOKEN } ] } ]";
 
@@ -40,10 +42,12 @@ pub(super) fn read(
         let weight = weight(reader, &section);
         let limits = limits::own(reader, &section, Caps::default());
         let quota = limits::quota(reader, &section);
+        let meta_controls = reader.optional(&section, "meta_controls");
+        let meta_controls = reader.parse_or(meta_controls, false, boolean);
         let owner = name.as_deref();
         let certified = ways.certificates.read_account(reader, &section, owner, policies);
         ways.tokens.read_account(reader, &section, owner, policies, certified);
-        all_terms.extend(name.clone().map(|account| AccountTerms { account, limits, quota }));
+        all_terms.extend(name.clone().map(|account| AccountTerms { account, limits, quota, meta_controls }));
         accounts.extend(name.map(|name| AccountDecl { name, policy, weight }));
     }
     if root.get("accounts").is_none() || (accounts.is_empty() && reader.problems.is_empty()) {

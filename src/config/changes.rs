@@ -69,6 +69,7 @@ impl Settings {
             .chain(self.other_secrets(newer))
             .chain(self.other_presets(newer))
             .chain(self.other_ways(newer))
+            .chain(self.other_order(newer))
             .collect()
     }
 
@@ -143,6 +144,20 @@ impl Settings {
             Change { path, from: None, to: None }
         };
         differs.map(change).collect()
+    }
+
+    /// Routes that stay, in another order among themselves: their names do not tell.
+    fn other_order(&self, newer: &Self) -> Option<Change> {
+        fn names(of: &Settings) -> Vec<&str> {
+            of.routes.as_slice().iter().map(|route| route.name.as_str()).collect()
+        }
+        let (old, new) = (names(self), names(newer));
+        let stays = |name: &&&str| old.contains(*name) && new.contains(*name);
+        if old.iter().filter(stays).eq(new.iter().filter(stays)) {
+            return None;
+        }
+        let shown = |names: &[&str]| Some(format!("[{}]", names.join(", ")));
+        Some(Change { path: "routes".to_owned(), from: shown(&old), to: shown(&new) })
     }
 
     /// Presets of the same name that say something else, by a changed presets file.

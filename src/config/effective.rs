@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write};
 use std::path::Path;
 
 use super::limits::{self, AccountTerms, OwnLimits};
+use super::routes;
 use super::settings::{
     BudgetDecl, CertificateDecl, ProviderSettings, ServerSettings, Settings, Timeouts, TokenDecl,
     UpstreamSettings,
@@ -66,7 +67,8 @@ impl Settings {
         out.write_str("providers:\n")?;
         self.providers.iter().try_for_each(|provider| write_provider(out, provider))?;
         out.write_str("policies:\n")?;
-        self.policies.iter().try_for_each(|policy| write_policy(out, policy))
+        self.policies.iter().try_for_each(|policy| write_policy(out, policy))?;
+        routes::write(out, &self.routes)
     }
 }
 
@@ -95,6 +97,9 @@ fn write_account(
         quoted(&account.policy),
         account.weight.get()
     )?;
+    if terms.meta_controls {
+        out.write_str("    meta_controls: true\n")?;
+    }
     limits::write_terms(out, terms)?;
     out.write_str("    tokens:\n")?;
     let own = |token: &&TokenDecl| token.account.as_ref() == Some(&account.name);
@@ -263,11 +268,11 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A text in JSON's quotes, which are YAML's too.
-fn quoted(text: impl Display) -> String {
+pub(super) fn quoted(text: impl Display) -> String {
     serde_json::Value::String(text.to_string()).to_string()
 }
 
-fn list(items: impl Iterator<Item = String>) -> String {
+pub(super) fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(", "))
 }
 

@@ -31,11 +31,10 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, preset: &Pres
 
 fn tags(reader: &mut Reader<'_>, section: &Section<'_>) -> BTreeMap<String, String> {
     let mut tags = BTreeMap::new();
-    let Some(field) = section.get("tags") else { return tags };
-    let below = reader.open_any(field, TAGS_HELP);
-    for (tag, spot) in below.keys() {
+    let below = reader.open_any(section, "tags", TAGS_HELP);
+    for tag in below.keys() {
         if let Err(Wrong { what, help }) = name(tag) {
-            reader.wrong(below.path_of(tag), Some(spot.clone()), what, help);
+            reader.wrong(below.path_of(tag), below.spot.clone(), what, help);
         }
         let value = reader.optional(&below, tag).and_then(|text| reader.parse(&text, name));
         tags.extend(value.map(|value| (tag.to_owned(), value)));

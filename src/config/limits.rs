@@ -46,6 +46,8 @@ pub struct AccountTerms {
     /// Of all its tokens together.
     pub limits: OwnLimits,
     pub quota: Quota,
+    /// Whether clients may choose policy and end of a pin by its meta.
+    pub meta_controls: bool,
 }
 
 impl OwnLimits {

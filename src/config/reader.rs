@@ -79,10 +79,6 @@ impl Wrong {
 }
 
 impl<'a> Section<'a> {
-    pub fn keys(&self) -> impl Iterator<Item = (&'a str, &'a Spot)> + use<'a> {
-        self.entries.iter().map(|(key, _)| (key.name.as_str(), &key.spot))
-    }
-
     pub fn get(&self, key: &str) -> Option<Field<'a>> {
         let (_, node) = self.entries.iter().find(|(found, _)| found.name == key)?;
         Some(Field { path: self.path_of(key), spot: Some(node.spot.clone()), value: &node.value })
@@ -90,6 +86,10 @@ impl<'a> Section<'a> {
 
     pub fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.entries.iter().map(|(key, _)| key.name.as_str())
     }
 
     fn absent(path: String, spot: Option<Spot>) -> Self {
@@ -138,19 +138,6 @@ impl<'a> Reader<'a> {
         section
     }
 
-    /// Opens a map whose keys are the user's own.
-    pub fn open_any<'t>(&mut self, field: Field<'t>, what_to_write: &str) -> Section<'t> {
-        match field.value {
-            Value::Map(entries) => Section { path: field.path, spot: field.spot, entries },
-            Value::Nothing => Section::absent(field.path, field.spot),
-            other => {
-                let what = format!("expected a map, found {}", other.kind());
-                self.wrong(&field.path, field.spot.clone(), what, what_to_write);
-                Section::absent(field.path, field.spot)
-            }
-        }
-    }
-
     fn check_key(&mut self, section: &Section<'_>, key: &Key, keys: Keys) {
         let name = key.name.as_str();
         if keys.known.contains(&name) {
@@ -173,6 +160,20 @@ impl<'a> Reader<'a> {
         match parent.get(key) {
             Some(field) => self.open(field, keys),
             None => Section::absent(parent.path_of(key), None),
+        }
+    }
+
+    /// As [`section`](Self::section) for a map whose keys are the user's own.
+    pub fn open_any<'t>(&mut self, parent: &Section<'t>, key: &str, what_to_write: &str) -> Section<'t> {
+        let path = parent.path_of(key);
+        let Some(field) = parent.get(key) else { return Section::absent(path, None) };
+        match field.value {
+            Value::Map(entries) => Section { path, spot: field.spot, entries },
+            other => {
+                let what = format!("expected a map, found {}", other.kind());
+                self.wrong(&path, field.spot, what, what_to_write);
+                Section::absent(path, None)
+            }
         }
     }
 

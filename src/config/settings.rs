@@ -10,7 +10,7 @@ use super::limits::{AccountTerms, LimitSettings, OwnLimits};
 use crate::auth::{Mark, TokenHash};
 use crate::http;
 use crate::model::{AccountDecl, Facts, Fingerprint, ProviderDecl, Rates, Scopes, StatusSet, Timestamp};
-use crate::policy::{Policy, Timing};
+use crate::policy::{Policy, Routes, Timing};
 use crate::presets::{Preset, Presets};
 use crate::providers::Credential;
 use crate::server::{Proxies, tls};
@@ -34,6 +34,8 @@ pub struct Settings {
     pub terms: Vec<AccountTerms>,
     pub certificates: Vec<CertificateDecl>,
     pub policies: Vec<Policy>,
+    /// Which of them places which pins.
+    pub routes: Routes,
     /// Those that are built in, with the user's own file over them.
     pub presets: Presets,
     /// Presets of the user's own, laid over the built-in ones.

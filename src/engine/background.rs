@@ -1,4 +1,5 @@
-//! What belongs to no single provider: fan-out, spilling over, clients' interest, held copies that grew old.
+//! What belongs to no single provider: fan-out, spilling over, clients' interest, pins that end, held copies that grew
+//! old.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Shared, TickReport};
+use super::{Shared, TickReport, report::earlier};
 use crate::{
     model::{ContentId, ProviderId, Timestamp},
     store::StoreError,
@@ -16,6 +17,8 @@ use crate::{
 const STEPS: usize = 16;
 /// Replicas looked at in one step of spilling over.
 const SPILL: u32 = 2000;
+/// Pins deleted in one step because their time has come.
+const ENDED: u32 = 256;
 /// The time between looks for fan-out that nobody told of.
 const MERGE_EVERY: Duration = Duration::from_secs(30);
 /// The time between looks for held copies that grew old.
@@ -120,13 +123,14 @@ impl Background {
         let mut report = TickReport { hastened: self.hasten(now).await?, ..TickReport::default() };
         report.respilled = self.respill_step().await?;
         report.settled = self.remerge(now).await?;
+        (report.expired, report.next) = self.expire_pins(now).await?;
         self.expire_held(now).await?;
-        if report.settled + report.hastened > 0 {
+        if report.settled + report.hastened + report.expired > 0 {
             self.shared.activator.poke();
         }
         let left = self.spills.left();
         if left.remerge || !left.respill.is_empty() {
-            report.next = Some(now);
+            report.next = earlier(report.next, Some(now));
         }
         Ok(report)
     }
@@ -188,6 +192,22 @@ impl Background {
         }
         self.spills.remerge();
         Ok(settled)
+    }
+
+    /// Deletes the pins whose time has come: how many, and when the next one's does. Goes by the wall clock; one that was
+    /// turned back only keeps them for longer.
+    async fn expire_pins(&self, now: Timestamp) -> Result<(u64, Option<Timestamp>), StoreError> {
+        let (mut expired, mut next) = (0, None);
+        for _ in 0..STEPS {
+            let step = self.shared.store.expire_pins(now, ENDED).await?;
+            self.shared.metrics.pins().expired(step.pins);
+            expired += step.pins;
+            next = step.next;
+            if next.is_none_or(|end| end > now) {
+                break;
+            }
+        }
+        Ok((expired, next))
     }
 
     async fn expire_held(&mut self, now: Timestamp) -> Result<(), StoreError> {

@@ -15,6 +15,8 @@ pub struct TickReport {
     pub respilled: u64,
     /// Polls brought forward because a client asks.
     pub hastened: u64,
+    /// Pins deleted because their time has come.
+    pub expired: u64,
     /// When to tick next, if nothing wakes the engine before.
     pub next: Option<Timestamp>,
 }
@@ -26,13 +28,14 @@ impl TickReport {
         self.settled += other.settled;
         self.respilled += other.respilled;
         self.hastened += other.hastened;
+        self.expired += other.expired;
         self.next = earlier(self.next, other.next);
     }
 
     /// Whether nothing was done and nothing is under way.
     pub fn is_idle(&self) -> bool {
-        let Self { claimed, outstanding, settled, respilled, hastened, next: _ } = *self;
-        claimed + outstanding + settled + respilled + hastened == 0
+        let Self { claimed, outstanding, settled, respilled, hastened, expired, next: _ } = *self;
+        claimed + outstanding + settled + respilled + hastened + expired == 0
     }
 }
 

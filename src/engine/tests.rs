@@ -5,6 +5,7 @@ mod clocks;
 mod credentials;
 mod deleting;
 mod doubts;
+mod ending;
 mod kubo;
 mod looking;
 mod quirks;

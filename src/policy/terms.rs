@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Choose;
+use crate::model::Timestamp;
 
 /// How many copies a pin should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +46,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// When a pin that is accepted now goes away; `asked` is its client's own word, which never lengthens.
+    pub fn ends(&self, now: Timestamp, asked: Option<Timestamp>) -> Option<Timestamp> {
+        asked.into_iter().chain(self.expire_after.map(|span| now.plus(span))).min()
+    }
+
     /// One that says no more than how many copies, and where.
     pub fn plain(name: impl Into<String>, copies: Copies, need: u16, providers: Vec<String>) -> Self {
         Self {

@@ -3,6 +3,7 @@
 pub(super) mod budgets;
 pub(super) mod claiming;
 pub(super) mod creating;
+pub(super) mod ending;
 pub(super) mod house;
 pub(super) mod model;
 pub(super) mod outcomes;
@@ -55,6 +56,9 @@ macro_rules! contract_suite {
                 what_is_replaced_by_another_policy_is_held_until_it_has_moved,
                 a_pin_that_is_not_there_is_replaced_by_nothing,
                 a_held_copy_that_is_asked_for_again_is_own;
+            ending: a_pin_whose_time_has_come_is_deleted_whole,
+                pins_go_in_the_order_of_their_ends_a_limit_at_a_time, a_replace_sets_the_end_anew,
+                an_end_survives_a_crash;
             claiming: removes_go_before_submits_polls_and_verifies, accounts_are_served_in_turn,
                 an_account_with_work_is_found_behind_many_that_wait, a_lease_keeps_others_off_until_it_ends,
                 an_outcome_of_an_older_claim_changes_nothing, submits_that_nobody_wants_do_not_begin,

@@ -68,6 +68,8 @@ pub struct AcceptPin {
     pub policy: String,
     /// What the account may have, this pin included.
     pub quota: Quota,
+    /// When its client wants it to go away.
+    pub expires: Option<Timestamp>,
     pub now: Timestamp,
 }
 
@@ -96,6 +98,8 @@ pub struct PinRecord {
     pub answered: bool,
     /// Where the client may send the data: the copies' own, else those last seen of providers. May be empty.
     pub delegates: Arc<Vec<String>>,
+    /// When it goes away by itself.
+    pub expires: Option<Timestamp>,
 }
 
 /// One copy as its owner sees it.
@@ -235,6 +239,15 @@ pub struct Recorded {
     pub relinked: u64,
     /// Replicas whose pins were left to [`remerge_step`](super::Store::remerge_step).
     pub fanned_out: u64,
+}
+
+/// What a step of expiry did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Pins that are gone.
+    pub pins: u64,
+    /// When the next one goes; not to come where more are left.
+    pub next: Option<Timestamp>,
 }
 
 /// What a remerge step did.

@@ -272,6 +272,14 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn expire_pins(&self, now: Timestamp, limit: u32) -> Result<Expired, StoreError> {
+        let next = background::next_end(&self.readers.point())?;
+        if next.is_none_or(|end| end > now) {
+            return Ok(Expired { pins: 0, next });
+        }
+        self.write(Write, Lane::Background, move |tx| background::expire_pins(tx, now, limit)).await
+    }
+
     async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.write(Write, Lane::Background, move |tx| background::expire_held(tx, now)).await
     }

@@ -37,6 +37,10 @@ impl<'a> Registrar<'a> {
         self.register(IntCounterVec::new(Self::opts(name, help), labels).expect(VALID))
     }
 
+    pub(super) fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.register(IntCounter::with_opts(Self::opts(name, help)).expect(VALID))
+    }
+
     pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
         self.register(IntGaugeVec::new(Self::opts(name, help), labels).expect(VALID))
     }

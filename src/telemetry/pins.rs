@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use prometheus::IntCounter;
+
 use super::{
     family::{Counters, Histograms, Registrar},
     labels::{PinRequest, Settled},
@@ -19,6 +21,7 @@ struct Inner {
     accepted: Counters<PinRequest>,
     transitions: Counters<Status>,
     settling: Histograms<Settled>,
+    expired: IntCounter,
 }
 
 impl PinMetrics {
@@ -39,7 +42,9 @@ impl PinMetrics {
             &["outcome"],
             &SETTLING,
         );
+        let expired = registrar.counter("pins_expired_total", "Pins deleted because their time had come.");
         Self(Arc::new(Inner {
+            expired,
             accepted: Counters::of(&accepted, &[]),
             transitions: Counters::of(&transitions, &[]),
             settling: Histograms::of(&settling, &[]),
@@ -54,6 +59,11 @@ impl PinMetrics {
     /// Counts `count` pins that came into a status.
     pub fn transitions(&self, to: Status, count: u64) {
         self.0.transitions.get(to).inc_by(count);
+    }
+
+    /// Counts `count` pins whose time had come.
+    pub fn expired(&self, count: u64) {
+        self.0.expired.inc_by(count);
     }
 
     /// Notes how long after its acceptance a pin settled.

@@ -11,6 +11,7 @@ fn started() -> Metrics {
     let metrics = Metrics::new();
     metrics.provider("alpha");
     metrics.account("default");
+    metrics.route("backups");
     metrics
 }
 
@@ -42,6 +43,8 @@ fn every_series_of_the_list_starts_at_zero() {
         "pinfold_pins_oldest_unsettled_timestamp_seconds",
         r#"pinfold_pin_requests_accepted_total{operation="replace"}"#,
         r#"pinfold_pin_transitions_total{to="failed"}"#,
+        "pinfold_pins_expired_total",
+        r#"pinfold_route_pins_total{route="backups"}"#,
         r#"pinfold_pin_settle_duration_seconds_count{outcome="pinned"}"#,
         r#"pinfold_replicas{provider="alpha",state="lost"}"#,
         r#"pinfold_provider_up{provider="alpha"}"#,

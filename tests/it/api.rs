@@ -75,6 +75,7 @@ async fn open(file: &Path) -> Api {
     let account = |(name, id): &(String, _)| Account {
         id: *id,
         name: name.clone(),
+        meta_controls: false,
         policy: "default".into(),
         quota: Quota::NONE,
     };

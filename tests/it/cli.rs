@@ -192,6 +192,7 @@ fn with_a_pin(folder: &Path) -> SqliteStore {
                 spec,
                 policy,
                 quota: pinfold::model::Quota::NONE,
+                expires: None,
                 now,
             })
             .await

@@ -7,5 +7,6 @@ mod demo;
 mod login;
 mod matrix;
 mod reload;
+mod routing;
 mod tls;
 mod tokens;

@@ -1,4 +1,5 @@
-//! `info`: how many copies there are, what is waited for, and when that is tried next. All values are strings.
+//! `info`: how many copies there are, what is waited for, when that is tried next, and when the pin goes. All values
+//! are strings.
 
 use std::fmt::Write;
 
@@ -25,6 +26,9 @@ pub fn write(out: &mut Vec<u8>, pin: &PinRecord, detail: Detail) {
     }
     if let Some(at) = next_try(pin) {
         members.put("next_try", &at.to_string());
+    }
+    if let Some(end) = pin.expires {
+        members.put("pinned_until", &end.to_string());
     }
     if detail == Detail::Copies {
         for copy in &pin.copies {

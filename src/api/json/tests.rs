@@ -24,6 +24,7 @@ fn pin(status: Status) -> PinRecord {
         copies: Vec::new(),
         answered: false,
         delegates: Arc::default(),
+        expires: None,
     }
 }
 

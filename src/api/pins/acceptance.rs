@@ -6,29 +6,43 @@ use http::StatusCode;
 use super::{
     super::{errors::ApiError, front::Caller, json},
     json_response,
+    placement::Placement,
 };
 use crate::{
     lifecycle::{Change, Subscription},
     model::{PinSpec, RequestId, Status},
     store::{AcceptPin, PinRecord},
+    telemetry::RouteMetrics,
 };
 
+/// What is awaited while a pin is recorded, and counted once it is.
+pub struct Awaited {
+    changes: Subscription,
+    route: Option<RouteMetrics>,
+}
+
 /// Prepares a pin for the store. Listens for its changes before it exists, so that none is missed.
-pub fn prepare(caller: &Caller<'_>, spec: PinSpec) -> Result<(AcceptPin, Subscription), ApiError> {
+pub fn prepare(caller: &Caller<'_>, spec: PinSpec) -> Result<(AcceptPin, Awaited), ApiError> {
     let api = caller.api;
     let now = api.clock.now();
     let requestid = RequestId::mint(now);
-    let policy = caller.policy()?.to_owned();
+    let Placement { policy, expires, route } = Placement::of(caller, &spec, now)?;
     let quota = caller.terms.quota_of(caller.who.account)?;
-    let request = AcceptPin { account: caller.who.account, requestid, spec, policy, quota, now };
-    Ok((request, api.changes.subscribe(requestid)))
+    let request = AcceptPin { account: caller.who.account, requestid, spec, policy, quota, expires, now };
+    Ok((request, Awaited { changes: api.changes.subscribe(requestid), route }))
 }
 
 /// Answers for a pin that is on disk. Its copies get a moment, since what they bring is known to some clients from
 /// this answer only: Kubo reads delegates nowhere else.
-pub async fn finish(caller: &Caller<'_>, accepted: PinRecord, changes: Subscription) -> Response {
-    let pin =
-        if waited(caller, &accepted, changes).await { reread(caller, accepted).await } else { accepted };
+pub async fn finish(caller: &Caller<'_>, accepted: PinRecord, awaited: Awaited) -> Response {
+    if let Some(route) = awaited.route {
+        route.placed();
+    }
+    let pin = if waited(caller, &accepted, awaited.changes).await {
+        reread(caller, accepted).await
+    } else {
+        accepted
+    };
     json_response(StatusCode::ACCEPTED, json::pin_status(&pin, &caller.terms.settings.fallback_delegates))
 }
 

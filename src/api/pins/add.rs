@@ -12,11 +12,11 @@ use crate::telemetry::PinRequest;
 pub async fn handle(caller: &Caller<'_>, headers: &HeaderMap, body: Body) -> Result<Response, ApiError> {
     let api = caller.api;
     let spec = body::pin_spec(headers, body, &caller.terms.settings).await?;
-    let (request, changes) = acceptance::prepare(caller, spec)?;
+    let (request, awaited) = acceptance::prepare(caller, spec)?;
     let accepted = {
         let _wake = WakeEngine(&api.activator);
         api.store.accept_pin(request).await?
     };
     api.metrics.pins().accepted(PinRequest::Add);
-    Ok(acceptance::finish(caller, accepted, changes).await)
+    Ok(acceptance::finish(caller, accepted, awaited).await)
 }

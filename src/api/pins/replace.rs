@@ -17,12 +17,12 @@ pub async fn handle(
 ) -> Result<Response, ApiError> {
     let api = caller.api;
     let spec = body::pin_spec(headers, body, &caller.terms.settings).await?;
-    let (request, changes) = acceptance::prepare(caller, spec)?;
+    let (request, awaited) = acceptance::prepare(caller, spec)?;
     let replaced = {
         let _wake = WakeEngine(&api.activator);
         api.store.replace_pin(old, request).await?
     };
     let accepted = replaced.ok_or(ApiError::NoSuchPin)?;
     api.metrics.pins().accepted(PinRequest::Replace);
-    Ok(acceptance::finish(caller, accepted, changes).await)
+    Ok(acceptance::finish(caller, accepted, awaited).await)
 }

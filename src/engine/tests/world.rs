@@ -335,6 +335,7 @@ impl World {
             spec: PinSpec::bare(cid(n)),
             policy: "it".into(),
             quota: Quota::NONE,
+            expires: None,
             now: self.now(),
         }
     }
@@ -346,6 +347,12 @@ impl World {
     pub(super) async fn add_with(&self, n: u64, origins: Origins) -> RequestId {
         let mut request = self.request(0, n);
         request.spec.origins = origins;
+        self.inside().store.accept_pin(request).await.unwrap().requestid
+    }
+
+    /// Adds a pin that goes away then.
+    pub(super) async fn add_until(&self, n: u64, end: Timestamp) -> RequestId {
+        let request = AcceptPin { expires: Some(end), ..self.request(0, n) };
         self.inside().store.accept_pin(request).await.unwrap().requestid
     }
 
@@ -370,6 +377,11 @@ impl World {
     pub(super) async fn pin(&self, pin: RequestId) -> PinRecord {
         let inside = self.inside();
         inside.store.get_pin(inside.accounts[0], pin).await.unwrap().expect("the pin is there")
+    }
+
+    pub(super) async fn is_there(&self, pin: RequestId) -> bool {
+        let inside = self.inside();
+        inside.store.get_pin(inside.accounts[0], pin).await.unwrap().is_some()
     }
 
     pub(super) async fn status(&self, pin: RequestId) -> Status {

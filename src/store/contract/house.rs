@@ -104,6 +104,7 @@ impl<B: Backend> House<B> {
             spec: PinSpec::bare(cid(n)),
             policy: policy.into(),
             quota: Quota::NONE,
+            expires: None,
             now,
         }
     }

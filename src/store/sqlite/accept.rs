@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     model::{
-        AccountId, Charge, Content, ContentId, Meta, OverQuota, PinSpec, PolicyId, Quota, Status, name,
-        replica::Replica,
+        AccountId, Charge, Content, ContentId, Meta, OverQuota, PinSpec, PolicyId, Quota, Status, Timestamp,
+        name, replica::Replica,
     },
     policy::{self, CopyView, PinView, Placement, Policy},
     store::{AcceptPin, StoreError},
@@ -63,8 +63,12 @@ pub(super) fn accept(tx: &mut Tx<'_>, request: &AcceptPin) -> Result<Accepted, S
     };
     let mut copies = Vec::new();
     let views = tx.views(&policy, request.now)?;
-    let placement =
-        Placement { policy: &policy, content: request.spec.cid.content(), lives: None, views: &views };
+    let placement = Placement {
+        policy: &policy,
+        content: request.spec.cid.content(),
+        lives: lives(&policy, request),
+        views: &views,
+    };
     for provider in placement.choose(want.into(), &[]).map(|chosen| chosen.provider) {
         copies.push(match is_new {
             true => replicas::make(tx, provider, content, request.account, request.now)?,
@@ -86,7 +90,12 @@ pub(super) fn record(
 ) -> Result<Accepted, StoreError> {
     let shown: Vec<CopyView> = copies.iter().map(CopyView::from).collect();
     let views = tx.views(policy, request.now)?;
-    let placement = Placement { policy, content: request.spec.cid.content(), lives: None, views: &views };
+    let placement = Placement {
+        policy,
+        content: request.spec.cid.content(),
+        lives: lives(policy, request),
+        views: &views,
+    };
     let verdict = policy::settle(&view, &shown, &placement, request.now);
     // A first status is never failed, whatever the providers' state: clients would give up at once.
     let status = if verdict.status == Status::Failed { Status::Queued } else { verdict.status };
@@ -107,8 +116,9 @@ pub(super) fn record(
         have: verdict.have,
         was_pinned: view.was_pinned || status == Status::Pinned,
         trim: view.trim && !verdict.trimmed,
+        expires: policy.ends(request.now, request.expires),
     };
-    pin.id = insert(tx, &pin, &request.spec, meta.as_deref())?;
+    pin.id = insert(tx, &pin, request, meta.as_deref())?;
     for copy in copies {
         insert_link(tx, pin.id, copy.id, None)?;
     }
@@ -120,6 +130,11 @@ pub(super) fn record(
     Ok(Accepted { pin, answered: verdict.answered })
 }
 
+/// How long the pin is to live, where it ends.
+fn lives(policy: &Policy, request: &AcceptPin) -> Option<Duration> {
+    policy.ends(request.now, request.expires).map(|ends| ends.since(request.now))
+}
+
 fn count(tx: &mut Tx<'_>, pin: &Pin, policy: &Policy) {
     tx.count_pin(pin.account.0, pin.status, pin.created, 1);
     tx.count_policy(pin.policy, 1);
@@ -129,15 +144,16 @@ fn count(tx: &mut Tx<'_>, pin: &Pin, policy: &Policy) {
     tx.entered(pin.status, Some(Duration::ZERO));
 }
 
-fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec, meta: Option<&str>) -> Result<i64, StoreError> {
-    let folded = spec.name.as_deref().and_then(name::folded_unless_same);
+fn insert(tx: &Tx<'_>, pin: &Pin, request: &AcceptPin, meta: Option<&str>) -> Result<i64, StoreError> {
+    let folded = request.spec.name.as_deref().and_then(name::folded_unless_same);
     // pin: new
     let id = tx
         .conn
         .prepare_cached(
             "INSERT INTO pins(requestid, account, content, created, status, policy, need, want, have, was_pinned,
-                              accepted, cid, name, folded, meta, origins, trim)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) RETURNING id",
+                              accepted, cid, name, folded, meta, origins, expires_at, trim)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+             RETURNING id",
         )?
         .query_row(
             params![
@@ -152,11 +168,12 @@ fn insert(tx: &Tx<'_>, pin: &Pin, spec: &PinSpec, meta: Option<&str>) -> Result<
                 pin.have,
                 pin.was_pinned,
                 pin.accepted.as_millis(),
-                spec.cid.text_unless_canonical(),
-                spec.name,
+                request.spec.cid.text_unless_canonical(),
+                request.spec.name,
                 folded,
                 meta,
-                spec.origins.to_json(),
+                request.spec.origins.to_json(),
+                pin.expires.map(Timestamp::as_millis),
                 pin.trim
             ],
             |row| row.get(0),

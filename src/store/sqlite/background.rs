@@ -1,19 +1,20 @@
-//! What is done a little at a time, behind the requests: fan-out, spilling over, polls brought forward, held copies
-//! let go, doubles.
+//! What is done a little at a time, behind the requests: fan-out, spilling over, polls brought forward, pins that end,
+//! held copies let go, doubles.
 
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
+    delete,
     outcome::pins_after,
     replicas::{decode_upstream, leave_to_remerge, upstream_value},
-    settle,
+    settle::{self, Pin},
     tx::Tx,
 };
 use crate::{
     model::{ContentId, Goal, Op, ProviderId, ReplicaId, ReplicaState, RequestId, Timestamp, UpstreamId},
-    store::{RemergeReport, StoreError},
+    store::{Expired, RemergeReport, StoreError},
 };
 
 /// Pins settled in one step.
@@ -110,6 +111,37 @@ pub(super) fn resume_polls(
         )?
         .execute(params![provider.0, Op::Poll.code(), now.as_millis(), limit])?;
     Ok(resumed as u64)
+}
+
+/// When the next pin goes.
+pub(super) fn next_end(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    // pins_expiring: first
+    let first: Option<i64> = connection
+        .prepare_cached(
+            "SELECT min(expires_at) FROM pins INDEXED BY pins_expiring WHERE expires_at IS NOT NULL",
+        )?
+        .query_row([], |row| row.get(0))?;
+    Ok(first.map(Timestamp::from_millis))
+}
+
+pub(super) fn expire_pins(tx: &mut Tx<'_>, now: Timestamp, limit: u32) -> Result<Expired, StoreError> {
+    // pins_expiring: those whose time has come
+    let ended: Vec<i64> = tx
+        .conn
+        .prepare_cached(
+            "SELECT id FROM pins INDEXED BY pins_expiring WHERE expires_at <= ?1 ORDER BY expires_at, id LIMIT ?2",
+        )?
+        .query_map(params![now.as_millis(), limit], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    tx.saw(now);
+    let mut pins = 0;
+    for id in ended {
+        if let Some(pin) = Pin::load(tx, id)? {
+            delete::remove(tx, &pin, now)?;
+            pins += 1;
+        }
+    }
+    Ok(Expired { pins, next: next_end(tx.conn)? })
 }
 
 pub(super) fn expire_held(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {

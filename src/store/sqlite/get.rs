@@ -81,6 +81,7 @@ mod tests {
             spec,
             policy: "p".into(),
             quota: Quota::NONE,
+            expires: None,
             now: NOW,
         }
     }

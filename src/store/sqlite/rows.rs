@@ -18,11 +18,11 @@ use crate::{
 macro_rules! pin_columns {
     () => {
         "p.id, p.requestid, p.status, p.created, p.cid, p.name, p.meta, p.origins, p.have, p.want, p.need, \
-         iif(p.cid IS NULL, (SELECT key FROM contents WHERE id = p.content), NULL)"
+         iif(p.cid IS NULL, (SELECT key FROM contents WHERE id = p.content), NULL), p.expires_at"
     };
 }
 /// How many columns [`pin_columns`] are.
-pub(super) const PIN_WIDTH: usize = 12;
+pub(super) const PIN_WIDTH: usize = 13;
 
 /// The columns of a replica `r` at a provider `v`, for [`copy`]. One that a delete may still remove is shown as
 /// merging counts it: as none.
@@ -65,6 +65,7 @@ pub(super) fn pin(row: &Row<'_>) -> Result<(i64, PinRecord), StoreError> {
         copies: Vec::new(),
         answered: true,
         delegates: Arc::default(),
+        expires: row.get::<_, Option<i64>>(12)?.map(Timestamp::from_millis),
     };
     Ok((row.get(0)?, record))
 }

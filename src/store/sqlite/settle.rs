@@ -28,12 +28,14 @@ pub(super) struct Pin {
     pub(super) have: u16,
     pub(super) was_pinned: bool,
     pub(super) trim: bool,
+    pub(super) expires: Option<Timestamp>,
 }
 
 /// The columns that [`Pin::decode`] reads, in its order.
 macro_rules! columns {
     () => {
-        "id, requestid, account, content, created, accepted, status, policy, need, want, have, was_pinned, trim"
+        "id, requestid, account, content, created, accepted, status, policy, need, want, have, was_pinned, trim,
+         expires_at"
     };
 }
 
@@ -82,6 +84,7 @@ impl Pin {
             have: row.get(10)?,
             was_pinned: row.get(11)?,
             trim: row.get(12)?,
+            expires: row.get::<_, Option<i64>>(13)?.map(Timestamp::from_millis),
         })
     }
 
@@ -97,7 +100,8 @@ pub(super) fn settle(tx: &mut Tx<'_>, pin: i64, now: Timestamp) -> Result<u64, S
     let mut copies: Vec<CopyView> = replicas::own_copies(tx, pin.id)?.iter().map(CopyView::from).collect();
     let policy = tx.policy(pin.policy)?;
     let (views, content) = (tx.views(&policy, now)?, replicas::content(tx, pin.content)?);
-    let placement = Placement { policy: &policy, content: &content, lives: None, views: &views };
+    let lives = pin.expires.map(|expires| expires.since(now));
+    let placement = Placement { policy: &policy, content: &content, lives, views: &views };
     let view = PinView { need: pin.need, want: pin.want, was_pinned: pin.was_pinned, trim: pin.trim };
     let mut relinked = 0;
     // A further copy may be there already, for another pin: it counts at once. Each round has fewer left to ask.

@@ -33,6 +33,7 @@ impl House {
             spec: PinSpec::bare(cid(n)),
             policy: "both".into(),
             quota: crate::model::Quota::NONE,
+            expires: None,
             now: t(1),
         }
     }
