@@ -7,8 +7,8 @@ use crate::{
     admin::{ExplainError, Explained, Policies, ProviderConsidered, Question, RouteTried},
     auth::Principal,
     config::Settings,
-    model::{AccountDecl, PinSpec, ProviderId, Timestamp},
-    policy::{Choice, Chooser, Placement, Policy, Sender, controls},
+    model::{AccountDecl, Content, PinSpec, ProviderId, ProviderRecord, Timestamp},
+    policy::{Choice, Chooser, Considered, Footing, Placement, Policy, Sender, controls},
 };
 
 #[async_trait]
@@ -93,8 +93,7 @@ fn until(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, ExplainError> {
     let meta = pin.meta.as_ref().filter(|_| sender.meta_controls);
-    let asked = controls::asked_end(meta, now)?;
-    Ok(policy.ends(now, asked))
+    Ok(policy.ends(now, controls::asked_end(meta, now)?))
 }
 
 impl Live {
@@ -107,22 +106,48 @@ impl Live {
         now: Timestamp,
     ) -> Result<Vec<ProviderConsidered>, ExplainError> {
         let records = self.store.providers().await?;
-        let name = |id: ProviderId| records.iter().find(|record| record.id == id).map(|record| &record.name);
-        let stats = self.store.stats(now).await?;
         let mut views = policy.views(&records, now);
-        for view in &mut views {
-            let here = stats.replicas.iter().filter(|(provider, _, _)| Some(provider) == name(view.id));
-            view.copies = here.map(|(_, _, copies)| copies).sum();
+        if views.iter().any(|view| view.needs_load(policy)) {
+            let copies = self.store.stats(now).await?.replicas;
+            for view in &mut views {
+                let name = record_of(&records, view.id).map(|record| record.name.as_str());
+                let own = copies.iter().filter(|(provider, _, _)| name == Some(provider));
+                view.copies = own.map(|(_, _, copies)| copies).sum();
+            }
         }
         let lives = until.map(|until| until.since(now));
-        let placement = Placement { policy, content: pin.cid.content(), lives, views: &views };
-        let mut copies = 0;
-        let considered = placement.consider(policy.copies.max.into(), &[]).into_iter().map(|one| {
-            let taken = one.passed_over.is_none();
-            copies += usize::from(taken);
-            let why = one.passed_over.map_or_else(|| format!("copy {copies}"), |reason| reason.to_string());
-            ProviderConsidered { name: name(one.provider).cloned().unwrap_or_default(), taken, why }
+        let content = pin.cid.content();
+        let considered =
+            Placement { policy, content, lives, views: &views }.consider(policy.copies.max.into(), &[]);
+        let mut taken = 0;
+        let shown = considered.into_iter().filter_map(|considered| {
+            let record = record_of(&records, considered.provider)?;
+            Some(told(record, &considered, content, &mut taken))
         });
-        Ok(considered.collect())
+        Ok(shown.collect())
     }
+}
+
+fn record_of(records: &[ProviderRecord], id: ProviderId) -> Option<&ProviderRecord> {
+    records.iter().find(|record| record.id == id)
+}
+
+/// `taken`: how many come before it that are to get a copy.
+fn told(
+    record: &ProviderRecord,
+    considered: &Considered,
+    content: &Content,
+    taken: &mut usize,
+) -> ProviderConsidered {
+    let name = record.name.clone();
+    if content.is_identity() {
+        let why = "the CID holds the data itself: there is nothing to keep".to_owned();
+        return ProviderConsidered { name, taken: false, why };
+    }
+    if let Some(reason) = &considered.passed_over {
+        return ProviderConsidered { name, taken: false, why: reason.to_string() };
+    }
+    *taken += 1;
+    let waits = if considered.footing == Footing::Waiting { ", once it answers" } else { "" };
+    ProviderConsidered { name, taken: true, why: format!("copy {taken}{waits}") }
 }

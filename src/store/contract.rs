@@ -58,6 +58,7 @@ macro_rules! contract_suite {
                 a_held_copy_that_is_asked_for_again_is_own;
             ending: a_pin_whose_time_has_come_is_deleted_whole,
                 pins_go_in_the_order_of_their_ends_a_limit_at_a_time, a_replace_sets_the_end_anew,
+                the_sooner_of_what_client_and_policy_say_counts, an_end_is_counted_from_the_acceptance,
                 an_end_survives_a_crash;
             claiming: removes_go_before_submits_polls_and_verifies, accounts_are_served_in_turn,
                 an_account_with_work_is_found_behind_many_that_wait, a_lease_keeps_others_off_until_it_ends,

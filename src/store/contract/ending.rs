@@ -1,5 +1,7 @@
 //! Pins that go away by themselves.
 
+use std::time::Duration;
+
 use super::{Backend, house::*};
 use crate::{model::*, policy::replica::Work, store::*};
 
@@ -60,6 +62,32 @@ pub(in crate::store) async fn a_replace_sets_the_end_anew<B: Backend>() {
     let last = house.replace(new.requestid, "one", 1, t(21)).await;
     assert_eq!((last.expires, expire(&house, 100, 10).await), (None, (0, None)));
     house.backend.check().await;
+}
+
+/// A client may shorten what its policy gives, and not lengthen it.
+pub(in crate::store) async fn the_sooner_of_what_client_and_policy_say_counts<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    let mut brief = config();
+    brief.policies[0].expire_after = Some(Duration::from_millis(50));
+    house.register(brief, t(0)).await.unwrap();
+    for (n, asked, end) in [(1, None, 51), (2, Some(20), 20), (3, Some(90), 51)] {
+        let pin = house.store().accept_pin(until(&house, n, asked)).await.unwrap();
+        assert_eq!(pin.expires, Some(t(end)), "asked for {asked:?}");
+    }
+    assert_eq!(expire(&house, 51, 10).await, (3, None));
+    house.backend.check().await;
+}
+
+/// I3: `created` runs ahead of the clock in a burst, and no end with it.
+pub(in crate::store) async fn an_end_is_counted_from_the_acceptance<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    let mut brief = config();
+    brief.policies[0].expire_after = Some(Duration::from_millis(50));
+    house.register(brief, t(0)).await.unwrap();
+    for n in 0..10 {
+        let pin = house.store().accept_pin(until(&house, n, None)).await.unwrap();
+        assert_eq!((pin.created, pin.expires), (t(1 + n.cast_signed()), Some(t(51))));
+    }
 }
 
 /// I1: the end is as durable as the pin.

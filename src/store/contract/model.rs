@@ -25,6 +25,7 @@ struct Known {
     was_pinned: bool,
     created: Timestamp,
     meta: Option<&'static str>,
+    expires: Option<Timestamp>,
 }
 
 /// Meta as pins have it here, and as it is kept.
@@ -74,7 +75,7 @@ impl<B: Backend> World<B> {
             6..8 => self.delete().await,
             8..12 => self.claim().await,
             12..17 => self.answer().await,
-            17 => drop(self.house.store().expire_held(t(self.now)).await.unwrap()),
+            17 => self.expire().await,
             18 => self.observe().await,
             _ => drop(self.house.crash(t(self.now)).await),
         }
@@ -93,7 +94,22 @@ impl<B: Backend> World<B> {
         let meta = *METAS.choose(&mut self.chance).unwrap();
         request.spec.meta = meta.map(|meta| Meta::from_json(meta).unwrap());
         request.quota = self.quota(account);
-        (request, Known { account, policy, content, was_pinned: false, created: t(0), meta })
+        let soon = self.now + self.chance.random_range(1..200_000);
+        request.expires = self.chance.random_bool(0.2).then_some(t(soon));
+        let expires = request.expires;
+        (request, Known { account, policy, content, was_pinned: false, created: t(0), meta, expires })
+    }
+
+    /// What has come to its end is gone, and nothing else.
+    async fn expire(&mut self) {
+        let (store, now) = (self.house.store(), t(self.now));
+        store.expire_held(now).await.unwrap();
+        let step = store.expire_pins(now, 1000).await.unwrap();
+        let ended: Vec<_> =
+            self.pins.extract_if(.., |_, known| known.expires.is_some_and(|end| end <= now)).collect();
+        assert_eq!(step.pins, ended.len() as u64);
+        assert_eq!(step.next, self.pins.values().filter_map(|known| known.expires).min());
+        self.gone.extend(ended.into_iter().map(|(pin, _)| pin));
     }
 
     /// Near to what the account has, or none.
@@ -273,7 +289,7 @@ impl<B: Backend> World<B> {
         let pin = self.house.find(account, listed.requestid).await.expect("what is listed is there");
         assert_eq!((pin.status, pin.have, pin.created), (listed.status, listed.have, listed.created));
         let known = self.pins.get_mut(&pin.requestid).expect("what was deleted is not listed");
-        assert_eq!(pin.created, known.created, "immutable (I3)");
+        assert_eq!((pin.created, pin.expires), (known.created, known.expires), "immutable (I3)");
         let policy = config().policies.into_iter().find(|policy| policy.name == known.policy).unwrap();
         let hoped = |copy: &&CopyRecord| {
             let nothing =
