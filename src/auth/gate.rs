@@ -112,9 +112,10 @@ impl Gate {
             let who = roles.principal().ok();
             who.filter(|who| *who.account_name == *account && *who.token_name == *name)
         };
-        let declared = || self.declared.load().roles().find_map(is_it);
+        let now = self.clock.now();
+        let declared = self.declared.load().live(now).find_map(is_it);
         let certified = || self.certificates.load().roles().find_map(is_it);
-        declared().or_else(certified).or_else(|| self.stored.find_live(self.clock.now(), is_it))
+        declared.or_else(certified).or_else(|| self.stored.find_live(now, is_it))
     }
 
     /// The sender of a request for an account's pins. What they may do is for the caller to see to.

@@ -131,8 +131,9 @@ impl Tokens {
         self.policies.iter().any(|known| known == name)
     }
 
-    pub(super) fn roles(&self) -> impl Iterator<Item = &Roles> {
-        self.known.values().map(Known::roles)
+    /// Whom those that have not ended stand for.
+    pub(super) fn live(&self, now: Timestamp) -> impl Iterator<Item = &Roles> {
+        self.known.values().filter(move |known| !known.has_ended(now)).map(Known::roles)
     }
 
     /// Those of the config, by account and name.

@@ -10,7 +10,7 @@ use http::Uri;
 use super::reader::{Wrong, nearest};
 use super::settings::{LogFormat, StoreUrl};
 use crate::admin;
-use crate::model::Status;
+use crate::model::{Status, expiry::parse_days};
 use crate::presets::{Preset, Presets};
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, Wrong> {
@@ -33,10 +33,10 @@ pub(super) fn admin_address(knows_operators: bool) -> impl Fn(&str) -> Result<So
     }
 }
 
-/// A span of at most `max`, such as `1s`, `200ms` or `1h 30m`.
+/// A span of at most `max`, such as `1s`, `200ms`, `1h 30m` or `7d`.
 pub(super) fn span(max: Duration) -> impl Fn(&str) -> Result<Duration, Wrong> {
     move |text| {
-        let parsed = if text == "0" { Some(Duration::ZERO) } else { parse_span(text) };
+        let parsed = if text == "0" { Some(Duration::ZERO) } else { parse_days(text) };
         let span = parsed.ok_or_else(|| {
             Wrong::new("not a span of time", "write a number and its unit, such as 200ms, 1s, 5m or 2h")
         })?;
@@ -45,10 +45,6 @@ pub(super) fn span(max: Duration) -> impl Fn(&str) -> Result<Duration, Wrong> {
         }
         Ok(span)
     }
-}
-
-fn parse_span(text: &str) -> Option<Duration> {
-    text.parse::<jiff::SignedDuration>().ok()?.try_into().ok()
 }
 
 /// A span in the form that [`span`] reads.
@@ -224,7 +220,7 @@ mod tests {
     #[test]
     fn spans_print_and_parse_back() {
         let read = span(Duration::from_secs(86_400));
-        for text in ["0", "200ms", "1s", "90s", "5m", "1h 30m", "1h30m"] {
+        for text in ["0", "200ms", "1s", "90s", "5m", "1h 30m", "1h30m", "1d"] {
             let value = read(text).map_err(|wrong| wrong.what).expect(text);
             assert_eq!(read(&show_span(value)).map_err(|wrong| wrong.what), Ok(value), "{text}");
         }

@@ -54,7 +54,7 @@ pub fn parse_moment(text: &str) -> Option<Timestamp> {
 }
 
 /// A span in which days are 24 hours and weeks 7 days.
-fn parse_days(text: &str) -> Option<Duration> {
+pub fn parse_days(text: &str) -> Option<Duration> {
     let span: jiff::Span = text.trim().parse().ok()?;
     span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.try_into().ok()
 }

@@ -142,7 +142,7 @@ async fn the_command_line_tells_what_the_gateway_explains() {
     });
     let told = run.await.expect("no panic");
     assert!(told.contains("the name \"backup 1=&?\" does not fit backup-*"), "{told}");
-    assert!(told.contains("policy default (the account's own): 1 copies, pinned from 1 on"), "{told}");
+    assert!(told.contains("policy default (the account's own): 1 copy, pinned from 1 on"), "{told}");
     assert!(PinCid::parse(CID).is_ok());
     house.stop().await;
 }

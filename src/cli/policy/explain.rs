@@ -73,11 +73,12 @@ fn drawn(told: &Value, look: Look) -> String {
     let mut page = routes(told, look);
     let policy = &told["policy"];
     let copies = match (&policy["copies"]["min"], &policy["copies"]["max"]) {
-        (min, max) if min == max => max.to_string(),
-        (min, max) => format!("{min} to {max}"),
+        (min, max) if min == max && *max == 1 => "1 copy".to_owned(),
+        (min, max) if min == max => format!("{max} copies"),
+        (min, max) => format!("{min} to {max} copies"),
     };
     let (name, chosen, need) = (text(&policy["name"]), text(&policy["chosen"]), &policy["pinned_when"]);
-    page += &format!("policy {name} ({chosen}): {copies} copies, pinned from {need} on\n");
+    page += &format!("policy {name} ({chosen}): {copies}, pinned from {need} on\n");
     if let Some(until) = told["pinned_until"].as_str() {
         page += &format!("pinned until {until}\n");
     }
@@ -136,7 +137,18 @@ mod tests {
                 { "name": "beta", "taken": false, "why": "is being drained" },
             ],
         });
-        insta::assert_snapshot!(drawn(&told, Look::PLAIN), @"");
+        insta::assert_snapshot!(drawn(&told, Look::PLAIN), @r#"
+    ROUTE    POLICY   FITS  WHY NOT
+    backups  archive  no    there is no name, to fit backup-*
+    raws     cheap    yes
+
+    policy cheap (by the route raws): 1 to 2 copies, pinned from 1 on
+    pinned until 2027-01-31T00:00:00.000Z
+
+    PROVIDER  COPY  WHY
+    alpha     yes   copy 1
+    beta      no    is being drained
+    "#);
     }
 
     #[test]
