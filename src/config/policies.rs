@@ -153,7 +153,7 @@ fn spread_by(
         return None;
     }
     let values: HashSet<&String> =
-        listed.iter().filter_map(|name| facts(name)).filter_map(|facts| facts.tags.get(&tag)).collect();
+        listed.iter().filter_map(facts).filter_map(|facts| facts.tags.get(&tag)).collect();
     let copies = asked.resolve(count(listed.len())).max;
     if usize::from(copies) > values.len() && !providers.incomplete {
         let what =
