@@ -1,6 +1,7 @@
 //! What is remembered: every intention is one durable transaction behind the object-safe trait [`Store`].
 
 pub mod error;
+pub mod events;
 pub mod records;
 pub mod sqlite;
 pub mod tokens;
@@ -13,6 +14,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 pub use error::StoreError;
+pub use events::*;
 pub use records::*;
 pub use tokens::*;
 
@@ -26,7 +28,7 @@ pub type SharedStore = Arc<dyn Store>;
 
 /// The intentions. Each is atomic and, once it has returned `Ok`, on disk (I1). Errors leave nothing behind.
 #[async_trait]
-pub trait Store: TokenStore {
+pub trait Store: TokenStore + EventStore {
     /// The id minted when this database was created.
     fn instance(&self) -> InstanceId;
 
@@ -56,11 +58,13 @@ pub trait Store: TokenStore {
     /// no such pin, and nothing was done.
     async fn replace_pin(&self, old: RequestId, request: AcceptPin) -> Result<Option<PinRecord>, StoreError>;
 
-    /// Forgets a pin; copies that nobody needs any more are removed in the background. `false`: no such pin.
+    /// Forgets a pin; copies that nobody needs any more are removed in the background. `false`: no such pin. `by`: the
+    /// operator who does it in the account's stead.
     async fn delete_pin(
         &self,
         account: AccountId,
         pin: RequestId,
+        by: Option<Arc<str>>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 

@@ -21,7 +21,7 @@ use crate::{
     limits::{self, Limits, ManualTicks, Ticks},
     model::{
         AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Lesson, ListQuery,
-        ManualClock, ProviderDecl, ProviderId, ProviderRecord, Quota, ReplicaId, RequestId, Status,
+        ManualClock, NewEvent, ProviderDecl, ProviderId, ProviderRecord, Quota, ReplicaId, RequestId, Status,
         Timestamp, TokenId, UpstreamId,
     },
     store::*,
@@ -127,7 +127,13 @@ impl Store for ScriptedStore {
         Ok(removed.map(|_| self.keep(request)))
     }
 
-    async fn delete_pin(&self, account: AccountId, pin: RequestId, _: Timestamp) -> Result<bool, StoreError> {
+    async fn delete_pin(
+        &self,
+        account: AccountId,
+        pin: RequestId,
+        _: Option<Arc<str>>,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.play(Asked::Delete(pin)).await?;
         Ok(self.pins.lock().unwrap().remove(&(account, pin)).is_some())
     }
@@ -246,6 +252,19 @@ impl Store for ScriptedStore {
 }
 
 #[async_trait]
+impl EventStore for ScriptedStore {
+    async fn events(&self, _: EventQuery) -> Result<EventPage, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn note_event(&self, _: NewEvent, _: Timestamp) -> Result<(), StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn trim_events(&self, _: Duration, _: u32, _: Timestamp) -> Result<bool, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+}
+
+#[async_trait]
 impl TokenStore for ScriptedStore {
     async fn token_changes(&self, _: u64) -> Result<Vec<TokenRecord>, StoreError> {
         unreachable!("{NOT_ASKED}")
@@ -259,7 +278,12 @@ impl TokenStore for ScriptedStore {
     async fn create_token(&self, _: NewToken, _: Timestamp) -> Result<TokenRecord, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
-    async fn revoke_token(&self, _: TokenId, _: Timestamp) -> Result<Option<TokenRecord>, StoreError> {
+    async fn revoke_token(
+        &self,
+        _: TokenId,
+        _: Option<Arc<str>>,
+        _: Timestamp,
+    ) -> Result<Option<TokenRecord>, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn rotate_token(

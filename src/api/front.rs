@@ -44,6 +44,8 @@ pub struct Caller<'a> {
     pub waiting: &'a Semaphore,
     pub terms: &'a Terms,
     pub who: &'a Principal,
+    /// The operator who asks in the account's stead.
+    pub by: Option<Arc<str>>,
 }
 
 /// One request on its way: what it goes by, and who sent it once that is known.
@@ -99,7 +101,7 @@ impl Front {
         let who = self.let_in(head, visit)?;
         endpoint.check_scope(who.scopes)?;
         let (api, waiting) = (&self.api, &self.waiting);
-        endpoint.handle(&Caller { api, waiting, terms: &visit.terms, who: &who }, head, body).await
+        endpoint.handle(&Caller { api, waiting, terms: &visit.terms, who: &who, by: None }, head, body).await
     }
 
     /// Finds out who asks, and whether they may ask so much. A good token is never held up by what others send from

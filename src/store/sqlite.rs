@@ -8,6 +8,7 @@ mod claim;
 mod count;
 mod delete;
 mod errors;
+mod events;
 mod get;
 mod lanes;
 mod list;
@@ -184,9 +185,10 @@ impl Store for SqliteStore {
         &self,
         account: AccountId,
         pin: RequestId,
+        by: Option<Arc<str>>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.write(Write, Lane::Request, move |tx| delete::delete(tx, account, pin, now)).await
+        self.write(Write, Lane::Request, move |tx| delete::delete(tx, account, pin, by.as_deref(), now)).await
     }
 
     async fn get_pin(&self, account: AccountId, pin: RequestId) -> Result<Option<PinRecord>, StoreError> {
