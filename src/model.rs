@@ -34,7 +34,8 @@ pub use event::{Event, EventBody, EventKind, NewEvent};
 pub use expiry::Expiry;
 pub use facts::{Cost, Facts};
 pub use ids::{
-    AccountId, ContentId, EventId, InstanceId, PinId, PolicyId, ProviderId, ReplicaId, RequestId, TokenId, UpstreamId,
+    AccountId, ContentId, EventId, InstanceId, PinId, PolicyId, ProviderId, ReplicaId, RequestId, TokenId,
+    UpstreamId,
 };
 pub use ledger::{LedgerClock, LedgerTime};
 pub use peer::{Certificate, Peer};

@@ -4,6 +4,7 @@ pub mod error;
 pub mod events;
 pub mod records;
 pub mod sqlite;
+pub mod story;
 pub mod tokens;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 pub use error::StoreError;
 pub use events::*;
 pub use records::*;
+pub use story::*;
 pub use tokens::*;
 
 use crate::model::{
@@ -180,6 +182,9 @@ pub trait Store: TokenStore + EventStore {
     async fn ledger(&self) -> Result<Ledger, StoreError>;
 
     // ---- for operators
+
+    /// All there is to say of one pin, whoever's it is. Fast: point reads.
+    async fn explain_pin(&self, pin: RequestId) -> Result<Option<PinStory>, StoreError>;
 
     /// Counts for gauges, from counters and bounded reads: never a scan over pins.
     async fn stats(&self, now: Timestamp) -> Result<StoreStats, StoreError>;

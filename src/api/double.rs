@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use super::{Account, Api, Served, Settings};
+use super::{Account, Agent, Api, Served, Settings};
 use crate::{
     auth::{Gate, Scope, Scopes, TokenDecl, TokenHash, Tokens},
     lifecycle::{Activator, Changes, Interest},
@@ -58,6 +58,8 @@ pub struct ScriptedStore {
     pub asked: Mutex<Vec<Asked>>,
     /// Pins that it was to record.
     pub accepted: Mutex<Vec<AcceptPin>>,
+    /// Pins that match a list and are beyond its page.
+    pub hidden: Mutex<u64>,
 }
 
 impl ScriptedStore {
@@ -148,7 +150,7 @@ impl Store for ScriptedStore {
         let pins = self.pins.lock().unwrap();
         let of_account = pins.iter().filter(|((owner, _), _)| *owner == account);
         let pins: Vec<PinRecord> = of_account.rev().map(|(_, pin)| pin.clone()).collect();
-        Ok(PinPage { count: pins.len() as u64, pins })
+        Ok(PinPage { count: pins.len() as u64 + *self.hidden.lock().unwrap(), pins })
     }
 
     fn instance(&self) -> InstanceId {
@@ -243,6 +245,9 @@ impl Store for ScriptedStore {
     async fn ledger(&self) -> Result<Ledger, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
+    async fn explain_pin(&self, _: RequestId) -> Result<Option<PinStory>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
     async fn stats(&self, _: Timestamp) -> Result<StoreStats, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
@@ -322,6 +327,8 @@ pub struct House {
     pub ticks: ManualTicks,
     pub metrics: Metrics,
     pub router: Router,
+    /// For operators.
+    pub agent: Agent,
 }
 
 /// An answer, read to its end.
@@ -401,7 +408,7 @@ impl House {
             meta_controls: name == "two",
             quota: Quota::NONE,
         };
-        let router = super::router(Api {
+        let (router, agent) = super::open(Api {
             store: store.clone(),
             gate: Gate::new(tokens, clock.clone()),
             served: Served::new(&names.map(account), settings, &metrics),
@@ -412,7 +419,7 @@ impl House {
             clock,
             metrics: metrics.clone(),
         });
-        Self { store, changes, interest, activator, limits, ticks, metrics, router }
+        Self { store, changes, interest, activator, limits, ticks, metrics, router, agent }
     }
 
     /// Sends a request as it is.

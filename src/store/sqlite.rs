@@ -9,6 +9,7 @@ mod count;
 mod delete;
 mod errors;
 mod events;
+mod explain;
 mod get;
 mod lanes;
 mod list;
@@ -328,6 +329,11 @@ impl Store for SqliteStore {
 
     async fn ledger(&self) -> Result<Ledger, StoreError> {
         budget::ledger(&self.readers.point())
+    }
+
+    async fn explain_pin(&self, pin: RequestId) -> Result<Option<PinStory>, StoreError> {
+        let began = Instant::now();
+        self.noted(Read, began, explain::explain(&self.readers.point(), pin))
     }
 
     async fn stats(&self, now: Timestamp) -> Result<StoreStats, StoreError> {

@@ -7,8 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     accounts,
     count::meta_key,
-    events,
-    replicas,
+    events, replicas,
     settle::{Pin, insert_link, note_late},
     tx::Tx,
 };

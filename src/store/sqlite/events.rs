@@ -6,9 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::ValueRef};
 
 use super::{SqliteStore, errors::bad_code, tx::Tx, writer::Lane};
 use crate::{
-    model::{
-        AccountId, Event, EventBody, EventId, EventKind, NewEvent, RequestId, Status, Timestamp,
-    },
+    model::{AccountId, Event, EventBody, EventId, EventKind, NewEvent, RequestId, Status, Timestamp},
     store::{EventPage, EventQuery, EventStore, EventsFrom, StoreError},
     telemetry::StoreClass::{Read, Write},
 };
@@ -176,8 +174,8 @@ fn between(
     limit: u32,
 ) -> Result<Vec<Event>, StoreError> {
     let mut select = conn.prepare_cached(PAGE)?;
-    let rows = select
-        .query_map(params![after, until, filter.account, filter.kinds, limit], |row| Ok(event(row)))?;
+    let rows =
+        select.query_map(params![after, until, filter.account, filter.kinds, limit], |row| Ok(event(row)))?;
     rows.map(|row| row?).collect()
 }
 
