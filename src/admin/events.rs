@@ -137,3 +137,6 @@ fn event(event: &Event) -> Value {
         "body": event.body,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ pub(super) mod claiming;
 pub(super) mod creating;
 pub(super) mod ending;
 pub(super) mod events;
+pub(super) mod explaining;
 pub(super) mod house;
 pub(super) mod model;
 pub(super) mod outcomes;
@@ -106,6 +107,7 @@ macro_rules! contract_suite {
                 the_newest_that_match_are_read_without_a_cursor,
                 events_that_are_old_or_too_many_are_forgotten_step_by_step_but_never_the_newest,
                 what_a_refused_request_would_have_told_is_no_event;
+            explaining: a_pin_is_explained_whoever_has_it, a_pin_is_explained_with_the_copies_that_it_holds;
             model: counters_and_statuses_agree_after_every_random_step, nothing_is_left_once_all_is_deleted;
         }
     };
