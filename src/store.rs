@@ -184,7 +184,7 @@ pub trait Store: TokenStore + EventStore {
     // ---- for operators
 
     /// All there is to say of one pin, whoever's it is. Fast: point reads.
-    async fn explain_pin(&self, pin: RequestId) -> Result<Option<PinStory>, StoreError>;
+    async fn explain_pin(&self, pin: RequestId, now: Timestamp) -> Result<Option<PinStory>, StoreError>;
 
     /// Counts for gauges, from counters and bounded reads: never a scan over pins.
     async fn stats(&self, now: Timestamp) -> Result<StoreStats, StoreError>;

@@ -118,7 +118,7 @@ mod tests {
             ConfigReport::default()
         }
 
-        async fn reload(&self) -> ConfigReport {
+        async fn reload(&self, _: Option<&str>) -> ConfigReport {
             self.told.send("begun").unwrap();
             self.go.notified().await;
             self.told.send("done").unwrap();

@@ -4,12 +4,14 @@ use serde_json::{Value, json};
 
 use crate::{
     model::{Doubt, Op, ProviderId, ProviderRecord, Timestamp, replica::Replica},
+    policy::{self, Considered, Footing, Own},
     store::{CopyStory, PinStory},
 };
 
 /// All of it as JSON; times are RFC 3339, and null where there is none.
 pub fn explained(story: &PinStory, now: Timestamp) -> Value {
     let PinStory { pin, policy, .. } = story;
+    let weighed = Weighed::new(story, now);
     let stored = |json: Option<&str>| json.and_then(|json| serde_json::from_str::<Value>(json).ok());
     json!({
         "requestid": pin.requestid.to_string(),
@@ -31,20 +33,88 @@ pub fn explained(story: &PinStory, now: Timestamp) -> Value {
             "newest_revision": story.newest_revision,
             "copies": { "min": policy.copies.min, "max": policy.copies.max },
             "pinned_when": policy.need,
+            "choose": policy.choose.as_str(),
+            "spread_by": policy.spread_by,
             "providers": policy.providers,
         },
-        "copies": story.copies.iter().map(|copy| told(story, copy, now)).collect::<Vec<_>>(),
-        "passed_over": passed_over(story, now),
+        "copies": story.copies.iter().map(|copy| told(&weighed, copy, now)).collect::<Vec<_>>(),
+        "others": weighed.others(),
     })
+}
+
+/// What placement makes of a pin now.
+struct Weighed<'a> {
+    story: &'a PinStory,
+    /// Its own copies.
+    own: Vec<Own>,
+    /// The policy's providers, in the order in which they are asked.
+    order: Vec<Considered>,
+}
+
+impl<'a> Weighed<'a> {
+    fn new(story: &'a PinStory, now: Timestamp) -> Self {
+        let placement = story.placement();
+        let own = policy::weigh(&story.own_copies(), &placement, now);
+        let counting = own.iter().filter(|own| own.counts).count();
+        let missing = usize::from(story.pin.want).saturating_sub(counting);
+        Self { story, order: placement.consider(missing, &own), own }
+    }
+
+    fn counts(&self, provider: ProviderId) -> bool {
+        self.own.iter().any(|own| own.provider == provider && own.counts)
+    }
+
+    /// From 1.
+    fn place(&self, provider: ProviderId) -> Option<usize> {
+        self.order.iter().position(|considered| considered.provider == provider).map(|at| at + 1)
+    }
+
+    /// Why there is a copy at a provider.
+    fn why(&self, copy: &CopyStory) -> String {
+        if copy.held_since.is_some() {
+            return "it is held for the pin that this one replaced, until this one has its own copies".into();
+        }
+        match self.place(copy.replica.provider) {
+            Some(place) => {
+                let (of, choose) = (self.order.len(), self.story.policy.choose.as_str());
+                format!("{place} of {of} in the order that its policy asks them in now ({choose})")
+            }
+            None => "its policy does not name this provider".into(),
+        }
+    }
+
+    /// The policy's providers that hold no copy of its own, and why.
+    fn others(&self) -> Vec<Value> {
+        let holds = |considered: &&Considered| self.own.iter().any(|own| own.provider == considered.provider);
+        let others = self.order.iter().filter(|considered| !holds(considered));
+        others.map(|other| self.other(other)).collect()
+    }
+
+    fn other(&self, other: &Considered) -> Value {
+        let known = self.story.providers.iter().find(|known| known.id == other.provider);
+        let why = match (&other.passed_over, other.footing) {
+            _ if self.story.pin.want == 0 => "the CID holds the data itself: there is nothing to keep".into(),
+            (Some(reason), _) => reason.to_string(),
+            (None, Footing::Usable) => "gets a copy next".to_owned(),
+            (None, _) => "would get a copy next, but is not answering".to_owned(),
+        };
+        json!({
+            "provider": known.map(|known| known.name.as_str()),
+            "health": known.map(|known| known.health.as_str()),
+            "mode": known.map(|known| known.mode.as_str()),
+            "place": self.place(other.provider),
+            "why": why,
+        })
+    }
 }
 
 fn time(at: Timestamp) -> String {
     at.to_string()
 }
 
-fn told(story: &PinStory, copy: &CopyStory, now: Timestamp) -> Value {
+fn told(weighed: &Weighed<'_>, copy: &CopyStory, now: Timestamp) -> Value {
     let CopyStory { replica, held_since, pins } = copy;
-    let provider = story.provider_of(copy);
+    let provider = weighed.story.provider_of(copy);
     let mut told = json!({
         "state": replica.state.as_str(),
         "state_since": time(replica.state_at),
@@ -52,7 +122,8 @@ fn told(story: &PinStory, copy: &CopyStory, now: Timestamp) -> Value {
         "owned": replica.owned.as_str(),
         "held_since": held_since.map(time),
         "pins": pins,
-        "why": why(story, replica.provider, held_since.is_some()),
+        "counts": held_since.is_none() && weighed.counts(replica.provider),
+        "why": weighed.why(copy),
         "attempts": replica.attempt,
         "tries": replica.tries,
         "refusals": replica.refusals,
@@ -114,58 +185,5 @@ fn doubt(replica: &Replica) -> Value {
     }
 }
 
-/// Why there is a copy at a provider.
-fn why(story: &PinStory, provider: ProviderId, held: bool) -> String {
-    if held {
-        return "it is held for the pin that this one replaced, until this one has its own copies".into();
-    }
-    match place(story, provider) {
-        Some(place) => format!("{} in the policy's order", ordinal(place)),
-        None => "its policy named it once, and does not any more".into(),
-    }
-}
-
-/// From 1.
-fn place(story: &PinStory, provider: ProviderId) -> Option<usize> {
-    let provider = story.providers.iter().find(|known| known.id == provider)?;
-    story.policy.providers.iter().position(|name| *name == provider.name).map(|at| at + 1)
-}
-
-fn ordinal(place: usize) -> String {
-    let ending = match (place % 10, place % 100) {
-        (1, n) if n != 11 => "st",
-        (2, n) if n != 12 => "nd",
-        (3, n) if n != 13 => "rd",
-        _ => "th",
-    };
-    format!("{place}{ending}")
-}
-
-/// The policy's providers that hold no copy for this pin.
-fn passed_over(story: &PinStory, now: Timestamp) -> Vec<Value> {
-    let holds = |provider: &ProviderRecord| {
-        story.copies.iter().any(|copy| copy.held_since.is_none() && copy.replica.provider == provider.id)
-    };
-    let named = |name: &String| story.providers.iter().find(|provider| provider.name == *name);
-    let open = story.policy.providers.iter().filter_map(named).filter(|provider| !holds(provider));
-    open.map(|provider| json!({ "provider": provider.name, "why": why_not(story, provider, now) })).collect()
-}
-
-fn why_not(story: &PinStory, provider: &ProviderRecord, now: Timestamp) -> String {
-    if let Some(since) = provider.absent_since {
-        return format!("it is gone from the config since {since}");
-    }
-    if provider.mode != crate::model::Mode::Active {
-        return format!("its operator has made it {}", provider.mode);
-    }
-    if !provider.health.is_usable() {
-        return format!("it is {} since {}", provider.health, provider.health_since);
-    }
-    if let Some(until) = blocked(provider, now) {
-        return format!("it wants to be left alone until {until}");
-    }
-    if story.pin.want == 0 {
-        return "the CID holds the data itself: there is nothing to keep".into();
-    }
-    "there are enough copies before it in the policy's order".into()
-}
+#[cfg(test)]
+mod tests;

@@ -82,7 +82,8 @@ async fn remove(
     request: Request,
 ) -> Result<Response, Failure> {
     let id = RequestId::parse(&id).ok_or_else(no_such_pin)?;
-    let story = desk.store.explain_pin(id).await?.ok_or_else(no_such_pin)?;
+    let now = desk.clock.now();
+    let story = desk.store.explain_pin(id, now).await?.ok_or_else(no_such_pin)?;
     let (_, owner) = story.account;
     if asked_for(request.uri().query()).is_some_and(|account| account != owner) {
         return Err(no_such_pin());
@@ -92,11 +93,12 @@ async fn remove(
 
 async fn explain(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Response, Failure> {
     let id = RequestId::parse(&id).ok_or_else(no_such_pin)?;
-    let story = desk.store.explain_pin(id).await?.ok_or_else(no_such_pin)?;
+    let now = desk.clock.now();
+    let story = desk.store.explain_pin(id, now).await?.ok_or_else(no_such_pin)?;
     if matches!(story.pin.status, Status::Queued | Status::Pinning) {
         desk.pins.ask_after(id);
     }
-    Ok(json_response(StatusCode::OK, &explained(&story, desk.clock.now())))
+    Ok(json_response(StatusCode::OK, &explained(&story, now)))
 }
 
 impl Desk {

@@ -245,7 +245,7 @@ impl Store for ScriptedStore {
     async fn ledger(&self) -> Result<Ledger, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
-    async fn explain_pin(&self, _: RequestId) -> Result<Option<PinStory>, StoreError> {
+    async fn explain_pin(&self, _: RequestId, _: Timestamp) -> Result<Option<PinStory>, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn stats(&self, _: Timestamp) -> Result<StoreStats, StoreError> {

@@ -331,9 +331,9 @@ impl Store for SqliteStore {
         budget::ledger(&self.readers.point())
     }
 
-    async fn explain_pin(&self, pin: RequestId) -> Result<Option<PinStory>, StoreError> {
+    async fn explain_pin(&self, pin: RequestId, now: Timestamp) -> Result<Option<PinStory>, StoreError> {
         let began = Instant::now();
-        self.noted(Read, began, explain::explain(&self.readers.point(), pin))
+        self.noted(Read, began, explain::explain(&self.readers.point(), pin, now))
     }
 
     async fn stats(&self, now: Timestamp) -> Result<StoreStats, StoreError> {

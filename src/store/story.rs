@@ -2,8 +2,8 @@
 
 use super::PinRecord;
 use crate::{
-    model::{AccountId, ProviderRecord, Timestamp, replica::Replica},
-    policy::Policy,
+    model::{AccountId, Content, ProviderRecord, Timestamp, replica::Replica},
+    policy::{CopyView, Placement, Policy, ProviderView},
 };
 
 /// A pin, and how it came to be as it is.
@@ -12,6 +12,7 @@ pub struct PinStory {
     pub account: (AccountId, String),
     /// Without copies and delegates: those are below.
     pub pin: PinRecord,
+    pub content: Content,
     /// By the wall clock, which `created` may run ahead of.
     pub accepted: Timestamp,
     pub was_pinned: bool,
@@ -24,6 +25,8 @@ pub struct PinStory {
     pub copies: Vec<CopyStory>,
     /// All providers that were ever registered.
     pub providers: Vec<ProviderRecord>,
+    /// As placement sees them, at the moment that was asked for.
+    pub views: Vec<ProviderView>,
 }
 
 /// One copy that a pin needs.
@@ -37,6 +40,17 @@ pub struct CopyStory {
 }
 
 impl PinStory {
+    /// Its own copies, as settling sees them.
+    pub fn own_copies(&self) -> Vec<CopyView> {
+        let own = self.copies.iter().filter(|copy| copy.held_since.is_none());
+        own.map(|copy| CopyView::from(&copy.replica)).collect()
+    }
+
+    /// How it is placed.
+    pub fn placement(&self) -> Placement<'_> {
+        Placement { policy: &self.policy, content: &self.content, lives: None, views: &self.views }
+    }
+
     /// The provider of a copy.
     pub fn provider_of(&self, copy: &CopyStory) -> Option<&ProviderRecord> {
         self.providers.iter().find(|provider| provider.id == copy.replica.provider)

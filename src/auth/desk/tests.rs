@@ -108,7 +108,7 @@ async fn what_the_store_forgets_the_gate_forgets_and_operators_stay() {
     };
     let operator = house.desk.create(operator).await.unwrap();
     for ended in [&revoked, &operator] {
-        house.desk.revoke(ended.token.id.as_str()).await.unwrap();
+        house.desk.revoke(ended.token.id.as_str(), None).await.unwrap();
     }
     let knows = |issued: &Issued| house.gate.check([issued.secret.hash()]).is_err();
     house.gate.forget(&*house.store, NOW).await.unwrap();

@@ -46,9 +46,8 @@ fn told(pin: &Value) -> String {
     for copy in items(&pin["copies"]) {
         told.copy(copy);
     }
-    for provider in items(&pin["passed_over"]) {
-        let words = format!("no copy: {}", word(&provider["why"]));
-        told.text(0, word(&provider["provider"]), &words);
+    for other in items(&pin["others"]) {
+        told.text(0, word(&other["provider"]), &format!("no copy: {}", word(&other["why"])));
     }
     told.0
 }
@@ -72,8 +71,9 @@ impl Told {
     fn copy(&mut self, copy: &Value) {
         let state = format!("{} since {}", word(&copy["state"]), word(&copy["state_since"]));
         let refused = if copy["refused"] == true { "; refused" } else { "" };
+        let counts = if copy["counts"] == false { "; does not count" } else { "" };
         let leaving = if copy["goal"] == "remove" { "; to be removed" } else { "" };
-        self.text(0, word(&copy["provider"]), &format!("{state}{refused}{leaving}"));
+        self.text(0, word(&copy["provider"]), &format!("{state}{refused}{counts}{leaving}"));
         let health = format!("{} since {}", word(&copy["health"]), word(&copy["health_since"]));
         self.text(2, "provider", &format!("{health}, {}", word(&copy["mode"])));
         self.line(2, "gone from the config since", &[&copy["absent_since"]]);
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn each_copy_is_told_with_its_last_error_and_what_is_next() {
         let copy = json!({
-            "provider": "alpha", "state": "queued", "state_since": "noon", "goal": "keep", "refused": false,
+            "provider": "alpha", "state": "queued", "state_since": "noon", "goal": "keep", "refused": false, "counts": true,
             "health": "down", "health_since": "ten", "mode": "active", "why": "1st in the policy's order",
             "attempts": 4, "tries": 2, "error": { "class": "transient", "text": "503: busy" },
             "next": { "what": "poll", "at": "one", "words": "its state is asked for" },
@@ -122,7 +122,7 @@ mod tests {
         let pin = json!({
             "requestid": "id", "account": "ada", "cid": "bafy", "status": "queued", "accepted": "noon",
             "have": 0, "need": 1, "want": 2, "policy": { "name": "p", "revision": 1, "newest_revision": 2 },
-            "copies": [copy], "passed_over": [{ "provider": "beta", "why": "it is down since ten" }],
+            "copies": [copy], "others": [{ "provider": "beta", "why": "is not answering" }],
         });
         let told = told(&pin);
         for line in [
@@ -136,7 +136,7 @@ mod tests {
             "  next: one its state is asked for",
             "  in doubt: whether a submit was done, until two",
             "  upstream id: x1 made",
-            "beta: no copy: it is down since ten",
+            "beta: no copy: is not answering",
         ] {
             assert!(told.lines().any(|told| told == line), "{line:?} in\n{told}");
         }

@@ -5,7 +5,7 @@ use crate::{model::*, store::*};
 
 impl<B: Backend> House<B> {
     async fn story(&self, pin: RequestId) -> PinStory {
-        self.other().explain_pin(pin).await.unwrap().expect("the pin is there")
+        self.other().explain_pin(pin, t(10)).await.unwrap().expect("the pin is there")
     }
 }
 
@@ -30,6 +30,8 @@ pub(in crate::store) async fn a_pin_is_explained_whoever_has_it<B: Backend>() {
     assert_eq!((second.replica.state, second.pins), (ReplicaState::None, 1));
     assert_eq!(story.provider_of(second).map(|provider| &*provider.name), Some("y"));
     assert_eq!(story.providers.len(), 3);
+    let counting = crate::policy::weigh(&story.own_copies(), &story.placement(), t(10));
+    assert!(counting.len() == 2 && counting.iter().all(|own| own.counts));
 }
 
 pub(in crate::store) async fn a_pin_is_explained_with_the_copies_that_it_holds<B: Backend>() {
@@ -39,5 +41,5 @@ pub(in crate::store) async fn a_pin_is_explained_with_the_copies_that_it_holds<B
     let new = house.replace(old, "one", 2, t(3)).await.requestid;
     let held: Vec<_> = house.story(new).await.copies.iter().map(|copy| copy.held_since).collect();
     assert_eq!(held, [None, Some(t(3))]);
-    assert_eq!(house.other().explain_pin(old).await.unwrap(), None);
+    assert_eq!(house.other().explain_pin(old, t(10)).await.unwrap(), None);
 }

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{errors::bad_code, events, replicas::decode_upstream, tx::Tx};
 use crate::{
     model::{
-        Content, EventKind, Facts, Fingerprint, Health, Mode, NewEvent, ProviderId, ProviderRecord, ReplicaState,
-        Timestamp, UpstreamId,
+        Content, EventKind, Facts, Fingerprint, Health, Mode, NewEvent, ProviderId, ProviderRecord,
+        ReplicaState, Timestamp, UpstreamId,
     },
     store::StoreError,
 };
