@@ -7,9 +7,12 @@ mod authority;
 mod body;
 mod bound;
 mod config;
+mod events;
+mod explain;
 mod failure;
 mod health;
 mod policies;
+mod pins;
 mod providers;
 mod refresh;
 mod tokens;
@@ -31,10 +34,12 @@ pub use authority::{Authority, Exposure};
 pub use body::Sent;
 use bound::Bound;
 pub use config::{Config, ConfigReport, Refused, config_routes};
+pub use events::event_routes;
 pub use failure::Failure;
 pub use policies::{
     ExplainError, Explained, Policies, ProviderConsidered, Question, RouteTried, policy_routes,
 };
+pub use pins::{PinErrand, Pins, pin_routes};
 pub use providers::{Providers, provider_routes};
 pub use refresh::refresh_metrics;
 pub use tokens::tokens;

@@ -4,6 +4,7 @@
 //! authenticated, and handled by its file under `pins`. Nothing here calls a provider: answers come from the store,
 //! and `api` meets the engine only there and in [`lifecycle`](crate::lifecycle) (I5).
 
+mod agent;
 mod body;
 mod cors;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 
+pub use agent::{Agent, Errand};
 pub use served::Served;
 
 use crate::{
@@ -106,5 +108,11 @@ pub struct Api {
 /// The whole API as one service. Every path ends in `front::serve`: what a path means is not for axum's patterns
 /// to say, since prefixes and doubled slashes must not matter.
 pub fn router(api: Api) -> Router {
-    Router::new().fallback(front::serve).with_state(Arc::new(front::Front::new(api)))
+    open(api).0
+}
+
+/// The API for clients, and for operators who ask in an account's stead.
+pub fn open(api: Api) -> (Router, Agent) {
+    let front = Arc::new(front::Front::new(api));
+    (Router::new().fallback(front::serve).with_state(front.clone()), Agent::new(front))
 }

@@ -9,6 +9,7 @@ mod ground;
 mod live;
 mod login;
 mod parts;
+mod pins;
 pub mod probe;
 mod reload;
 mod signals;

@@ -2,9 +2,11 @@
 
 mod admin;
 mod check_config;
+mod event;
 mod exit;
 mod healthcheck;
 mod policy;
+mod pin;
 mod provider;
 mod reload;
 mod run;
@@ -49,6 +51,12 @@ enum Command {
     /// How pins are placed
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Pins of any account
+    #[command(subcommand)]
+    Pin(Box<pin::Command>),
+    /// What happens in a running gateway
+    #[command(subcommand)]
+    Event(Box<event::Command>),
     /// Tokens of clients
     #[command(subcommand)]
     Token(token::Command),
@@ -96,6 +104,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Sim(args) => return on_runtime(sim::run(*args)),
         Command::Provider(command) => provider::run(command)?,
         Command::Policy(command) => policy::run(&command)?,
+        Command::Pin(command) => pin::run(&command)?,
+        Command::Event(command) => event::run(&command)?,
         Command::Token(command) => token::run(&command)?,
         Command::Version => say(&format!("pinfold {}\n", env!("CARGO_PKG_VERSION")))?,
     };
@@ -134,11 +144,16 @@ fn warning_line(file: &str, warning: &Problem) -> String {
 
 /// Writes to stdout what was asked for.
 fn say(text: &str) -> Result<Exit, Failure> {
+    heard(text).map(|_| Exit::Ok)
+}
+
+/// As [`say`], where there may be more to come; returns whether anybody still reads.
+fn heard(text: &str) -> Result<bool, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => Ok(Exit::Ok),
+        Ok(()) => Ok(true),
         // Who reads through `head` has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Ok),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::new(Exit::Failed, format!("cannot write to stdout: {error}"))),
     }
 }

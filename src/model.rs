@@ -6,6 +6,7 @@ pub mod clock;
 pub mod codec;
 pub mod content;
 pub mod delegates;
+pub mod event;
 pub mod expiry;
 pub mod facts;
 pub mod ids;
@@ -29,10 +30,12 @@ pub use budget::{Allowance, Ask, BudgetClass, ByClass, Costs, Granted, Learned, 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use codec::{Codec, NotACodec};
 pub use content::{CidError, Content, PinCid};
+pub use event::{Event, EventBody, EventKind, NewEvent};
 pub use expiry::Expiry;
 pub use facts::{Cost, Facts};
 pub use ids::{
-    AccountId, ContentId, InstanceId, PinId, PolicyId, ProviderId, ReplicaId, RequestId, TokenId, UpstreamId,
+    AccountId, ContentId, EventId, InstanceId, PinId, PolicyId, ProviderId, ReplicaId, RequestId, TokenId,
+    UpstreamId,
 };
 pub use ledger::{LedgerClock, LedgerTime};
 pub use peer::{Certificate, Peer};

@@ -1,8 +1,10 @@
 //! What is remembered: every intention is one durable transaction behind the object-safe trait [`Store`].
 
 pub mod error;
+pub mod events;
 pub mod records;
 pub mod sqlite;
+pub mod story;
 pub mod tokens;
 
 #[cfg(test)]
@@ -13,7 +15,9 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 pub use error::StoreError;
+pub use events::*;
 pub use records::*;
+pub use story::*;
 pub use tokens::*;
 
 use crate::model::{
@@ -26,7 +30,7 @@ pub type SharedStore = Arc<dyn Store>;
 
 /// The intentions. Each is atomic and, once it has returned `Ok`, on disk (I1). Errors leave nothing behind.
 #[async_trait]
-pub trait Store: TokenStore {
+pub trait Store: TokenStore + EventStore {
     /// The id minted when this database was created.
     fn instance(&self) -> InstanceId;
 
@@ -56,11 +60,13 @@ pub trait Store: TokenStore {
     /// no such pin, and nothing was done.
     async fn replace_pin(&self, old: RequestId, request: AcceptPin) -> Result<Option<PinRecord>, StoreError>;
 
-    /// Forgets a pin; copies that nobody needs any more are removed in the background. `false`: no such pin.
+    /// Forgets a pin; copies that nobody needs any more are removed in the background. `false`: no such pin. `by`: the
+    /// operator who does it in the account's stead.
     async fn delete_pin(
         &self,
         account: AccountId,
         pin: RequestId,
+        by: Option<Arc<str>>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
@@ -176,6 +182,9 @@ pub trait Store: TokenStore {
     async fn ledger(&self) -> Result<Ledger, StoreError>;
 
     // ---- for operators
+
+    /// All there is to say of one pin, whoever's it is. Fast: point reads.
+    async fn explain_pin(&self, pin: RequestId, now: Timestamp) -> Result<Option<PinStory>, StoreError>;
 
     /// Counts for gauges, from counters and bounded reads: never a scan over pins.
     async fn stats(&self, now: Timestamp) -> Result<StoreStats, StoreError>;

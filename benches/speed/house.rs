@@ -117,6 +117,7 @@ impl House {
             policy: "two".into(),
             quota: Quota::NONE,
             expires: None,
+            by: None,
             now,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::{
-    Router,
+    Extension, Router,
     extract::State,
     response::Response,
     routing::{get, post},
@@ -13,15 +13,16 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Failure, json_response};
-use crate::model::Timestamp;
+use crate::{auth::Operator, model::Timestamp};
 
 /// Who reads the config, and can read it again.
 #[async_trait]
 pub trait Config: Send + Sync + 'static {
     async fn report(&self) -> ConfigReport;
 
-    /// Reads it again and takes it up, if it can be used; else the one in force stays, and the report says why.
-    async fn reload(&self) -> ConfigReport;
+    /// Reads it again and takes it up, if it can be used; else the one in force stays, and the report says why. `by`:
+    /// the operator who asks for it.
+    async fn reload(&self, by: Option<&str>) -> ConfigReport;
 }
 
 /// How the config stands; holds no secret.
@@ -59,8 +60,12 @@ async fn show(State(config): State<Arc<dyn Config>>) -> Response {
 }
 
 /// In a task of its own: who asked may go away meanwhile, and half a reload is none.
-async fn reload(State(config): State<Arc<dyn Config>>) -> Result<Response, Failure> {
-    let reloading = tokio::spawn(async move { config.reload().await });
+async fn reload(
+    State(config): State<Arc<dyn Config>>,
+    by: Option<Extension<Arc<Operator>>>,
+) -> Result<Response, Failure> {
+    let by = by.map(|Extension(operator)| operator.token_name.clone());
+    let reloading = tokio::spawn(async move { config.reload(by.as_deref()).await });
     let report =
         reloading.await.map_err(|ended| Failure::internal(format!("the reload broke off: {ended}")))?;
     match &report.refused {
@@ -113,7 +118,7 @@ mod tests {
             ConfigReport::default()
         }
 
-        async fn reload(&self) -> ConfigReport {
+        async fn reload(&self, _: Option<&str>) -> ConfigReport {
             self.told.send("begun").unwrap();
             self.go.notified().await;
             self.told.send("done").unwrap();

@@ -89,9 +89,12 @@ impl Failure {
     }
 }
 
-/// Its causes go to the log, once.
+/// Its causes go to the log, once; what was asked for and is not there is nobody's failure.
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Unknown { .. }) {
+            return Self::not_found(error);
+        }
         tracing::error!(error = &error as &dyn std::error::Error, "an admin request failed in the store");
         match error {
             StoreError::Full(_) => Self::new(StatusCode::INSUFFICIENT_STORAGE, "INSUFFICIENT_STORAGE", error),

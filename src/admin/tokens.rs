@@ -90,6 +90,7 @@ async fn create(State(desk): State<Desk>, by: By, Sent(body): Sent<Create>) -> R
         scopes: scopes.map_err(Failure::bad_request)?,
         expires: expires.map(|text| text.parse()).transpose().map_err(Failure::bad_request)?,
         policies,
+        by: who(&by),
     };
     let made = desk.create(request).await?;
     tell(&by, &made.token.id, &made.token.name, "a token was made");
@@ -97,7 +98,7 @@ async fn create(State(desk): State<Desk>, by: By, Sent(body): Sent<Create>) -> R
 }
 
 async fn revoke(State(desk): State<Desk>, by: By, Path(id): Path<String>) -> Result<Response, Failure> {
-    let token = desk.revoke(&id).await?;
+    let token = desk.revoke(&id, who(&by)).await?;
     tell(&by, &token.id, &token.name, "a token was revoked");
     Ok(json_response(StatusCode::OK, &desk.show(token).to_json()))
 }
@@ -122,18 +123,18 @@ async fn rotate(
     };
     let expires: Option<Expiry> =
         body.expires.map(|text| text.parse()).transpose().map_err(Failure::bad_request)?;
-    let made = desk.rotate(&id, overlap, expires).await?;
+    let made = desk.rotate(&id, overlap, expires, who(&by)).await?;
     let overlap = Span(overlap);
-    tracing::info!(old = id, new = %made.token.id, name = made.token.name, %overlap, by = name(&by), "a token was rotated");
+    tracing::info!(old = id, new = %made.token.id, name = made.token.name, %overlap, by = who(&by).as_deref(), "a token was rotated");
     Ok(issued(&desk, made))
 }
 
 fn tell(by: &By, id: &TokenId, token: &str, what: &str) {
-    tracing::info!(%id, name = token, by = name(by), "{what}");
+    tracing::info!(%id, name = token, by = who(by).as_deref(), "{what}");
 }
 
-fn name(by: &By) -> &str {
-    by.as_ref().map_or("", |Extension(operator)| &operator.token_name)
+fn who(by: &By) -> Option<Arc<str>> {
+    by.as_ref().map(|Extension(operator)| operator.token_name.clone())
 }
 
 /// The one answer with a secret in it; nobody on the way is to keep it.

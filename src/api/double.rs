@@ -14,14 +14,14 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use super::{Account, Api, Served, Settings};
+use super::{Account, Agent, Api, Served, Settings};
 use crate::{
     auth::{Gate, Scope, Scopes, TokenDecl, TokenHash, Tokens},
     lifecycle::{Activator, Changes, Interest},
     limits::{self, Limits, ManualTicks, Ticks},
     model::{
         AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Lesson, ListQuery,
-        ManualClock, ProviderDecl, ProviderId, ProviderRecord, Quota, ReplicaId, RequestId, Status,
+        ManualClock, NewEvent, ProviderDecl, ProviderId, ProviderRecord, Quota, ReplicaId, RequestId, Status,
         Timestamp, TokenId, UpstreamId,
     },
     store::*,
@@ -58,6 +58,8 @@ pub struct ScriptedStore {
     pub asked: Mutex<Vec<Asked>>,
     /// Pins that it was to record.
     pub accepted: Mutex<Vec<AcceptPin>>,
+    /// Pins that match a list and are beyond its page.
+    pub hidden: Mutex<u64>,
 }
 
 impl ScriptedStore {
@@ -127,7 +129,13 @@ impl Store for ScriptedStore {
         Ok(removed.map(|_| self.keep(request)))
     }
 
-    async fn delete_pin(&self, account: AccountId, pin: RequestId, _: Timestamp) -> Result<bool, StoreError> {
+    async fn delete_pin(
+        &self,
+        account: AccountId,
+        pin: RequestId,
+        _: Option<Arc<str>>,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.play(Asked::Delete(pin)).await?;
         Ok(self.pins.lock().unwrap().remove(&(account, pin)).is_some())
     }
@@ -142,7 +150,7 @@ impl Store for ScriptedStore {
         let pins = self.pins.lock().unwrap();
         let of_account = pins.iter().filter(|((owner, _), _)| *owner == account);
         let pins: Vec<PinRecord> = of_account.rev().map(|(_, pin)| pin.clone()).collect();
-        Ok(PinPage { count: pins.len() as u64, pins })
+        Ok(PinPage { count: pins.len() as u64 + *self.hidden.lock().unwrap(), pins })
     }
 
     fn instance(&self) -> InstanceId {
@@ -237,10 +245,26 @@ impl Store for ScriptedStore {
     async fn ledger(&self) -> Result<Ledger, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
+    async fn explain_pin(&self, _: RequestId, _: Timestamp) -> Result<Option<PinStory>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
     async fn stats(&self, _: Timestamp) -> Result<StoreStats, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn ping(&self) -> Result<(), StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+}
+
+#[async_trait]
+impl EventStore for ScriptedStore {
+    async fn events(&self, _: EventQuery) -> Result<EventPage, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn note_event(&self, _: NewEvent, _: Timestamp) -> Result<(), StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn trim_events(&self, _: Duration, _: u32, _: Timestamp) -> Result<bool, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
 }
@@ -259,7 +283,12 @@ impl TokenStore for ScriptedStore {
     async fn create_token(&self, _: NewToken, _: Timestamp) -> Result<TokenRecord, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
-    async fn revoke_token(&self, _: TokenId, _: Timestamp) -> Result<Option<TokenRecord>, StoreError> {
+    async fn revoke_token(
+        &self,
+        _: TokenId,
+        _: Option<Arc<str>>,
+        _: Timestamp,
+    ) -> Result<Option<TokenRecord>, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn rotate_token(
@@ -298,6 +327,8 @@ pub struct House {
     pub ticks: ManualTicks,
     pub metrics: Metrics,
     pub router: Router,
+    /// For operators.
+    pub agent: Agent,
 }
 
 /// An answer, read to its end.
@@ -377,7 +408,7 @@ impl House {
             meta_controls: name == "two",
             quota: Quota::NONE,
         };
-        let router = super::router(Api {
+        let (router, agent) = super::open(Api {
             store: store.clone(),
             gate: Gate::new(tokens, clock.clone()),
             served: Served::new(&names.map(account), settings, &metrics),
@@ -388,7 +419,7 @@ impl House {
             clock,
             metrics: metrics.clone(),
         });
-        Self { store, changes, interest, activator, limits, ticks, metrics, router }
+        Self { store, changes, interest, activator, limits, ticks, metrics, router, agent }
     }
 
     /// Sends a request as it is.

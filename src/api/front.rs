@@ -44,6 +44,8 @@ pub struct Caller<'a> {
     pub waiting: &'a Semaphore,
     pub terms: &'a Terms,
     pub who: &'a Principal,
+    /// The operator who asks in the account's stead.
+    pub by: Option<Arc<str>>,
 }
 
 /// One request on its way: what it goes by, and who sent it once that is known.
@@ -79,13 +81,7 @@ impl Front {
         let settings = &visit.terms.clone().settings;
         check_size(head, settings)?;
         let _permit = self.in_flight.try_acquire().map_err(|_| ApiError::Overloaded)?;
-        let handling = self.handle(route, head, body, visit);
-        let caught = AssertUnwindSafe(handling).catch_unwind();
-        match tokio::time::timeout(settings.request_timeout + settings.accept_wait, caught).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => Err(ApiError::Panic(words(&*panic))),
-            Err(_) => Err(ApiError::Slow),
-        }
+        see_through(settings, self.handle(route, head, body, visit)).await
     }
 
     async fn handle(
@@ -98,8 +94,20 @@ impl Front {
         let endpoint = pins::Endpoint::of(route, &head.method)?;
         let who = self.let_in(head, visit)?;
         endpoint.check_scope(who.scopes)?;
-        let (api, waiting) = (&self.api, &self.waiting);
-        endpoint.handle(&Caller { api, waiting, terms: &visit.terms, who: &who }, head, body).await
+        endpoint.handle(&self.caller(&visit.terms, &who), head, body).await
+    }
+
+    pub fn caller<'a>(&'a self, terms: &'a Terms, who: &'a Principal) -> Caller<'a> {
+        Caller { api: &self.api, waiting: &self.waiting, terms, who, by: None }
+    }
+
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// What a request that begins now goes by.
+    pub fn terms(&self) -> Arc<Terms> {
+        self.api.served.now()
     }
 
     /// Finds out who asks, and whether they may ask so much. A good token is never held up by what others send from
@@ -164,6 +172,19 @@ impl Visit {
     }
 }
 
+/// Waits for an answer, but not for ever, and takes a panic for one.
+pub async fn see_through(
+    settings: &Settings,
+    handling: impl Future<Output = Result<Response, ApiError>>,
+) -> Result<Response, ApiError> {
+    let caught = AssertUnwindSafe(handling).catch_unwind();
+    match tokio::time::timeout(settings.request_timeout + settings.accept_wait, caught).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panic)) => Err(ApiError::Panic(words(&*panic))),
+        Err(_) => Err(ApiError::Slow),
+    }
+}
+
 fn check_size(head: &Parts, settings: &Settings) -> Result<(), ApiError> {
     let uri = head.uri.path_and_query().map_or(0, |address| address.as_str().len());
     if uri > settings.uri_limit {
@@ -182,7 +203,7 @@ pub async fn serve(State(front): State<Arc<Front>>, request: Request) -> Respons
     let (head, body) = request.into_parts();
     let route = Route::of(head.uri.path());
     let request_id = request_id::of(&head.headers);
-    let mut visit = Visit { terms: front.api.served.now(), who: None, standing: None };
+    let mut visit = Visit { terms: front.terms(), who: None, standing: None };
     let outcome = front.answer(route, &head, body, &mut visit).await;
     let mut response = outcome.unwrap_or_else(|error| {
         front.note_error(&error, &request_id);

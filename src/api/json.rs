@@ -50,6 +50,18 @@ pub fn pin_results(page: &PinPage, fallback: &[String]) -> Vec<u8> {
     out
 }
 
+/// As [`pin_results`], with `next`: the last one's `created`, where more match than are on the page; else null.
+pub fn pin_page(page: &PinPage, fallback: &[String]) -> Vec<u8> {
+    let mut out = pin_results(page, fallback);
+    out.pop();
+    let more = page.count > page.pins.len() as u64;
+    match page.pins.last().filter(|_| more) {
+        Some(last) => text(&mut out, format_args!(",\"next\":\"{}\"}}", last.created)),
+        None => out.extend_from_slice(b",\"next\":null}"),
+    }
+    out
+}
+
 /// One Failure.
 pub fn failure(reason: &str, details: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(64 + details.len());

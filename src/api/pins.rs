@@ -11,6 +11,8 @@ mod replace;
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 
+pub use list::list_for_operators;
+
 use super::{errors::ApiError, front::Caller, json, route::Route};
 use crate::{
     auth::{Scope, Scopes},

@@ -28,6 +28,7 @@ pub(super) struct Terms {
 }
 
 struct Customer {
+    name: String,
     policy: String,
     meta_controls: bool,
     quota: Quota,
@@ -55,11 +56,23 @@ impl Terms {
         let customer = |account: &Account| {
             let metrics = metrics.account(&account.name);
             metrics.quota(&account.quota);
-            let Account { policy, meta_controls, quota, .. } = account.clone();
-            (account.id, Customer { policy, meta_controls, quota, metrics })
+            let Account { name, policy, meta_controls, quota, .. } = account.clone();
+            (account.id, Customer { name, policy, meta_controls, quota, metrics })
         };
         let routes = settings.routes.as_slice().iter().map(|route| metrics.route(&route.name)).collect();
         Self { settings, accounts: accounts.iter().map(customer).collect(), routes }
+    }
+
+    /// The names of all accounts, in order.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.accounts.values().map(|customer| customer.name.clone()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// An account by its name.
+    pub(super) fn id_of(&self, name: &str) -> Option<AccountId> {
+        self.accounts.iter().find(|(_, customer)| customer.name == name).map(|(id, _)| *id)
     }
 
     /// Who sends a pin, as choosing its policy sees them.

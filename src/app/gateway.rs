@@ -78,9 +78,11 @@ impl Gateway {
         let exposure = admin::check_address(admin, ground.settings.admin.knows_operators)?;
         let live = ground.live().await?;
         let desk = tokens::admit(&live.gate, &ground.settings, &ground.store, &ground.clock).await?;
+        let (pins, agent) = ground.api(&live);
         let mut routes = admin::tokens(desk)
             .merge(admin::provider_routes(live.clone()))
-            .merge(admin::policy_routes(live.clone()));
+            .merge(admin::policy_routes(live.clone()))
+            .merge(ground.operators(agent));
         if let Some((source, hangup)) = source {
             let reloader = Arc::new(Reloader::new(&source, live.clone()));
             routes = routes.merge(admin::config_routes(reloader.clone()));
@@ -89,7 +91,7 @@ impl Gateway {
         }
         let admin_shutdown = Shutdown::default();
         let public = ground.listener(Listener::Public, &ground.shutdown, &live.doors.public);
-        ground.shutdown.spawn_vital("public listener", public.run(door, ground.api(&live)));
+        ground.shutdown.spawn_vital("public listener", public.run(door, pins));
         let operators = ground.listener(Listener::Admin, &admin_shutdown, &live.doors.admin);
         let authority =
             admin::Authority::new(live.gate.clone(), exposure, live.limits.clone(), &ground.metrics);

@@ -109,8 +109,8 @@ impl Ground {
         Ok(Engine::new(shared, driven, absent).spawn())
     }
 
-    pub(super) fn api(&self, live: &Live) -> Router {
-        api::router(api::Api {
+    pub(super) fn api(&self, live: &Live) -> (Router, api::Agent) {
+        api::open(api::Api {
             store: self.store.clone(),
             gate: live.gate.clone(),
             served: live.served.clone(),
@@ -121,6 +121,13 @@ impl Ground {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
         })
+    }
+
+    /// The admin API's routes about pins and events.
+    pub(super) fn operators(&self, agent: api::Agent) -> Router {
+        let Self { store, clock, changes, shutdown, .. } = self;
+        let events = admin::event_routes(store.clone(), changes, shutdown);
+        admin::pin_routes(Arc::new(agent), store.clone(), clock.clone()).merge(events)
     }
 
     pub(super) fn listener(&self, listener: Listener, shutdown: &Shutdown, tls: &Option<Tls>) -> Server {

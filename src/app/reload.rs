@@ -14,13 +14,15 @@ use crate::{
     admin::{Config, ConfigReport, Refused},
     config::{self, Change, Environment, Loaded, Problem, Seen},
     lifecycle::Shutdown,
-    model::{Stamp, Timestamp},
+    model::{EventKind, NewEvent, Stamp, Timestamp},
 };
 
 /// Between looks at the files.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Changes that are logged one by one.
 const TOLD: usize = 50;
+/// Of an event's words, in characters.
+const NOTED: usize = 1000;
 
 /// A config as it was read, and how to read it again.
 #[derive(Clone, Debug)]
@@ -79,7 +81,7 @@ impl Reloader {
                     tracing::info!("a file of the config has changed: reading it again");
                 }
             }
-            self.read_again().await;
+            self.read_again(None).await;
         }
     }
 
@@ -94,7 +96,8 @@ impl Reloader {
         differs && settled
     }
 
-    async fn read_again(&self) {
+    /// `by`: the operator who asked for it.
+    async fn read_again(&self, by: Option<&str>) {
         let mut state = self.state.lock().await;
         let now = self.live.clock.now();
         match self.try_again(&mut state).await {
@@ -102,14 +105,35 @@ impl Reloader {
                 (state.loaded_at, state.refused) = (now, None);
                 self.live.metrics.config().taken_up(now);
                 tell(&state.changes);
+                let words = state.changes.iter().map(ToString::to_string).collect();
+                self.note("taken_up", words, by, now).await;
             }
             Err(problems) => {
                 self.live.metrics.config().refused();
                 for problem in &problems {
                     tracing::error!(%problem, "the config cannot be used; the one in force stays");
                 }
+                self.note("refused", problems.clone(), by, now).await;
                 state.refused = Some(Refused { at: now, problems });
             }
+        }
+    }
+
+    /// Keeps what became of it. What was taken up is in force, whether that can be kept or not.
+    async fn note(&self, outcome: &str, words: Vec<String>, by: Option<&str>, now: Timestamp) {
+        if words.is_empty() {
+            return;
+        }
+        let count = words.len().to_string();
+        let words: String = words.join("; ").chars().take(NOTED).collect();
+        let event = NewEvent::new(EventKind::Reload, "config").with("outcome", outcome);
+        let event = event.with("count", count).with("words", words);
+        let event = match by {
+            Some(by) => event.with("by", by),
+            None => event,
+        };
+        if let Err(error) = self.live.store.note_event(event, now).await {
+            tracing::error!(%error, "a reload of the config was not noted among the events");
         }
     }
 
@@ -165,8 +189,8 @@ impl Config for Reloader {
         }
     }
 
-    async fn reload(&self) -> ConfigReport {
-        self.read_again().await;
+    async fn reload(&self, by: Option<&str>) -> ConfigReport {
+        self.read_again(by).await;
         self.report().await
     }
 }

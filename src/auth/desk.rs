@@ -25,6 +25,8 @@ pub struct TokenRequest {
     pub scopes: Scopes,
     pub expires: Option<Expiry>,
     pub policies: Vec<String>,
+    /// The operator who asks for it, as events tell.
+    pub by: Option<Arc<str>>,
 }
 
 /// A token that was just made: the only time that its secret is there.
@@ -99,8 +101,9 @@ impl Desk {
     pub async fn adopt(&self, request: TokenRequest, secret: &Secret) -> Result<TokenRecord, DeskError> {
         let now = self.clock.now();
         let (account, expires) = self.check(&request, now)?;
-        let TokenRequest { name, scopes, policies, .. } = request;
-        let new = NewToken { id: secret.id(), hash: secret.hash(), account, name, scopes, policies, expires };
+        let TokenRequest { name, scopes, policies, by, .. } = request;
+        let (id, hash) = (secret.id(), secret.hash());
+        let new = NewToken { id, hash, account, name, scopes, policies, expires, by };
         let token = self.store.create_token(new, now).await.map_err(named)?;
         self.tell_gate().await;
         Ok(token)
@@ -110,9 +113,9 @@ impl Desk {
     ///
     /// # Errors
     /// Where there is none with this id.
-    pub async fn revoke(&self, id: &str) -> Result<TokenRecord, DeskError> {
+    pub async fn revoke(&self, id: &str, by: Option<Arc<str>>) -> Result<TokenRecord, DeskError> {
         let found = TokenId::parse(id).ok_or_else(|| DeskError::Unknown(id.to_owned()))?;
-        let revoked = self.store.revoke_token(found, self.clock.now()).await?;
+        let revoked = self.store.revoke_token(found, by, self.clock.now()).await?;
         self.tell_gate().await;
         revoked.ok_or_else(|| DeskError::Unknown(id.to_owned()))
     }
@@ -127,6 +130,7 @@ impl Desk {
         id: &str,
         overlap: Duration,
         expires: Option<Expiry>,
+        by: Option<Arc<str>>,
     ) -> Result<Issued, DeskError> {
         if overlap > MAX_OVERLAP {
             return Err(DeskError::Overlap);
@@ -138,7 +142,7 @@ impl Desk {
         check_end(expires, now)?;
         let secret = Secret::mint();
         let overlap_until = now.plus(overlap);
-        let successor = Successor { id: secret.id(), hash: secret.hash(), expires, overlap_until };
+        let successor = Successor { id: secret.id(), hash: secret.hash(), expires, overlap_until, by };
         let rotated = self.store.rotate_token(old.id, successor, now).await.map_err(|error| match error {
             StoreError::Unknown { .. } => DeskError::NotServed(old.id),
             error => named(error),
@@ -181,7 +185,7 @@ impl Desk {
         request: &TokenRequest,
         now: Timestamp,
     ) -> Result<(Option<AccountId>, Option<Timestamp>), DeskError> {
-        let TokenRequest { name, account, scopes, expires, policies } = request;
+        let TokenRequest { name, account, scopes, expires, policies, .. } = request;
         let declared = self.gate.declared();
         if !is_name(name) {
             return Err(DeskError::Name(name.chars().take(64).collect()));

@@ -147,6 +147,7 @@ impl Admin {
         let json: Option<Value> = serde_json::from_slice(answer.body()).ok();
         match (answer.status(), json) {
             (status, Some(json)) if status.is_success() => Ok(json),
+            (status, None) if status.is_success() && answer.body().is_empty() => Ok(Value::Null),
             (status, json) => Err(self.refusal(status, json.as_ref())),
         }
     }

@@ -15,6 +15,8 @@ pub enum Exit {
     Usage = 2,
     /// There are warnings, and `--strict` was given.
     Warnings = 3,
+    /// A pin that was waited for has failed.
+    PinFailed = 4,
     /// The gateway does not answer.
     Unreachable = 6,
     /// The gateway does not know the token.

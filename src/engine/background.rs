@@ -1,5 +1,5 @@
-//! What belongs to no single provider: fan-out, spilling over, clients' interest, pins that end, held copies that grew
-//! old.
+//! What belongs to no single provider: fan-out, spilling over, clients' interest, pins that end, held copies and events
+//! that grew old.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,6 +23,12 @@ const ENDED: u32 = 256;
 const MERGE_EVERY: Duration = Duration::from_secs(30);
 /// The time between looks for held copies that grew old.
 const HELD_EVERY: Duration = Duration::from_secs(3600);
+/// The time between looks for events that are too old or too many.
+const TRIM_EVERY: Duration = Duration::from_secs(30);
+/// For how long events are kept. Wall clock.
+const EVENTS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+/// The most events that are kept.
+const EVENTS_MOST: u32 = 1_000_000;
 
 /// What the providers' drivers leave for the background. Hints: all of it is on record, or is found again.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +78,7 @@ pub(super) struct Background {
     spills: Spills,
     held_at: Timestamp,
     merged_at: Timestamp,
+    trimmed_at: Timestamp,
     ticked_at: Timestamp,
 }
 
@@ -84,6 +91,7 @@ impl Background {
             spills,
             held_at: Timestamp::ZERO,
             merged_at: Timestamp::ZERO,
+            trimmed_at: Timestamp::ZERO,
             ticked_at: Timestamp::ZERO,
         }
     }
@@ -125,11 +133,12 @@ impl Background {
         report.settled = self.remerge(now).await?;
         (report.expired, report.next) = self.expire_pins(now).await?;
         self.expire_held(now).await?;
+        let more_events = self.trim_events(now).await?;
         if report.settled + report.hastened + report.expired > 0 {
             self.shared.activator.poke();
         }
         let left = self.spills.left();
-        if left.remerge || !left.respill.is_empty() {
+        if left.remerge || !left.respill.is_empty() || more_events {
             report.next = earlier(report.next, Some(now));
         }
         Ok(report)
@@ -143,6 +152,7 @@ impl Background {
             let mended = self.shared.store.mend_schedule(now).await?;
             tracing::warn!(back = ?before.since(now), mended, "the clock was turned back; plans were brought forward");
             (self.held_at, self.merged_at) = (Timestamp::ZERO, Timestamp::ZERO);
+            self.trimmed_at = Timestamp::ZERO;
             self.shared.activator.poke();
         }
         self.ticked_at = now;
@@ -221,5 +231,17 @@ impl Background {
         self.spills.remerge();
         self.shared.activator.poke();
         Ok(())
+    }
+
+    /// A step at a time, so that it delays nobody; returns whether there is more to do at once.
+    async fn trim_events(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+        if now.since(self.trimmed_at) < TRIM_EVERY {
+            return Ok(false);
+        }
+        let more = self.shared.store.trim_events(EVENTS_KEPT, EVENTS_MOST, now).await?;
+        if !more {
+            self.trimmed_at = now;
+        }
+        Ok(more)
     }
 }

@@ -1,10 +1,12 @@
-//! Tells a waiting request that its pin has changed on disk. Told after the commit; nobody relies on it for truth.
+//! Tells a waiting request that its pin has changed on disk, and who follows events that there are new ones. Told
+//! after the commit; nobody relies on it for truth.
 
 use std::sync::Arc;
 
 use dashmap::DashMap;
 use tokio::sync::watch;
 
+use super::{Activator, activator::Listener};
 use crate::model::{RequestId, Status};
 
 /// What a committed transaction made of a pin.
@@ -17,24 +19,37 @@ pub struct Change {
 
 /// The bus of committed changes, by requestid. Holds an entry only while somebody waits.
 #[derive(Clone, Debug, Default)]
-pub struct Changes(Arc<DashMap<RequestId, watch::Sender<Option<Change>>>>);
+pub struct Changes {
+    pins: Arc<DashMap<RequestId, watch::Sender<Option<Change>>>>,
+    events: Activator,
+}
 
 impl Changes {
     /// Listens for changes of one pin; subscribe before the pin is accepted, so that none is missed.
     pub fn subscribe(&self, pin: RequestId) -> Subscription {
-        let receiver = self.0.entry(pin).or_insert_with(|| watch::Sender::new(None)).subscribe();
+        let receiver = self.pins.entry(pin).or_insert_with(|| watch::Sender::new(None)).subscribe();
         Subscription { changes: self.clone(), pin, receiver }
     }
 
     /// Whether anybody waits for this pin: sparing the work of telling nobody.
     pub fn is_awaited(&self, pin: RequestId) -> bool {
-        self.0.contains_key(&pin)
+        self.pins.contains_key(&pin)
     }
 
     pub fn publish(&self, pin: RequestId, change: Change) {
-        if let Some(sender) = self.0.get(&pin) {
+        if let Some(sender) = self.pins.get(&pin) {
             sender.send_replace(Some(change));
         }
+    }
+
+    /// Listens for new events; arm it before reading those that there are.
+    pub fn follow_events(&self) -> Listener {
+        self.events.listen()
+    }
+
+    /// There are new events.
+    pub fn publish_events(&self) {
+        self.events.poke();
     }
 }
 
@@ -60,7 +75,7 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         // The map's own lock orders this against a new subscriber of the same pin.
-        self.changes.0.remove_if(&self.pin, |_, sender| sender.receiver_count() <= 1);
+        self.changes.pins.remove_if(&self.pin, |_, sender| sender.receiver_count() <= 1);
     }
 }
 

@@ -29,6 +29,10 @@ row_id!(
     ContentId
 );
 row_id!(
+    /// An event's number: rises by one from each to the next, and is never given out again.
+    EventId
+);
+row_id!(
     /// A pin's row in the store; rises with `created` inside an account. Never shown to clients.
     PinId
 );

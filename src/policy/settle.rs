@@ -66,6 +66,12 @@ pub fn settle(pin: &PinView, copies: &[CopyView], placement: &Placement<'_>, now
     }
 }
 
+/// A pin's own copies, and whether each counts towards what its policy asks for.
+pub fn weigh(copies: &[CopyView], placement: &Placement<'_>, now: Timestamp) -> Vec<Own> {
+    let weigh = |copy: &CopyView| Sight::new(copy, placement, now).own();
+    copies.iter().map(weigh).collect()
+}
+
 /// A copy, and where it is.
 struct Sight<'a> {
     copy: &'a CopyView,
@@ -89,6 +95,10 @@ impl<'a> Sight<'a> {
         };
         let deadline = span.map(|span| copy.state_at.plus(span));
         Self { copy, view, deadline, is_late: deadline.is_some_and(|deadline| deadline <= now) }
+    }
+
+    fn own(&self) -> Own {
+        Own { provider: self.copy.provider, counts: self.counts() }
     }
 
     fn footing(&self) -> Footing {
@@ -137,8 +147,7 @@ struct Settling<'a> {
 
 impl Settling<'_> {
     fn own(&self) -> Vec<Own> {
-        let own = |sight: &Sight<'_>| Own { provider: sight.copy.provider, counts: sight.counts() };
-        self.copies.iter().map(own).collect()
+        self.copies.iter().map(Sight::own).collect()
     }
 
     /// Whether as many are pinned as the policy asks for.

@@ -4,6 +4,8 @@ pub(super) mod budgets;
 pub(super) mod claiming;
 pub(super) mod creating;
 pub(super) mod ending;
+pub(super) mod events;
+pub(super) mod explaining;
 pub(super) mod house;
 pub(super) mod model;
 pub(super) mod outcomes;
@@ -100,6 +102,13 @@ macro_rules! contract_suite {
                 a_rotated_token_lives_on_for_the_overlap_and_no_longer_than_before,
                 the_last_use_of_a_token_is_kept,
                 tokens_that_ended_long_ago_are_forgotten_but_for_operators;
+            events: a_status_change_is_an_event_and_what_changes_none_is_not,
+                a_providers_health_is_an_event_when_it_changes, what_operators_do_is_an_event_that_names_them,
+                events_are_read_on_from_a_cursor, events_are_read_by_account_and_by_kind,
+                the_newest_that_match_are_read_without_a_cursor,
+                events_that_are_old_or_too_many_are_forgotten_step_by_step_but_never_the_newest,
+                what_a_refused_request_would_have_told_is_no_event;
+            explaining: a_pin_is_explained_whoever_has_it, a_pin_is_explained_with_the_copies_that_it_holds;
             model: counters_and_statuses_agree_after_every_random_step, nothing_is_left_once_all_is_deleted;
         }
     };

@@ -70,6 +70,8 @@ pub struct AcceptPin {
     pub quota: Quota,
     /// When its client wants it to go away.
     pub expires: Option<Timestamp>,
+    /// The operator who asks for it in the account's stead.
+    pub by: Option<Arc<str>>,
     pub now: Timestamp,
 }
 

@@ -8,6 +8,8 @@ mod claim;
 mod count;
 mod delete;
 mod errors;
+mod events;
+mod explain;
 mod get;
 mod lanes;
 mod list;
@@ -184,9 +186,10 @@ impl Store for SqliteStore {
         &self,
         account: AccountId,
         pin: RequestId,
+        by: Option<Arc<str>>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.write(Write, Lane::Request, move |tx| delete::delete(tx, account, pin, now)).await
+        self.write(Write, Lane::Request, move |tx| delete::delete(tx, account, pin, by.as_deref(), now)).await
     }
 
     async fn get_pin(&self, account: AccountId, pin: RequestId) -> Result<Option<PinRecord>, StoreError> {
@@ -326,6 +329,11 @@ impl Store for SqliteStore {
 
     async fn ledger(&self) -> Result<Ledger, StoreError> {
         budget::ledger(&self.readers.point())
+    }
+
+    async fn explain_pin(&self, pin: RequestId, now: Timestamp) -> Result<Option<PinStory>, StoreError> {
+        let began = Instant::now();
+        self.noted(Read, began, explain::explain(&self.readers.point(), pin, now))
     }
 
     async fn stats(&self, now: Timestamp) -> Result<StoreStats, StoreError> {

@@ -1,6 +1,6 @@
 //! Tokens as data: made, rotated and revoked by operators.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -51,6 +51,8 @@ pub struct NewToken {
     pub scopes: Scopes,
     pub policies: Vec<String>,
     pub expires: Option<Timestamp>,
+    /// The operator who has it made.
+    pub by: Option<Arc<str>>,
 }
 
 /// What takes a token's place: the same but for its secret and its end.
@@ -61,6 +63,8 @@ pub struct Successor {
     pub expires: Option<Timestamp>,
     /// Until then the old one lets in, too, unless it ends sooner.
     pub overlap_until: Timestamp,
+    /// The operator who has it made.
+    pub by: Option<Arc<str>>,
 }
 
 /// When and from where a token was last seen.
@@ -87,8 +91,14 @@ pub trait TokenStore: Send + Sync + 'static {
     /// Records a token. [`StoreError::Taken`]: its name or secret is another's; [`StoreError::Unknown`]: no such account.
     async fn create_token(&self, token: NewToken, now: Timestamp) -> Result<TokenRecord, StoreError>;
 
-    /// Ends a token at once. `None`: there is none with this id; one that has ended already stays as it is.
-    async fn revoke_token(&self, id: TokenId, now: Timestamp) -> Result<Option<TokenRecord>, StoreError>;
+    /// Ends a token at once. `None`: there is none with this id; one that has ended already stays as it is. `by`: the
+    /// operator who does it.
+    async fn revoke_token(
+        &self,
+        id: TokenId,
+        by: Option<Arc<str>>,
+        now: Timestamp,
+    ) -> Result<Option<TokenRecord>, StoreError>;
 
     /// Gives a live token a successor, which is returned. `None`: none with this id is live and without a successor.
     async fn rotate_token(

@@ -193,6 +193,7 @@ fn with_a_pin(folder: &Path) -> SqliteStore {
                 policy,
                 quota: pinfold::model::Quota::NONE,
                 expires: None,
+                by: None,
                 now,
             })
             .await

@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 mod login;
 mod matrix;
+mod operators;
 mod reload;
 mod routing;
 mod tls;

@@ -28,7 +28,8 @@ pub fn prepare(caller: &Caller<'_>, spec: PinSpec) -> Result<(AcceptPin, Awaited
     let requestid = RequestId::mint(now);
     let Placement { policy, expires, route } = Placement::of(caller, &spec, now)?;
     let quota = caller.terms.quota_of(caller.who.account)?;
-    let request = AcceptPin { account: caller.who.account, requestid, spec, policy, quota, expires, now };
+    let (account, by) = (caller.who.account, caller.by.clone());
+    let request = AcceptPin { account, requestid, spec, policy, quota, expires, by, now };
     Ok((request, Awaited { changes: api.changes.subscribe(requestid), route }))
 }
 

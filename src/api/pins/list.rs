@@ -7,12 +7,22 @@ use super::{
     super::{errors::ApiError, front::Caller, json, query},
     json_response,
 };
+use crate::store::PinPage;
 
 pub async fn handle(caller: &Caller<'_>, filters: Option<&str>) -> Result<Response, ApiError> {
-    let settings = &caller.terms.settings;
-    let query = query::parse(filters, settings.default_status)?;
-    let page = caller.api.store.list_pins(caller.who.account, query).await?;
-    Ok(json_response(StatusCode::OK, json::pin_results(&page, &settings.fallback_delegates)))
+    let page = page(caller, filters).await?;
+    Ok(json_response(StatusCode::OK, json::pin_results(&page, &caller.terms.settings.fallback_delegates)))
+}
+
+/// As [`handle`], with `next`: what `before` must be to go on, where there is more.
+pub async fn list_for_operators(caller: &Caller<'_>, filters: Option<&str>) -> Result<Response, ApiError> {
+    let page = page(caller, filters).await?;
+    Ok(json_response(StatusCode::OK, json::pin_page(&page, &caller.terms.settings.fallback_delegates)))
+}
+
+async fn page(caller: &Caller<'_>, filters: Option<&str>) -> Result<PinPage, ApiError> {
+    let query = query::parse(filters, caller.terms.settings.default_status)?;
+    Ok(caller.api.store.list_pins(caller.who.account, query).await?)
 }
 
 #[cfg(test)]

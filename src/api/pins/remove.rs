@@ -13,7 +13,7 @@ pub async fn handle(caller: &Caller<'_>, pin: RequestId) -> Result<Response, Api
     let api = caller.api;
     let deleted = {
         let _wake = WakeEngine(&api.activator);
-        api.store.delete_pin(caller.who.account, pin, api.clock.now()).await?
+        api.store.delete_pin(caller.who.account, pin, caller.by.clone(), api.clock.now()).await?
     };
     if !deleted {
         return Err(ApiError::NoSuchPin);

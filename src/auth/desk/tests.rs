@@ -89,12 +89,12 @@ async fn a_token_lets_in_as_soon_as_it_is_made_and_not_once_it_is_revoked() {
     let made = house.make("laptop").await;
     assert_eq!(house.enter(&made).as_deref(), Ok("ada/laptop"));
     let id = made.token.id.to_string();
-    house.desk.revoke(&id).await.unwrap();
+    house.desk.revoke(&id, None).await.unwrap();
     assert_eq!(house.enter(&made), Err(Unauthorized::Revoked));
     assert_eq!(house.listed(made.token.id).await.state, TokenState::Revoked);
-    house.desk.revoke(&id).await.expect("again is no mistake");
-    assert!(matches!(house.desk.revoke("nobody00").await, Err(DeskError::Unknown(_))));
-    assert!(matches!(house.desk.revoke("../etc").await, Err(DeskError::Unknown(_))));
+    house.desk.revoke(&id, None).await.expect("again is no mistake");
+    assert!(matches!(house.desk.revoke("nobody00", None).await, Err(DeskError::Unknown(_))));
+    assert!(matches!(house.desk.revoke("../etc", None).await, Err(DeskError::Unknown(_))));
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn what_the_store_forgets_the_gate_forgets_and_operators_stay() {
     };
     let operator = house.desk.create(operator).await.unwrap();
     for ended in [&revoked, &operator] {
-        house.desk.revoke(ended.token.id.as_str()).await.unwrap();
+        house.desk.revoke(ended.token.id.as_str(), None).await.unwrap();
     }
     let knows = |issued: &Issued| house.gate.check([issued.secret.hash()]).is_err();
     house.gate.forget(&*house.store, NOW).await.unwrap();
@@ -137,16 +137,16 @@ async fn a_rotated_token_and_its_successor_both_let_in_for_the_overlap() {
     let expiring = TokenRequest { expires: Some(Expiry::In(48 * HOUR)), ..request("laptop") };
     let old = house.desk.create(expiring).await.unwrap();
     house.clock.advance(HOUR);
-    let new = house.desk.rotate(&old.token.id.to_string(), HOUR, None).await.unwrap();
+    let new = house.desk.rotate(&old.token.id.to_string(), HOUR, None, None).await.unwrap();
     assert_eq!(new.token.expires, Some(NOW.plus(49 * HOUR)), "as long a life as the old one was given");
     assert_eq!(house.listed(old.token.id).await.state, TokenState::Replaced);
     assert!(house.enter(&old).is_ok() && house.enter(&new).is_ok());
-    let again = house.desk.rotate(&old.token.id.to_string(), HOUR, None).await;
+    let again = house.desk.rotate(&old.token.id.to_string(), HOUR, None, None).await;
     assert!(matches!(again, Err(DeskError::Ended(_))), "{again:?}");
     house.clock.advance(HOUR);
     assert_eq!(house.enter(&old), Err(Unauthorized::Expired));
     assert!(house.enter(&new).is_ok());
-    let at_once = house.desk.rotate(&new.token.id.to_string(), Duration::ZERO, None).await.unwrap();
+    let at_once = house.desk.rotate(&new.token.id.to_string(), Duration::ZERO, None, None).await.unwrap();
     assert_eq!(house.enter(&new), Err(Unauthorized::Expired));
     assert!(house.enter(&at_once).is_ok());
 }
@@ -160,7 +160,7 @@ async fn another_gate_on_the_store_learns_of_changes_when_it_looks() {
     assert_eq!(enter(), Err(Unauthorized::Unknown));
     assert_eq!(other.refresh(&*house.store).await.unwrap(), 1);
     assert_eq!(enter(), Ok(()));
-    house.desk.revoke(&made.token.id.to_string()).await.unwrap();
+    house.desk.revoke(&made.token.id.to_string(), None).await.unwrap();
     assert_eq!(other.refresh(&*house.store).await.unwrap(), 1);
     assert_eq!(enter(), Err(Unauthorized::Revoked));
     assert_eq!(other.refresh(&*house.store).await.unwrap(), 0);
@@ -201,7 +201,7 @@ async fn a_secret_of_the_store_cannot_be_the_configs_too_even_when_it_is_revoked
     let made = house.make("laptop").await;
     let hashes = [TokenHash::of("declared"), made.secret.hash()];
     assert_eq!(house.gate.check(hashes).unwrap_err().0, made.token.id);
-    house.desk.revoke(&made.token.id.to_string()).await.unwrap();
+    house.desk.revoke(&made.token.id.to_string(), None).await.unwrap();
     assert!(house.gate.check(hashes).is_err());
     assert_eq!(house.gate.check([TokenHash::of("declared")]), Ok(()));
 }
@@ -235,7 +235,7 @@ async fn what_cannot_be_made_is_told_with_what_to_do() {
         assert!(told.contains(words), "{request:?}: {told}");
     }
     let made = house.make("phone").await;
-    let long = house.desk.rotate(&made.token.id.to_string(), 91 * 24 * HOUR, None).await;
+    let long = house.desk.rotate(&made.token.id.to_string(), 91 * 24 * HOUR, None, None).await;
     assert!(matches!(long, Err(DeskError::Overlap)));
     let fitting = TokenRequest { policies: vec!["archive".into()], ..request("a") };
     let made = house.desk.create(fitting).await.unwrap();

@@ -69,6 +69,7 @@ fn offline(args: &Args) -> Result<Value, Failure> {
         scopes,
         expires: args.expires,
         policies: args.policies.clone(),
+        by: None,
     };
     let (token, secret) = on_runtime(app::create_token(settings, request))??;
     let mut shown = token.to_json();

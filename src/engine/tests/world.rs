@@ -336,6 +336,7 @@ impl World {
             policy: "it".into(),
             quota: Quota::NONE,
             expires: None,
+            by: None,
             now: self.now(),
         }
     }
@@ -371,7 +372,7 @@ impl World {
 
     pub(super) async fn delete_for(&self, account: usize, pin: RequestId) {
         let inside = self.inside();
-        assert!(inside.store.delete_pin(inside.accounts[account], pin, self.now()).await.unwrap());
+        assert!(inside.store.delete_pin(inside.accounts[account], pin, None, self.now()).await.unwrap());
     }
 
     pub(super) async fn pin(&self, pin: RequestId) -> PinRecord {

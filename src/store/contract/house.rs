@@ -105,6 +105,7 @@ impl<B: Backend> House<B> {
             policy: policy.into(),
             quota: Quota::NONE,
             expires: None,
+            by: None,
             now,
         }
     }
@@ -132,7 +133,7 @@ impl<B: Backend> House<B> {
     }
 
     pub(in crate::store) async fn delete(&self, account: usize, pin: RequestId, now: Timestamp) -> bool {
-        self.store().delete_pin(self.accounts[account], pin, now).await.unwrap()
+        self.store().delete_pin(self.accounts[account], pin, None, now).await.unwrap()
     }
 
     pub(in crate::store) async fn find(&self, account: usize, pin: RequestId) -> Option<PinRecord> {

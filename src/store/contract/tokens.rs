@@ -21,6 +21,7 @@ impl<B: Backend> House<B> {
             scopes: Scopes::NONE.with(Scope::PinsWrite),
             policies: vec!["one".into(), "two".into()],
             expires: Some(t(1000)),
+            by: None,
         }
     }
 
@@ -35,7 +36,7 @@ impl<B: Backend> House<B> {
 }
 
 fn succeed(n: u32, overlap_until: Timestamp) -> Successor {
-    Successor { id: id(n), hash: hash(n), expires: None, overlap_until }
+    Successor { id: id(n), hash: hash(n), expires: None, overlap_until, by: None }
 }
 
 pub(in crate::store) async fn a_token_is_read_back_as_it_was_made_also_after_a_crash<B: Backend>() {
@@ -93,7 +94,7 @@ pub(in crate::store) async fn what_changed_is_found_by_the_revision_seen_before<
     assert_eq!(house.changed(0).await, [id(1), id(2), id(3)]);
     assert_eq!(house.changed(2).await, [id(3)]);
     assert_eq!(house.changed(3).await, []);
-    store.revoke_token(id(1), t(2)).await.unwrap();
+    store.revoke_token(id(1), None, t(2)).await.unwrap();
     assert_eq!(house.changed(3).await, [id(1)]);
     store.rotate_token(id(2), succeed(4, t(5)), t(3)).await.unwrap();
     assert_eq!(house.changed(4).await, [id(2), id(4)]);
@@ -109,10 +110,10 @@ pub(in crate::store) async fn a_revoked_token_stays_so_from_its_first_revocation
     let house = House::<B>::open().await;
     let store = house.store();
     store.create_token(house.token(1, "laptop"), t(1)).await.unwrap();
-    assert_eq!(store.revoke_token(id(9), t(2)).await.unwrap(), None);
-    let revoked = store.revoke_token(id(1), t(2)).await.unwrap().unwrap();
+    assert_eq!(store.revoke_token(id(9), None, t(2)).await.unwrap(), None);
+    let revoked = store.revoke_token(id(1), None, t(2)).await.unwrap().unwrap();
     assert_eq!((revoked.revoked, revoked.is_live(t(2)), revoked.is_live(t(1))), (Some(t(2)), false, true));
-    let again = store.revoke_token(id(1), t(3)).await.unwrap().unwrap();
+    let again = store.revoke_token(id(1), None, t(3)).await.unwrap().unwrap();
     assert_eq!(again, revoked);
     assert_eq!(store.rotate_token(id(1), succeed(2, t(9)), t(3)).await.unwrap(), None);
     store.create_token(house.token(3, "laptop"), t(3)).await.expect("its name is free");
@@ -161,7 +162,7 @@ pub(in crate::store) async fn tokens_that_ended_long_ago_are_forgotten_but_for_o
     store.create_token(house.token(2, "expired"), t(1)).await.unwrap();
     store.create_token(NewToken { expires: None, ..house.token(3, "revoked") }, t(1)).await.unwrap();
     store.create_token(NewToken { expires: None, ..house.token(4, "live") }, t(1)).await.unwrap();
-    store.revoke_token(id(3), t(10)).await.unwrap();
+    store.revoke_token(id(3), None, t(10)).await.unwrap();
     assert_eq!(store.forget_tokens(t(10)).await.unwrap(), 0);
     assert_eq!(store.forget_tokens(t(11)).await.unwrap(), 1);
     assert_eq!(store.forget_tokens(t(1001)).await.unwrap(), 1);

@@ -7,14 +7,14 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     accounts,
     count::meta_key,
-    replicas,
+    events, replicas,
     settle::{Pin, insert_link, note_late},
     tx::Tx,
 };
 use crate::{
     model::{
-        AccountId, Charge, Content, ContentId, Meta, OverQuota, PinSpec, PolicyId, Quota, Status, Timestamp,
-        name, replica::Replica,
+        AccountId, Charge, Content, ContentId, Meta, NewEvent, OverQuota, PinSpec, PolicyId, Quota, Status,
+        Timestamp, name, replica::Replica,
     },
     policy::{self, CopyView, PinView, Placement, Policy},
     store::{AcceptPin, StoreError},
@@ -127,6 +127,11 @@ pub(super) fn record(
         insert_meta(tx, request.account, meta, pin.id)?;
     }
     count(tx, &pin, policy);
+    if request.by.is_some() {
+        let act = NewEvent::act("pin_added", pin.requestid.to_string(), request.by.as_deref());
+        let act = act.of(Some(pin.account)).with("cid", request.spec.cid.as_str());
+        events::note(tx, &act, request.now)?;
+    }
     Ok(Accepted { pin, answered: verdict.answered })
 }
 

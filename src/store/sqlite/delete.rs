@@ -5,12 +5,13 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     accounts,
     count::meta_key,
+    events,
     replicas::forget_content,
     settle::{Pin, release_if_unneeded},
     tx::Tx,
 };
 use crate::{
-    model::{AccountId, Meta, ReplicaId, RequestId, Timestamp},
+    model::{AccountId, Meta, NewEvent, ReplicaId, RequestId, Timestamp},
     store::StoreError,
 };
 
@@ -18,10 +19,15 @@ pub(super) fn delete(
     tx: &mut Tx<'_>,
     account: AccountId,
     requestid: RequestId,
+    by: Option<&str>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let Some(pin) = Pin::find(tx, account, requestid)? else { return Ok(false) };
     tx.saw(now);
+    if by.is_some() {
+        let act = NewEvent::act("pin_removed", requestid.to_string(), by).of(Some(account));
+        events::note(tx, &act, now)?;
+    }
     remove(tx, &pin, now)?;
     Ok(true)
 }

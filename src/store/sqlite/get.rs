@@ -82,6 +82,7 @@ mod tests {
             policy: "p".into(),
             quota: Quota::NONE,
             expires: None,
+            by: None,
             now: NOW,
         }
     }
@@ -111,7 +112,7 @@ mod tests {
         let upstream = UpstreamId::new("u").unwrap();
         let word = Word::Landed { upstream, status: Status::Pinned, delegates: Vec::new(), existed: false };
         store.record_outcomes(vec![Outcome { key: submitted.key, word }], NOW).await.unwrap();
-        assert!(store.delete_pin(account, first.requestid, NOW).await.unwrap());
+        assert!(store.delete_pin(account, first.requestid, None, NOW).await.unwrap());
         let deleting = store.claim_due(claim).await.unwrap().claims.remove(0);
         assert!(matches!(deleting.work, Work::Delete(_)));
         let again = store.accept_pin(asked(account)).await.unwrap();

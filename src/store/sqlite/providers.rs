@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{errors::bad_code, replicas::decode_upstream, tx::Tx};
+use super::{errors::bad_code, events, replicas::decode_upstream, tx::Tx};
 use crate::{
     model::{
-        Content, Facts, Fingerprint, Health, Mode, ProviderId, ProviderRecord, ReplicaState, Timestamp,
-        UpstreamId,
+        Content, EventKind, Facts, Fingerprint, Health, Mode, NewEvent, ProviderId, ProviderRecord,
+        ReplicaState, Timestamp, UpstreamId,
     },
     store::StoreError,
 };
@@ -69,6 +69,11 @@ pub(super) fn note(
     blocked_until: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    if let Some(known) = tx.providers()?.iter().find(|known| known.id == provider && known.health != health) {
+        let (kind, name) = (EventKind::ProviderHealth, known.name.as_str());
+        let change = NewEvent::change(kind, name, known.health.as_str(), health.as_str());
+        events::note(tx, &change, now)?;
+    }
     // provider: observed health
     tx.conn
         .prepare_cached(

@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     model::{AccountId, ListQuery, RequestId, Timestamp},
-    store::{PinPage, PinRecord, StoreError, StoreStats},
+    store::{EventPage, EventQuery, PinPage, PinRecord, StoreError, StoreStats},
 };
 
 use super::{
-    get,
+    events, get,
     list::{self, Lane},
     open,
     rows::DelegateSets,
@@ -138,6 +138,11 @@ impl Readers {
             list::whole(connection, &sets, account, &query)
         })
         .await
+    }
+
+    pub(super) async fn events(&self, query: EventQuery) -> Result<EventPage, StoreError> {
+        let deadline = Instant::now() + self.scan_timeout;
+        self.on_thread(deadline, move |connection| events::page(connection, &query)).await
     }
 
     pub(super) async fn stats(&self, now: Timestamp) -> Result<StoreStats, StoreError> {

@@ -25,8 +25,12 @@ macro_rules! columns {
     };
 }
 
+pub(super) use columns as replica_columns;
+/// How many columns [`replica_columns`] are.
+pub(super) const WIDTH: usize = 20;
+
 /// Reads one replica from a row that begins with the replica columns.
-fn decode(row: &Row<'_>) -> Result<Replica, StoreError> {
+pub(super) fn decode(row: &Row<'_>) -> Result<Replica, StoreError> {
     let millis = |index: usize| -> Result<Option<Timestamp>, StoreError> {
         Ok(row.get::<_, Option<i64>>(index)?.map(Timestamp::from_millis))
     };

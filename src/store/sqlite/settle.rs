@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{replicas, tx::Tx};
+use super::{events, replicas, tx::Tx};
 use crate::{
     lifecycle::Change,
     model::{
@@ -150,6 +150,7 @@ fn record(
         tx.count_pin(pin.account.0, verdict.status, pin.created, 1);
         let first = !pin.was_pinned;
         tx.entered(verdict.status, first.then(|| now.since(pin.accepted)));
+        events::pin_status(tx, pin.account, pin.requestid, (pin.status, verdict.status), now)?;
     }
     match (pin.is_short(policy, pin.have), pin.is_short(policy, verdict.have)) {
         (true, false) => tx.count_short(-1),

@@ -1,10 +1,12 @@
 //! Tokens' rows.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{SqliteStore, errors::bad_code, tx::Tx, writer::Lane};
+use super::{SqliteStore, errors::bad_code, events, tx::Tx, writer::Lane};
 use crate::{
-    model::{AccountId, Scope, Scopes, Timestamp, TokenHash, TokenId},
+    model::{AccountId, NewEvent, Scope, Scopes, Timestamp, TokenHash, TokenId},
     store::{NewToken, StoreError, Successor, TokenRecord, TokenStore, TokenUse},
     telemetry::StoreClass::{Read, Write},
 };
@@ -40,8 +42,13 @@ impl TokenStore for SqliteStore {
         self.write(Write, Lane::Request, move |tx| create(tx, &token, now)).await
     }
 
-    async fn revoke_token(&self, id: TokenId, now: Timestamp) -> Result<Option<TokenRecord>, StoreError> {
-        self.write(Write, Lane::Request, move |tx| revoke(tx, id, now)).await
+    async fn revoke_token(
+        &self,
+        id: TokenId,
+        by: Option<Arc<str>>,
+        now: Timestamp,
+    ) -> Result<Option<TokenRecord>, StoreError> {
+        self.write(Write, Lane::Request, move |tx| revoke(tx, id, by.as_deref(), now)).await
     }
 
     async fn rotate_token(
@@ -146,7 +153,22 @@ fn create(tx: &mut Tx<'_>, token: &NewToken, now: Timestamp) -> Result<TokenReco
     }
     insert(tx, token, now)?;
     tx.saw(now);
-    must(tx.conn, token.id)
+    let made = must(tx.conn, token.id)?;
+    note(tx, "token_created", &made, token.by.as_deref(), now)?;
+    Ok(made)
+}
+
+/// Tells operators what one of them did; the secret is nowhere.
+fn note(
+    tx: &mut Tx<'_>,
+    act: &str,
+    token: &TokenRecord,
+    by: Option<&str>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let account = token.account.as_ref().map(|(id, _)| *id);
+    let act = NewEvent::act(act, token.id.as_str(), by).of(account).with("name", token.name.as_str());
+    events::note(tx, &act, now)
 }
 
 fn check_account(tx: &Tx<'_>, account: Option<AccountId>) -> Result<(), StoreError> {
@@ -185,7 +207,12 @@ fn insert(tx: &Tx<'_>, token: &NewToken, now: Timestamp) -> Result<(), StoreErro
     Ok(())
 }
 
-fn revoke(tx: &mut Tx<'_>, id: TokenId, now: Timestamp) -> Result<Option<TokenRecord>, StoreError> {
+fn revoke(
+    tx: &mut Tx<'_>,
+    id: TokenId,
+    by: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<TokenRecord>, StoreError> {
     let Some(found) = by_id(tx.conn, id)? else { return Ok(None) };
     if !found.is_live(now) {
         return Ok(Some(found));
@@ -196,6 +223,7 @@ fn revoke(tx: &mut Tx<'_>, id: TokenId, now: Timestamp) -> Result<Option<TokenRe
         .prepare_cached("UPDATE tokens SET revoked = ?2, revision = ?3 WHERE id = ?1 AND revoked IS NULL")?
         .execute(params![id.as_str(), now.as_millis(), revision])?;
     tx.saw(now);
+    note(tx, "token_revoked", &found, by, now)?;
     by_id(tx.conn, id)
 }
 
@@ -222,11 +250,14 @@ fn rotate(
         scopes: old.scopes,
         policies: old.policies,
         expires: successor.expires,
+        by: successor.by,
     };
     check_account(tx, new.account)?;
     insert(tx, &new, now)?;
     tx.saw(now);
-    must(tx.conn, new.id).map(Some)
+    let made = must(tx.conn, new.id)?;
+    note(tx, "token_rotated", &made, new.by.as_deref(), now)?;
+    Ok(Some(made))
 }
 
 fn note_uses(tx: &Tx<'_>, uses: &[TokenUse]) -> Result<(), StoreError> {

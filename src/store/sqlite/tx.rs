@@ -43,6 +43,8 @@ pub(super) struct Effects {
     changes: Vec<(RequestId, Change)>,
     /// Statuses that pins came into and, where that was what their clients wait for, how long after acceptance.
     entered: Vec<(Status, Option<Duration>)>,
+    /// Whether there are new events.
+    happened: bool,
 }
 
 impl Effects {
@@ -54,12 +56,16 @@ impl Effects {
         self.now = self.now.max(other.now);
         self.changes.extend(other.changes);
         self.entered.extend(other.entered);
+        self.happened |= other.happened;
     }
 
     /// Tells who waits, and the operator, of what is on disk now.
     pub(super) fn tell(self, changes: &Changes, metrics: &PinMetrics) {
         for (pin, change) in self.changes {
             changes.publish(pin, change);
+        }
+        if self.happened {
+            changes.publish_events();
         }
         for (status, after) in self.entered {
             metrics.transitions(status, 1);
@@ -209,6 +215,11 @@ impl<'a> Tx<'a> {
     /// Notes that a pin came into a status, `after` its acceptance where it was not pinned before.
     pub(super) fn entered(&mut self, status: Status, after: Option<Duration>) {
         self.effects.entered.push((status, after));
+    }
+
+    /// Notes that there are new events.
+    pub(super) fn happened(&mut self) {
+        self.effects.happened = true;
     }
 
     pub(super) fn tell(&mut self, pin: RequestId, change: Change) {

@@ -34,6 +34,7 @@ impl House {
             policy: "both".into(),
             quota: crate::model::Quota::NONE,
             expires: None,
+            by: None,
             now: t(1),
         }
     }

@@ -1,0 +1,189 @@
+//! `GET /api/v1/pins/{requestid}`: why a pin is as it is, copy by copy.
+
+use serde_json::{Value, json};
+
+use crate::{
+    model::{Doubt, Op, ProviderId, ProviderRecord, Timestamp, replica::Replica},
+    policy::{self, Considered, Footing, Own},
+    store::{CopyStory, PinStory},
+};
+
+/// All of it as JSON; times are RFC 3339, and null where there is none.
+pub fn explained(story: &PinStory, now: Timestamp) -> Value {
+    let PinStory { pin, policy, .. } = story;
+    let weighed = Weighed::new(story, now);
+    let stored = |json: Option<&str>| json.and_then(|json| serde_json::from_str::<Value>(json).ok());
+    json!({
+        "requestid": pin.requestid.to_string(),
+        "account": story.account.1,
+        "cid": pin.cid,
+        "name": pin.name,
+        "meta": stored(pin.meta.as_deref()),
+        "origins": stored(pin.origins.as_deref()),
+        "status": pin.status.as_str(),
+        "created": time(pin.created),
+        "accepted": time(story.accepted),
+        "was_pinned": story.was_pinned,
+        "need": pin.need,
+        "want": pin.want,
+        "have": pin.have,
+        "policy": {
+            "name": policy.name,
+            "revision": story.revision,
+            "newest_revision": story.newest_revision,
+            "copies": { "min": policy.copies.min, "max": policy.copies.max },
+            "pinned_when": policy.need,
+            "choose": policy.choose.as_str(),
+            "spread_by": policy.spread_by,
+            "providers": policy.providers,
+        },
+        "copies": story.copies.iter().map(|copy| told(&weighed, copy, now)).collect::<Vec<_>>(),
+        "others": weighed.others(),
+    })
+}
+
+/// What placement makes of a pin now.
+struct Weighed<'a> {
+    story: &'a PinStory,
+    /// Its own copies.
+    own: Vec<Own>,
+    /// The policy's providers, in the order in which they are asked.
+    order: Vec<Considered>,
+}
+
+impl<'a> Weighed<'a> {
+    fn new(story: &'a PinStory, now: Timestamp) -> Self {
+        let placement = story.placement();
+        let own = policy::weigh(&story.own_copies(), &placement, now);
+        let counting = own.iter().filter(|own| own.counts).count();
+        let missing = usize::from(story.pin.want).saturating_sub(counting);
+        Self { story, order: placement.consider(missing, &own), own }
+    }
+
+    fn counts(&self, provider: ProviderId) -> bool {
+        self.own.iter().any(|own| own.provider == provider && own.counts)
+    }
+
+    /// From 1.
+    fn place(&self, provider: ProviderId) -> Option<usize> {
+        self.order.iter().position(|considered| considered.provider == provider).map(|at| at + 1)
+    }
+
+    /// Why there is a copy at a provider.
+    fn why(&self, copy: &CopyStory) -> String {
+        if copy.held_since.is_some() {
+            return "it is held for the pin that this one replaced, until this one has its own copies".into();
+        }
+        match self.place(copy.replica.provider) {
+            Some(place) => {
+                let (of, choose) = (self.order.len(), self.story.policy.choose.as_str());
+                format!("{place} of {of} in the order that its policy asks them in now ({choose})")
+            }
+            None => "its policy does not name this provider".into(),
+        }
+    }
+
+    /// The policy's providers that hold no copy of its own, and why.
+    fn others(&self) -> Vec<Value> {
+        let holds = |considered: &&Considered| self.own.iter().any(|own| own.provider == considered.provider);
+        let others = self.order.iter().filter(|considered| !holds(considered));
+        others.map(|other| self.other(other)).collect()
+    }
+
+    fn other(&self, other: &Considered) -> Value {
+        let known = self.story.providers.iter().find(|known| known.id == other.provider);
+        let why = match (&other.passed_over, other.footing) {
+            _ if self.story.pin.want == 0 => "the CID holds the data itself: there is nothing to keep".into(),
+            (Some(reason), _) => reason.to_string(),
+            (None, Footing::Usable) => "gets a copy next".to_owned(),
+            (None, _) => "would get a copy next, but is not answering".to_owned(),
+        };
+        json!({
+            "provider": known.map(|known| known.name.as_str()),
+            "health": known.map(|known| known.health.as_str()),
+            "mode": known.map(|known| known.mode.as_str()),
+            "place": self.place(other.provider),
+            "why": why,
+        })
+    }
+}
+
+fn time(at: Timestamp) -> String {
+    at.to_string()
+}
+
+fn told(weighed: &Weighed<'_>, copy: &CopyStory, now: Timestamp) -> Value {
+    let CopyStory { replica, held_since, pins } = copy;
+    let provider = weighed.story.provider_of(copy);
+    let mut told = json!({
+        "state": replica.state.as_str(),
+        "state_since": time(replica.state_at),
+        "goal": replica.goal.as_str(),
+        "owned": replica.owned.as_str(),
+        "held_since": held_since.map(time),
+        "pins": pins,
+        "counts": held_since.is_none() && weighed.counts(replica.provider),
+        "why": weighed.why(copy),
+        "attempts": replica.attempt,
+        "tries": replica.tries,
+        "refusals": replica.refusals,
+        "refused": replica.refused(),
+        "error": replica.error.as_ref().map(|error| json!({
+            "class": error.class.as_str(),
+            "text": error.text,
+        })),
+        "next": next(replica, provider, now),
+        "seen": replica.seen_at.map(time),
+        "verified": replica.verified_at.map(time),
+        "doubt": doubt(replica),
+        "upstream": replica.upstream.as_ref().map(|id| id.as_str()),
+    });
+    if let Some(provider) = provider {
+        told["provider"] = provider.name.as_str().into();
+        told["health"] = provider.health.as_str().into();
+        told["health_since"] = time(provider.health_since).into();
+        told["mode"] = provider.mode.as_str().into();
+        told["absent_since"] = provider.absent_since.map(time).into();
+        told["left_alone_until"] = blocked(provider, now).map(time).into();
+    }
+    told
+}
+
+/// What is due, when, and what keeps it; null while a call is under way or where nothing is due.
+fn next(replica: &Replica, provider: Option<&ProviderRecord>, now: Timestamp) -> Value {
+    let Some((op, at)) = replica.due else { return Value::Null };
+    if replica.leased {
+        return json!({ "what": op.as_str(), "at": Value::Null, "words": "a call is under way" });
+    }
+    let waits = provider.filter(|provider| provider.absent_since.is_some());
+    let words = match (waits, provider.and_then(|provider| blocked(provider, now))) {
+        (Some(_), _) => "its provider is gone from the config: nothing is sent there".to_owned(),
+        (None, Some(until)) => format!("{}, once its provider may be called again at {until}", act(op)),
+        (None, None) if at <= now => format!("{} as soon as its provider's turn and budget allow", act(op)),
+        (None, None) => act(op).to_owned(),
+    };
+    json!({ "what": op.as_str(), "at": time(at), "words": words })
+}
+
+const fn act(op: Op) -> &'static str {
+    match op {
+        Op::Remove => "it is removed there",
+        Op::Submit => "it is sent there",
+        Op::Poll => "its state is asked for",
+        Op::Verify => "it is looked at again",
+    }
+}
+
+fn blocked(provider: &ProviderRecord, now: Timestamp) -> Option<Timestamp> {
+    provider.blocked_until.filter(|until| *until > now)
+}
+
+fn doubt(replica: &Replica) -> Value {
+    match replica.doubt {
+        Doubt::None => Value::Null,
+        doubt => json!({ "of": doubt.as_str(), "until": replica.doubt_until.map(time) }),
+    }
+}
+
+#[cfg(test)]
+mod tests;
