@@ -11,8 +11,8 @@ mod events;
 mod explain;
 mod failure;
 mod health;
-mod policies;
 mod pins;
+mod policies;
 mod providers;
 mod refresh;
 mod tokens;
@@ -36,10 +36,10 @@ use bound::Bound;
 pub use config::{Config, ConfigReport, Refused, config_routes};
 pub use events::event_routes;
 pub use failure::Failure;
+pub use pins::{PinErrand, Pins, pin_routes};
 pub use policies::{
     ExplainError, Explained, Policies, ProviderConsidered, Question, RouteTried, policy_routes,
 };
-pub use pins::{PinErrand, Pins, pin_routes};
 pub use providers::{Providers, provider_routes};
 pub use refresh::refresh_metrics;
 pub use tokens::tokens;

@@ -7,11 +7,13 @@ mod driver;
 mod fleet;
 mod health;
 mod introduce;
+mod jobs;
 mod ledger;
 mod look;
 mod poll;
 mod prove;
 mod report;
+mod roster;
 mod trust;
 
 #[cfg(test)]
@@ -24,7 +26,7 @@ pub use fleet::{Exchange, Fleet};
 pub use ledger::StoreLedger;
 pub use report::TickReport;
 
-use self::{background::Background, driver::Driver};
+use self::{background::Background, driver::Driver, jobs::Jobs, roster::Roster};
 use crate::{
     lifecycle::{Activator, Interest, Shutdown},
     model::{Clock, ProviderRecord, Timestamp},
@@ -86,6 +88,8 @@ pub struct Engine {
     shared: Shared,
     drivers: Vec<Driver>,
     background: Background,
+    roster: Roster,
+    jobs: Jobs,
 }
 
 impl Engine {
@@ -95,19 +99,24 @@ impl Engine {
         for record in unusable.filter(|record| !record.health.is_usable() || record.absent_since.is_some()) {
             background.respill(record.id);
         }
+        let roster = Roster::default();
+        let jobs = Jobs::new(shared.clone(), roster.clone(), background.spills());
         let drivers = driven
             .into_iter()
             .map(|driven| {
+                roster.enter(driven.record.id, driven.provider.clone());
                 let shared = Shared { shutdown: shared.shutdown.part(), ..shared.clone() };
                 Driver::new(shared, driven, background.spills())
             })
             .collect();
-        Self { shared, drivers, background }
+        Self { shared, drivers, background, roster, jobs }
     }
 
     /// Starts everything due at `now` and waits for none of it.
     pub async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
+        let next_step = self.jobs.tick(now).await?;
         let mut report = self.background.tick(now).await?;
+        report.next = report.next.into_iter().chain(next_step).min();
         for driver in &mut self.drivers {
             report.add(driver.tick(now).await?);
         }
@@ -125,9 +134,10 @@ impl Engine {
 
     /// Runs until stopping begins; what is under way then is tracked by the shutdown.
     pub fn spawn(self) -> Fleet {
-        let Self { shared, drivers, background } = self;
+        let Self { shared, drivers, background, roster, jobs } = self;
         let spills = background.spills();
         shared.shutdown.spawn_vital("engine background", background.run());
-        Fleet::new(shared, spills, drivers)
+        shared.shutdown.spawn_vital("jobs", jobs.run());
+        Fleet::new(shared, roster, spills, drivers)
     }
 }

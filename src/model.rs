@@ -10,6 +10,7 @@ pub mod event;
 pub mod expiry;
 pub mod facts;
 pub mod ids;
+pub mod job;
 pub mod ledger;
 pub mod name;
 pub mod peer;
@@ -34,9 +35,10 @@ pub use event::{Event, EventBody, EventKind, NewEvent};
 pub use expiry::Expiry;
 pub use facts::{Cost, Facts};
 pub use ids::{
-    AccountId, ContentId, EventId, InstanceId, PinId, PolicyId, ProviderId, ReplicaId, RequestId, TokenId,
-    UpstreamId,
+    AccountId, ContentId, EventId, InstanceId, JobId, PinId, PolicyId, ProviderId, ReplicaId, RequestId,
+    TokenId, UpstreamId,
 };
+pub use job::{Job, JobCommand, JobCounts, JobKind, JobProgress, JobState, NewJob};
 pub use ledger::{LedgerClock, LedgerTime};
 pub use peer::{Certificate, Peer};
 pub use pin::{Meta, MetaError, Origins, PinSpec};

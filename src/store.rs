@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod events;
+pub mod jobs;
 pub mod records;
 pub mod sqlite;
 pub mod story;
@@ -16,12 +17,13 @@ use async_trait::async_trait;
 
 pub use error::StoreError;
 pub use events::*;
+pub use jobs::*;
 pub use records::*;
 pub use story::*;
 pub use tokens::*;
 
 use crate::model::{
-    AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Lesson, ListQuery,
+    AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Lesson, ListQuery, Mode,
     OverQuota, ProviderId, ProviderRecord, ReplicaId, RequestId, Timestamp, UpstreamId,
 };
 
@@ -30,7 +32,7 @@ pub type SharedStore = Arc<dyn Store>;
 
 /// The intentions. Each is atomic and, once it has returned `Ok`, on disk (I1). Errors leave nothing behind.
 #[async_trait]
-pub trait Store: TokenStore + EventStore {
+pub trait Store: TokenStore + EventStore + JobStore {
     /// The id minted when this database was created.
     fn instance(&self) -> InstanceId;
 
@@ -114,14 +116,26 @@ pub trait Store: TokenStore + EventStore {
     /// Settles up to 256 pins of the fan-out that outcomes left to do. Background lane.
     async fn remerge_step(&self, now: Timestamp) -> Result<RemergeReport, StoreError>;
 
-    /// Queues the pins of unsettled replicas at one provider to be settled anew, after `cursor`, `limit` replicas at
-    /// a time; for a provider whose health changed. `None` once all are queued.
+    /// Queues the pins of replicas at one provider to be settled anew, after `cursor`, `limit` replicas at a time; for a
+    /// provider whose health, or use, changed.
     async fn respill(
         &self,
         provider: ProviderId,
+        which: Respill,
         cursor: ContentId,
         limit: u32,
-    ) -> Result<Option<ContentId>, StoreError>;
+    ) -> Result<Respilled, StoreError>;
+
+    /// Notes what an operator wants of a provider; with `allow_fewer` a drain may leave pins with fewer copies than their
+    /// policies ask.
+    async fn set_mode(
+        &self,
+        provider: ProviderId,
+        mode: Mode,
+        allow_fewer: bool,
+        by: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Brings the polls of these pins' replicas forward, to no sooner than `gap` after each was last seen.
     async fn hasten_polls(

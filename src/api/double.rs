@@ -20,9 +20,9 @@ use crate::{
     lifecycle::{Activator, Changes, Interest},
     limits::{self, Limits, ManualTicks, Ticks},
     model::{
-        AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Lesson, ListQuery,
-        ManualClock, NewEvent, ProviderDecl, ProviderId, ProviderRecord, Quota, ReplicaId, RequestId, Status,
-        Timestamp, TokenId, UpstreamId,
+        AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Job, JobCommand, JobId,
+        Lesson, ListQuery, ManualClock, Mode, NewEvent, NewJob, ProviderDecl, ProviderId, ProviderRecord,
+        Quota, ReplicaId, RequestId, Status, Timestamp, TokenId, UpstreamId,
     },
     store::*,
     telemetry::Metrics,
@@ -203,7 +203,13 @@ impl Store for ScriptedStore {
     async fn remerge_step(&self, _: Timestamp) -> Result<RemergeReport, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
-    async fn respill(&self, _: ProviderId, _: ContentId, _: u32) -> Result<Option<ContentId>, StoreError> {
+    async fn respill(
+        &self,
+        _: ProviderId,
+        _: Respill,
+        _: ContentId,
+        _: u32,
+    ) -> Result<Respilled, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn resume_polls(&self, _: ProviderId, _: u32, _: Timestamp) -> Result<u64, StoreError> {
@@ -248,10 +254,48 @@ impl Store for ScriptedStore {
     async fn explain_pin(&self, _: RequestId, _: Timestamp) -> Result<Option<PinStory>, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
+    async fn set_mode(
+        &self,
+        _: ProviderId,
+        _: Mode,
+        _: bool,
+        _: Option<String>,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
     async fn stats(&self, _: Timestamp) -> Result<StoreStats, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn ping(&self) -> Result<(), StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+}
+
+#[async_trait]
+impl JobStore for ScriptedStore {
+    async fn create_job(&self, _: NewJob, _: Timestamp) -> Result<Job, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn jobs(&self, _: Option<JobId>, _: bool, _: u32) -> Result<Vec<Job>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn job(&self, _: JobId) -> Result<Option<Job>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn checkpoint_job(&self, _: JobId, _: Checkpoint, _: Timestamp) -> Result<bool, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn command_job(
+        &self,
+        _: JobId,
+        _: JobCommand,
+        _: Option<String>,
+        _: Timestamp,
+    ) -> Result<Option<Job>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn forget_jobs(&self, _: Timestamp) -> Result<u64, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
 }

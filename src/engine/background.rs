@@ -10,7 +10,7 @@ use std::{
 use super::{Shared, TickReport, report::earlier};
 use crate::{
     model::{ContentId, ProviderId, Timestamp},
-    store::StoreError,
+    store::{Respill, StoreError},
 };
 
 /// Fan-out steps in one tick.
@@ -36,8 +36,8 @@ pub(super) struct Spills(Arc<Mutex<Left>>);
 
 #[derive(Debug, Default)]
 struct Left {
-    /// Providers whose unsettled replicas are to be settled anew, and how far that is.
-    respill: BTreeMap<ProviderId, ContentId>,
+    /// Providers whose replicas are to be settled anew, which of them, and how far that is.
+    respill: BTreeMap<ProviderId, (Respill, ContentId)>,
     remerge: bool,
     surplus: BTreeSet<ProviderId>,
 }
@@ -48,9 +48,11 @@ impl Spills {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A provider's health changed: begin anew with its unsettled replicas.
-    pub(super) fn add(&self, provider: ProviderId) {
-        self.left().respill.insert(provider, ContentId(0));
+    /// A provider's health changed: begin anew with its replicas.
+    pub(super) fn add(&self, provider: ProviderId, which: Respill) {
+        let mut left = self.left();
+        let before = left.respill.get(&provider).map_or(which, |(before, _)| *before);
+        left.respill.insert(provider, (which.max(before), ContentId(0)));
     }
 
     /// There is fan-out to do.
@@ -101,7 +103,7 @@ impl Background {
     }
 
     pub(super) fn respill(&self, provider: ProviderId) {
-        self.spills.add(provider);
+        self.spills.add(provider, Respill::Unsettled);
     }
 
     /// Ticks until stopping begins.
@@ -168,12 +170,12 @@ impl Background {
     }
 
     async fn respill_step(&self) -> Result<u64, StoreError> {
-        let Some((provider, cursor)) = self.spills.left().respill.pop_first() else { return Ok(0) };
-        let stepped = self.shared.store.respill(provider, cursor, SPILL).await;
+        let Some((provider, (which, cursor))) = self.spills.left().respill.pop_first() else { return Ok(0) };
+        let stepped = self.shared.store.respill(provider, which, cursor, SPILL).await;
         let mut left = self.spills.left();
         // Where the step failed it is taken again. One that was added anew meanwhile begins at the beginning.
-        if let Some(next) = stepped.as_ref().map_or(Some(cursor), |next| *next) {
-            left.respill.entry(provider).or_insert(next);
+        if let Some(next) = stepped.as_ref().map_or(Some(cursor), |stepped| stepped.next) {
+            left.respill.entry(provider).or_insert((which, next));
         }
         stepped?;
         left.remerge = true;

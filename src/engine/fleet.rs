@@ -7,11 +7,12 @@ use std::{
 
 use tokio::task::JoinHandle;
 
-use super::{Driven, Shared, background::Spills, driver::Driver};
+use super::{Driven, Shared, background::Spills, driver::Driver, roster::Roster};
 use crate::{
     lifecycle::Shutdown,
     model::{ProviderId, Timestamp},
     providers::{Provider, Standing},
+    store::Respill,
 };
 
 /// What a new config means for the engine.
@@ -26,6 +27,7 @@ pub struct Exchange {
 /// The drivers of a running engine.
 pub struct Fleet {
     shared: Shared,
+    roster: Roster,
     spills: Spills,
     seats: Mutex<BTreeMap<ProviderId, Seat>>,
 }
@@ -39,14 +41,14 @@ struct Seat {
 }
 
 impl Fleet {
-    pub(super) fn new(shared: Shared, spills: Spills, drivers: Vec<Driver>) -> Self {
+    pub(super) fn new(shared: Shared, roster: Roster, spills: Spills, drivers: Vec<Driver>) -> Self {
         let seat = |driver: Driver| {
             let (id, provider, part) = (driver.id(), Some(driver.provider().clone()), driver.part().clone());
             let task = part.spawn_vital("provider driver", driver.run());
             (id, Seat { provider, part, task })
         };
         let seats = drivers.into_iter().map(seat).collect();
-        Self { shared, spills, seats: Mutex::new(seats) }
+        Self { shared, roster, spills, seats: Mutex::new(seats) }
     }
 
     /// Takes up a new config. A driver that goes claims nothing more and finishes its calls; whoever takes its seat
@@ -54,21 +56,23 @@ impl Fleet {
     pub fn exchange(&self, change: Exchange) {
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in change.gone {
+            self.roster.leave(gone);
             // Its seat is kept: whoever comes back to it waits until its calls have ended.
             if let Some(seat) = seats.get_mut(&gone) {
                 seat.part.begin();
                 seat.provider = None;
             }
-            self.spills.add(gone);
+            self.spills.add(gone, Respill::Unsettled);
         }
         for driven in change.driven {
             let id = driven.record.id;
+            self.roster.enter(id, driven.provider.clone());
             let before = seats.remove(&id).map(|seat| {
                 seat.part.begin();
                 seat.task
             });
             // What waited elsewhere for want of this provider, or here for another one, is looked at anew.
-            self.spills.add(id);
+            self.spills.add(id, Respill::Unsettled);
             seats.insert(id, self.seat(driven, before));
         }
         drop(seats);

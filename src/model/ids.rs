@@ -33,6 +33,10 @@ row_id!(
     EventId
 );
 row_id!(
+    /// A job's number; never reused.
+    JobId
+);
+row_id!(
     /// A pin's row in the store; rises with `created` inside an account. Never shown to clients.
     PinId
 );

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     model::{
-        AccountDecl, AccountId, Allowance, BudgetClass, Content, ErrorClass, Goal, Lesson, Op, PinSpec,
-        ProviderDecl, ProviderId, ProviderRecord, Quota, QuotaKind, ReplicaId, ReplicaState, RequestId,
-        Reserved, Status, Timestamp, UpstreamId,
+        AccountDecl, AccountId, Allowance, BudgetClass, Content, ContentId, ErrorClass, Goal, Lesson, Op,
+        PinSpec, ProviderDecl, ProviderId, ProviderRecord, Quota, QuotaKind, ReplicaId, ReplicaState,
+        RequestId, Reserved, Status, Timestamp, UpstreamId,
     },
     policy::{
         Policy,
@@ -258,6 +258,26 @@ pub struct RemergeReport {
     pub pins: u64,
     /// Whether more is left.
     pub more: bool,
+}
+
+/// Whose pins are settled anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Respill {
+    /// Those of copies that are wanted and not pinned.
+    Unsettled,
+    /// Those of all copies: for a provider whose pinned copies count otherwise than before.
+    All,
+}
+
+/// What a step of that did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Respilled {
+    /// `None` once all are queued.
+    pub next: Option<ContentId>,
+    /// Copies among those looked at that are wanted.
+    pub wanted: u64,
+    /// Those that are being removed.
+    pub leaving: u64,
 }
 
 /// Counts for gauges.

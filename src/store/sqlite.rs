@@ -11,6 +11,7 @@ mod errors;
 mod events;
 mod explain;
 mod get;
+mod jobs;
 mod lanes;
 mod list;
 mod means;
@@ -250,10 +251,25 @@ impl Store for SqliteStore {
     async fn respill(
         &self,
         provider: ProviderId,
+        which: Respill,
         cursor: ContentId,
         limit: u32,
-    ) -> Result<Option<ContentId>, StoreError> {
-        self.write(Write, Lane::Background, move |tx| background::respill(tx, provider, cursor, limit)).await
+    ) -> Result<Respilled, StoreError> {
+        let respill = move |tx: &mut Tx<'_>| background::respill(tx, provider, which, cursor, limit);
+        self.write(Write, Lane::Background, respill).await
+    }
+
+    async fn set_mode(
+        &self,
+        provider: ProviderId,
+        mode: Mode,
+        allow_fewer: bool,
+        by: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let set =
+            move |tx: &mut Tx<'_>| providers::set_mode(tx, provider, mode, allow_fewer, by.as_deref(), now);
+        self.write(Write, Lane::Request, set).await
     }
 
     async fn hasten_polls(

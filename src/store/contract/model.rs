@@ -210,7 +210,7 @@ impl<B: Backend> World<B> {
         let health = *Health::ALL.choose(&mut self.chance).unwrap();
         self.house.note(provider, health, t(self.now)).await;
         let id = self.house.providers[provider];
-        self.house.store().respill(id, ContentId(0), 1000).await.unwrap();
+        self.house.store().respill(id, Respill::All, ContentId(0), 1000).await.unwrap();
     }
 
     async fn answer(&mut self) {

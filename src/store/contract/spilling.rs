@@ -44,7 +44,7 @@ pub(in crate::store) async fn copies_of_a_provider_that_is_down_go_to_the_next<B
     let mut cursor = Some(ContentId(0));
     let mut steps = 0;
     while let Some(from) = cursor {
-        cursor = store.respill(x, from, 2).await.unwrap();
+        cursor = store.respill(x, Respill::Unsettled, from, 2).await.unwrap().next;
         steps += 1;
     }
     assert_eq!(steps, 3);
@@ -138,7 +138,7 @@ pub(in crate::store) async fn a_respill_during_a_fan_out_begins_it_anew<B: Backe
     house.say(&claims[0], landed(&claims[0], Status::Queued), t(1)).await;
     assert!(house.store().remerge_step(t(2)).await.unwrap().more);
     house.note(0, Health::Down, t(3)).await;
-    house.store().respill(house.providers[0], ContentId(0), 100).await.unwrap();
+    house.store().respill(house.providers[0], Respill::Unsettled, ContentId(0), 100).await.unwrap();
     house.drain(t(4)).await;
     assert_eq!(house.places(pins[0]).await, ["x", "y"]);
     assert_eq!(house.places(pins[299]).await, ["x", "y"]);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     model::{ContentId, Goal, Op, ProviderId, ReplicaId, ReplicaState, RequestId, Timestamp, UpstreamId},
-    store::{Expired, RemergeReport, StoreError},
+    store::{Expired, RemergeReport, Respill, Respilled, StoreError},
 };
 
 /// Pins settled in one step.
@@ -54,25 +54,30 @@ pub(super) fn remerge_step(tx: &mut Tx<'_>, now: Timestamp) -> Result<RemergeRep
 pub(super) fn respill(
     tx: &Tx<'_>,
     provider: ProviderId,
+    which: Respill,
     cursor: ContentId,
     limit: u32,
-) -> Result<Option<ContentId>, StoreError> {
+) -> Result<Respilled, StoreError> {
     // replicas of a provider, by content
     let mut select = tx.conn.prepare_cached(
         "SELECT id, content, state, goal FROM replicas WHERE provider = ?1 AND content > ?2
          ORDER BY content LIMIT ?3",
     )?;
     let mut rows = select.query(params![provider.0, cursor.0, limit])?;
-    let (mut last, mut seen) = (None, 0);
+    let (mut respilled, mut seen) = (Respilled::default(), 0);
     while let Some(row) = rows.next()? {
         let (id, content): (i64, i64) = (row.get(0)?, row.get(1)?);
         let (state, goal): (i64, i64) = (row.get(2)?, row.get(3)?);
-        if state != ReplicaState::Pinned.code() && goal == Goal::Keep.code() {
+        let is_wanted = goal == Goal::Keep.code();
+        respilled.wanted += u64::from(is_wanted);
+        respilled.leaving += u64::from(!is_wanted);
+        if is_wanted && (which == Respill::All || state != ReplicaState::Pinned.code()) {
             leave_to_remerge(tx, ReplicaId(id))?;
         }
-        (last, seen) = (Some(ContentId(content)), seen + 1);
+        (respilled.next, seen) = (Some(ContentId(content)), seen + 1);
     }
-    Ok(last.filter(|_| seen == limit))
+    respilled.next = respilled.next.filter(|_| seen == limit);
+    Ok(respilled)
 }
 
 pub(super) fn hasten_polls(

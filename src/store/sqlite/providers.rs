@@ -131,3 +131,29 @@ pub(super) fn by_name(conn: &Connection, name: &str) -> Result<Option<ProviderRe
     let Some(id) = id else { return Ok(None) };
     Ok(load_providers(conn)?.into_iter().find(|provider| provider.id.0 == id))
 }
+
+/// Notes what an operator wants of a provider, and that they said so.
+pub(super) fn set_mode(
+    tx: &mut Tx<'_>,
+    provider: ProviderId,
+    mode: Mode,
+    allow_fewer: bool,
+    by: Option<&str>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let providers = tx.providers()?;
+    let known = providers.iter().find(|known| known.id == provider);
+    let known = known.ok_or_else(|| StoreError::Unknown { what: "provider", name: provider.to_string() })?;
+    if (known.mode, known.allow_fewer) == (mode, allow_fewer) {
+        return Ok(());
+    }
+    // provider: the operator's will
+    tx.conn
+        .prepare_cached("UPDATE providers SET mode = ?2, allow_fewer = ?3 WHERE id = ?1")?
+        .execute(params![provider.0, mode.code(), allow_fewer])?;
+    tx.forget_config();
+    let (from, to) = (known.mode.as_str(), mode.as_str());
+    let event = NewEvent::change(EventKind::ProviderMode, known.name.as_str(), from, to);
+    let event = by.map_or(event.clone(), |by| event.with("by", by));
+    events::note(tx, &event, now)
+}

@@ -1,0 +1,142 @@
+//! Runs jobs: each is a row, moved on by steps that end in a checkpoint. A restart goes on from there, and the step that
+//! was cut off is taken again, so that every step may be taken twice.
+
+mod drain;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures::future::join_all;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Shared, background::Spills, roster::Roster};
+use crate::{
+    model::{Job, JobId, JobKind, JobState, Timestamp},
+    store::{Checkpoint, StoreError},
+};
+
+/// The most that run at once; others wait for their turn.
+const AT_ONCE: u32 = 16;
+/// The wait after a step that failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// For how long jobs that ended are kept.
+const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+/// The time between looks for jobs that ended long ago.
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
+
+/// What a step found.
+pub(super) struct Step {
+    pub(super) checkpoint: Checkpoint,
+    /// When to take the next one.
+    pub(super) next: Timestamp,
+}
+
+/// What steps are taken with.
+pub(super) struct Tools<'a> {
+    pub(super) shared: &'a Shared,
+    #[expect(dead_code, reason = "what lists and looks at providers comes next")]
+    pub(super) roster: &'a Roster,
+    pub(super) spills: &'a Spills,
+    pub(super) now: Timestamp,
+}
+
+pub(super) struct Jobs {
+    shared: Shared,
+    roster: Roster,
+    spills: Spills,
+    /// When the next step of each is due, where that is not at once.
+    next: BTreeMap<JobId, Timestamp>,
+    forgot_at: Timestamp,
+}
+
+impl Jobs {
+    pub(super) fn new(shared: Shared, roster: Roster, spills: Spills) -> Self {
+        Self { shared, roster, spills, next: BTreeMap::new(), forgot_at: Timestamp::ZERO }
+    }
+
+    /// Ticks until stopping begins.
+    pub(super) async fn run(mut self) {
+        let shared = self.shared.clone();
+        let mut woken = shared.activator.listen();
+        while !shared.shutdown.has_begun() {
+            let now = shared.clock.now();
+            let longest = shared.settings.longest_sleep;
+            let nap = match self.tick(now).await {
+                Ok(next) => next.map_or(longest, |at| at.since(now).min(longest)),
+                Err(error) => {
+                    tracing::error!(%error, "jobs could not be read");
+                    AFTER_FAILURE
+                }
+            };
+            tokio::select! {
+                () = shared.shutdown.begun() => {}
+                () = woken.woken() => {}
+                () = tokio::time::sleep(nap) => {}
+            }
+        }
+    }
+
+    /// Takes one step of each running job that is due; returns when the next one is.
+    pub(super) async fn tick(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.forget(now).await?;
+        let mut jobs = self.shared.store.jobs(None, false, AT_ONCE).await?;
+        jobs.retain(|job| job.state == JobState::Running);
+        self.next.retain(|id, _| jobs.iter().any(|job| job.id == *id));
+        // A clock that went back puts nothing off for longer than any wait of a job.
+        let waits = |job: &Job| self.next.get(&job.id).is_some_and(|at| *at > now);
+        let (shared, roster, spills) = (&self.shared, &self.roster, &self.spills);
+        let due = jobs.iter().filter(|job| !waits(job));
+        let steps = join_all(
+            due.map(|job| async move { (job.id, step(job, &Tools { shared, roster, spills, now }).await) }),
+        );
+        for (id, next) in steps.await {
+            self.next.insert(id, next);
+            // There may be fan-out to do by now.
+            self.shared.activator.poke();
+        }
+        Ok(self.next.values().min().copied())
+    }
+
+    async fn forget(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if now.since(self.forgot_at) >= FORGET_EVERY
+            && self.shared.store.forget_jobs(now.minus(KEPT)).await? == 0
+        {
+            self.forgot_at = now;
+        }
+        Ok(())
+    }
+}
+
+/// Takes a step and saves its checkpoint; returns when the next one is due.
+async fn step(job: &Job, tools: &Tools<'_>) -> Timestamp {
+    let saved = match work(job, tools).await {
+        Ok(Step { checkpoint, next }) => {
+            let saved = tools.shared.store.checkpoint_job(job.id, checkpoint, tools.now).await;
+            saved.map(|_| next)
+        }
+        Err(error) => Err(error),
+    };
+    saved.unwrap_or_else(|error| {
+        tracing::warn!(%error, job = %job, "a step failed, and is taken again");
+        tools.now.plus(AFTER_FAILURE)
+    })
+}
+
+async fn work(job: &Job, tools: &Tools<'_>) -> Result<Step, StoreError> {
+    match (job.kind, &job.provider) {
+        (JobKind::Drain, Some((provider, _))) => drain::step(job, *provider, tools).await,
+        (kind, None) => Err(unreadable(anyhow::anyhow!("{kind} {} names no provider", job.id))),
+    }
+}
+
+/// Reads what an earlier step, or who started the job, wrote.
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, StoreError> {
+    serde_json::from_str(json).map_err(unreadable)
+}
+
+fn written<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(unreadable)
+}
+
+fn unreadable(error: impl Into<anyhow::Error>) -> StoreError {
+    StoreError::Corrupt(error.into())
+}

@@ -1,0 +1,28 @@
+//! The providers that can be called now, for whoever is not their driver: jobs and proofs.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use crate::{model::ProviderId, providers::Provider};
+
+/// Clones share it. A provider that is taken up by a reload takes the place of the one before.
+#[derive(Clone, Default)]
+pub(super) struct Roster(Arc<RwLock<BTreeMap<ProviderId, Arc<dyn Provider>>>>);
+
+impl Roster {
+    pub(super) fn enter(&self, id: ProviderId, provider: Arc<dyn Provider>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(id, provider);
+    }
+
+    pub(super) fn leave(&self, id: ProviderId) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// `None`: the config does not name it.
+    #[expect(dead_code, reason = "what lists and looks at providers comes next")]
+    pub(super) fn find(&self, id: ProviderId) -> Option<Arc<dyn Provider>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+}
