@@ -24,7 +24,7 @@ pub use tokens::*;
 
 use crate::model::{
     AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Lesson, ListQuery, Mode,
-    OverQuota, ProviderId, ProviderRecord, ReplicaId, RequestId, Timestamp, UpstreamId,
+    OverQuota, PinId, ProviderId, ProviderRecord, ReplicaId, RequestId, Timestamp, UpstreamId,
 };
 
 /// A shared store.
@@ -136,6 +136,9 @@ pub trait Store: TokenStore + EventStore + JobStore {
         by: Option<String>,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Settles up to `limit` pins after one that want more copies than there were providers for. Background lane.
+    async fn settle_missing(&self, after: PinId, limit: u32, now: Timestamp) -> Result<Missing, StoreError>;
 
     /// Brings the polls of these pins' replicas forward, to no sooner than `gap` after each was last seen.
     async fn hasten_polls(

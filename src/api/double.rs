@@ -21,8 +21,8 @@ use crate::{
     limits::{self, Limits, ManualTicks, Ticks},
     model::{
         AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Job, JobCommand, JobId,
-        Lesson, ListQuery, ManualClock, Mode, NewEvent, NewJob, ProviderDecl, ProviderId, ProviderRecord,
-        Quota, ReplicaId, RequestId, Status, Timestamp, TokenId, UpstreamId,
+        Lesson, ListQuery, ManualClock, Mode, NewEvent, NewJob, PinId, ProviderDecl, ProviderId,
+        ProviderRecord, Quota, ReplicaId, RequestId, Status, Timestamp, TokenId, UpstreamId,
     },
     store::*,
     telemetry::Metrics,
@@ -252,6 +252,9 @@ impl Store for ScriptedStore {
         unreachable!("{NOT_ASKED}")
     }
     async fn explain_pin(&self, _: RequestId, _: Timestamp) -> Result<Option<PinStory>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn settle_missing(&self, _: PinId, _: u32, _: Timestamp) -> Result<Missing, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn set_mode(

@@ -9,7 +9,7 @@ use std::{
 
 use super::{Shared, TickReport, report::earlier};
 use crate::{
-    model::{ContentId, ProviderId, Timestamp},
+    model::{ContentId, PinId, ProviderId, Timestamp},
     store::{Respill, StoreError},
 };
 
@@ -23,6 +23,10 @@ const ENDED: u32 = 256;
 const MERGE_EVERY: Duration = Duration::from_secs(30);
 /// The time between looks for held copies that grew old.
 const HELD_EVERY: Duration = Duration::from_secs(3600);
+/// Pins that want further copies, settled in one step.
+const MISSING: u32 = 256;
+/// The time between looks for providers for them that nobody told of.
+const MISSING_EVERY: Duration = Duration::from_secs(3600);
 /// The time between looks for events that are too old or too many.
 const TRIM_EVERY: Duration = Duration::from_secs(30);
 /// For how long events are kept. Wall clock.
@@ -39,6 +43,8 @@ struct Left {
     /// Providers whose replicas are to be settled anew, which of them, and how far that is.
     respill: BTreeMap<ProviderId, (Respill, ContentId)>,
     remerge: bool,
+    /// Pins that want more copies than there were providers for are settled anew, after this one.
+    missing: Option<PinId>,
     surplus: BTreeSet<ProviderId>,
 }
 
@@ -53,6 +59,7 @@ impl Spills {
         let mut left = self.left();
         let before = left.respill.get(&provider).map_or(which, |(before, _)| *before);
         left.respill.insert(provider, (which.max(before), ContentId(0)));
+        left.missing = Some(PinId(0));
     }
 
     /// There is fan-out to do.
@@ -79,6 +86,7 @@ pub(super) struct Background {
     shared: Shared,
     spills: Spills,
     held_at: Timestamp,
+    missing_at: Timestamp,
     merged_at: Timestamp,
     trimmed_at: Timestamp,
     ticked_at: Timestamp,
@@ -92,6 +100,7 @@ impl Background {
             shared,
             spills,
             held_at: Timestamp::ZERO,
+            missing_at: Timestamp::ZERO,
             merged_at: Timestamp::ZERO,
             trimmed_at: Timestamp::ZERO,
             ticked_at: Timestamp::ZERO,
@@ -133,6 +142,7 @@ impl Background {
         let mut report = TickReport { hastened: self.hasten(now).await?, ..TickReport::default() };
         report.respilled = self.respill_step().await?;
         report.settled = self.remerge(now).await?;
+        report.settled += self.settle_missing(now).await?;
         (report.expired, report.next) = self.expire_pins(now).await?;
         self.expire_held(now).await?;
         let more_events = self.trim_events(now).await?;
@@ -140,7 +150,7 @@ impl Background {
             self.shared.activator.poke();
         }
         let left = self.spills.left();
-        if left.remerge || !left.respill.is_empty() || more_events {
+        if left.remerge || left.missing.is_some() || !left.respill.is_empty() || more_events {
             report.next = earlier(report.next, Some(now));
         }
         Ok(report)
@@ -153,7 +163,8 @@ impl Background {
             // Where this fails the clock counts as turned back in the next tick, too.
             let mended = self.shared.store.mend_schedule(now).await?;
             tracing::warn!(back = ?before.since(now), mended, "the clock was turned back; plans were brought forward");
-            (self.held_at, self.merged_at) = (Timestamp::ZERO, Timestamp::ZERO);
+            (self.held_at, self.merged_at, self.missing_at) =
+                (Timestamp::ZERO, Timestamp::ZERO, Timestamp::ZERO);
             self.trimmed_at = Timestamp::ZERO;
             self.shared.activator.poke();
         }
@@ -180,6 +191,19 @@ impl Background {
         stepped?;
         left.remerge = true;
         Ok(1)
+    }
+
+    async fn settle_missing(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        let left = self.spills.left().missing.take();
+        let is_due = now.since(self.missing_at) >= MISSING_EVERY;
+        let Some(after) = left.or_else(|| is_due.then_some(PinId(0))) else { return Ok(0) };
+        self.missing_at = now;
+        let settled = self.shared.store.settle_missing(after, MISSING, now).await;
+        // Where the step failed it is taken again. A look that was begun anew meanwhile begins at the beginning.
+        if let Some(next) = settled.as_ref().map_or(Some(after), |settled| settled.next) {
+            self.spills.left().missing.get_or_insert(next);
+        }
+        Ok(settled?.relinked)
     }
 
     async fn remerge(&mut self, now: Timestamp) -> Result<u64, StoreError> {

@@ -8,6 +8,7 @@ mod doubts;
 mod ending;
 mod kubo;
 mod looking;
+mod model;
 mod quirks;
 mod sharing;
 mod starting;

@@ -272,6 +272,10 @@ impl Store for SqliteStore {
         self.write(Write, Lane::Request, set).await
     }
 
+    async fn settle_missing(&self, after: PinId, limit: u32, now: Timestamp) -> Result<Missing, StoreError> {
+        self.write(Write, Lane::Background, move |tx| settle::settle_missing(tx, after, limit, now)).await
+    }
+
     async fn hasten_polls(
         &self,
         pins: Vec<RequestId>,
