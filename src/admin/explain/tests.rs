@@ -47,7 +47,6 @@ fn story(copies: Vec<CopyStory>, change: impl FnOnce(&mut [ProviderRecord])) -> 
             name: None,
             meta: Some(r#"{"app":"x"}"#.into()),
             origins: None,
-            expires: None,
             have: 0,
             want: 2,
             need: 1,
