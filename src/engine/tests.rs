@@ -6,6 +6,7 @@ mod credentials;
 mod deleting;
 mod doubts;
 mod ending;
+mod forgetting;
 mod kubo;
 mod looking;
 mod model;

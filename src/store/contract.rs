@@ -107,7 +107,8 @@ macro_rules! contract_suite {
                 events_are_read_on_from_a_cursor, events_are_read_by_account_and_by_kind,
                 the_newest_that_match_are_read_without_a_cursor,
                 events_that_are_old_or_too_many_are_forgotten_step_by_step_but_never_the_newest,
-                what_a_refused_request_would_have_told_is_no_event;
+                what_a_refused_request_would_have_told_is_no_event,
+                a_pin_that_goes_away_by_itself_is_an_event;
             explaining: a_pin_is_explained_whoever_has_it, a_pin_is_explained_with_the_copies_that_it_holds;
             model: counters_and_statuses_agree_after_every_random_step, nothing_is_left_once_all_is_deleted;
         }

@@ -33,8 +33,8 @@ pub(in crate::store) async fn a_pin_whose_time_has_come_is_deleted_whole<B: Back
     assert!(house.find(0, pin.requestid).await.is_none());
     let events =
         house.store().events(EventQuery { limit: 100, ..EventQuery::default() }).await.unwrap().events;
-    let ended = events.iter().find(|event| event.body.get("to").is_some_and(|to| to == "expired")).unwrap();
-    assert_eq!((ended.subject.as_str(), &*ended.body["from"]), (&*pin.requestid.to_string(), "pinned"));
+    let ended = events.iter().find(|event| event.kind == EventKind::PinExpired).unwrap();
+    assert_eq!(ended.subject, pin.requestid.to_string());
     assert_eq!(house.list(0, StatusSet::ALL).await.count, 0);
     let claims = house.claim(0, t(101)).await;
     assert!(matches!(claims[..], [Claim { work: Work::Delete(_), .. }]), "{claims:?}");

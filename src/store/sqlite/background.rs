@@ -13,10 +13,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    model::{
-        ContentId, EventKind, Goal, NewEvent, Op, ProviderId, ReplicaId, ReplicaState, RequestId, Timestamp,
-        UpstreamId,
-    },
+    model::{ContentId, Goal, Op, ProviderId, ReplicaId, ReplicaState, RequestId, Timestamp, UpstreamId},
     store::{Expired, RemergeReport, Respill, Respilled, StoreError},
 };
 
@@ -24,8 +21,6 @@ use crate::{
 const STEP: usize = 256;
 /// No call of any provider can take effect after this long. Wall clock.
 const LONGEST_DOUBT: Duration = Duration::from_secs(3600);
-/// What becomes of a pin that ends, in events: no status, as nobody can see it.
-const EXPIRED: &str = "expired";
 /// For how long a replaced pin's copies are held at most. Wall clock.
 const HOLD: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -147,9 +142,7 @@ pub(super) fn expire_pins(tx: &mut Tx<'_>, now: Timestamp, limit: u32) -> Result
     let mut pins = 0;
     for id in ended {
         if let Some(pin) = Pin::load(tx, id)? {
-            let subject = pin.requestid.to_string();
-            let ended = NewEvent::change(EventKind::PinStatus, subject, pin.status.as_str(), EXPIRED);
-            events::note(tx, &ended.of(Some(pin.account)), now)?;
+            events::pin_expired(tx, pin.account, pin.requestid, now)?;
             delete::remove(tx, &pin, now)?;
             pins += 1;
         }
