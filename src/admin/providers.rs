@@ -81,6 +81,9 @@ mod tests {
                 facts: Arc::default(),
                 allow_fewer: false,
                 unproven: false,
+                swept_at: None,
+                audited_at: None,
+                orphans: 0,
             };
             let last_error = LastError {
                 at: NOW,

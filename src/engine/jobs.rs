@@ -1,6 +1,7 @@
 //! Runs jobs: each is a row, moved on by steps that end in a checkpoint. A restart goes on from there, and the step that
 //! was cut off is taken again, so that every step may be taken twice.
 
+mod audit;
 mod drain;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -33,7 +34,6 @@ pub(super) struct Step {
 /// What steps are taken with.
 pub(super) struct Tools<'a> {
     pub(super) shared: &'a Shared,
-    #[expect(dead_code, reason = "what lists and looks at providers comes next")]
     pub(super) roster: &'a Roster,
     pub(super) spills: &'a Spills,
     pub(super) now: Timestamp,
@@ -123,6 +123,7 @@ async fn step(job: &Job, tools: &Tools<'_>) -> Timestamp {
 
 async fn work(job: &Job, tools: &Tools<'_>) -> Result<Step, StoreError> {
     match (job.kind, &job.provider) {
+        (JobKind::Audit, Some((provider, _))) => audit::step(job, *provider, tools).await,
         (JobKind::Drain, Some((provider, _))) => drain::step(job, *provider, tools).await,
         (kind, None) => Err(unreadable(anyhow::anyhow!("{kind} {} names no provider", job.id))),
     }
