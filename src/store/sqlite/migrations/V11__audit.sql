@@ -2,6 +2,7 @@
 ALTER TABLE providers ADD COLUMN swept_at INT;                    -- when the last sweep of its whole list began that ended well
 ALTER TABLE providers ADD COLUMN audited_at INT;                  -- when the last audit began
 ALTER TABLE providers ADD COLUMN orphans INT NOT NULL DEFAULT 0;  -- pins there that nobody knows here; more than rows are kept of
+ALTER TABLE providers ADD COLUMN unplanned INT NOT NULL DEFAULT 0; -- copies may lack looks of their own, as its list is swept
 
 CREATE TABLE audit_sets(                   -- sets of replicas' ids that an audit works with, 65,536 to a part
   job INT NOT NULL,
