@@ -3,12 +3,14 @@
 
 mod audit;
 mod drain;
+mod schedule;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::join_all;
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::schedule::Schedule;
 use super::{Shared, background::Spills, roster::Roster};
 use crate::{
     model::{Job, JobId, JobKind, JobState, Timestamp},
@@ -46,11 +48,12 @@ pub(super) struct Jobs {
     /// When the next step of each is due, where that is not at once.
     next: BTreeMap<JobId, Timestamp>,
     forgot_at: Timestamp,
+    schedule: Schedule,
 }
 
 impl Jobs {
     pub(super) fn new(shared: Shared, roster: Roster, spills: Spills) -> Self {
-        Self { shared, roster, spills, next: BTreeMap::new(), forgot_at: Timestamp::ZERO }
+        Self { shared, roster, spills, next: BTreeMap::new(), forgot_at: Timestamp::ZERO, schedule: Schedule::default() }
     }
 
     /// Ticks until stopping begins.
@@ -78,6 +81,7 @@ impl Jobs {
     /// Takes one step of each running job that is due; returns when the next one is.
     pub(super) async fn tick(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.forget(now).await?;
+        let audits_at = self.schedule.tick(&self.shared, now).await?;
         let mut jobs = self.shared.store.jobs(None, false, AT_ONCE).await?;
         jobs.retain(|job| job.state == JobState::Running);
         self.next.retain(|id, _| jobs.iter().any(|job| job.id == *id));
@@ -93,7 +97,7 @@ impl Jobs {
             // There may be fan-out to do by now.
             self.shared.activator.poke();
         }
-        Ok(self.next.values().min().copied())
+        Ok(self.next.values().copied().chain([audits_at]).min())
     }
 
     async fn forget(&mut self, now: Timestamp) -> Result<(), StoreError> {

@@ -166,6 +166,8 @@ pub struct ProviderRecord {
     pub audited_at: Option<Timestamp>,
     /// Pins there that nobody knows here, by that sweep.
     pub orphans: u64,
+    /// Some of its copies may lack looks of their own, because its list is swept, or was.
+    pub unplanned: bool,
 }
 
 #[cfg(test)]

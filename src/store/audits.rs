@@ -122,6 +122,16 @@ pub trait AuditStore: Send + Sync + 'static {
         swept: Option<(Timestamp, u64)>,
     ) -> Result<(), StoreError>;
 
+    /// Plans looks for pinned copies of a provider that lack them, after a content; so many are gone
+    /// through. `None` at the end. Background lane.
+    async fn plan_looks(
+        &self,
+        provider: ProviderId,
+        after: ContentId,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Option<ContentId>, StoreError>;
+
     /// A page of the pins at a provider that nobody knows here, by their upstream ids.
     async fn orphans(
         &self,

@@ -26,6 +26,7 @@ fn provider(id: i64, name: &str) -> ProviderRecord {
         swept_at: None,
         audited_at: None,
         orphans: 0,
+        unplanned: false,
     }
 }
 

@@ -18,7 +18,8 @@ pub(super) fn load_providers(conn: &Connection) -> Result<Vec<ProviderRecord>, S
     // providers: all
     let mut select = conn.prepare_cached(
         "SELECT id, name, fingerprint, mode, health, health_since, absent_since, blocked_until, proven,
-                facts, allow_fewer, unproven, swept_at, audited_at, orphans
+                facts, allow_fewer, unproven, swept_at, audited_at, orphans,
+                unplanned
          FROM providers ORDER BY id",
     )?;
     let rows = select.query_map([], |row| Ok(provider(row)))?;
@@ -48,6 +49,7 @@ fn provider(row: &Row<'_>) -> Result<ProviderRecord, StoreError> {
         swept_at: millis(12)?,
         audited_at: millis(13)?,
         orphans: row.get(14)?,
+        unplanned: row.get(15)?,
     })
 }
 
