@@ -39,7 +39,11 @@ pub(super) fn read(reader: &mut Reader<'_>, provider: &Section<'_>, preset: &Pre
 
 fn off(text: &str) -> Result<(), Wrong> {
     // YAML of old reads `off` as `false`.
-    if matches!(text, "off" | "false") { Ok(()) } else { Err(Wrong::new("not how a provider is audited", HELP)) }
+    if matches!(text, "off" | "false") {
+        Ok(())
+    } else {
+        Err(Wrong::new("not how a provider is audited", HELP))
+    }
 }
 
 fn at_least_1h(text: &str) -> Result<Duration, Wrong> {

@@ -11,7 +11,7 @@ use super::settings::{
 };
 use super::value::show_span;
 use crate::auth::Mark;
-use crate::model::{Audit, AuditBy, AccountDecl, Facts, Status, StatusSet};
+use crate::model::{AccountDecl, Audit, AuditBy, Facts, Status, StatusSet};
 use crate::policy::Policy;
 use crate::providers::Credential;
 use crate::server::tls;

@@ -53,7 +53,14 @@ pub(super) struct Jobs {
 
 impl Jobs {
     pub(super) fn new(shared: Shared, roster: Roster, spills: Spills) -> Self {
-        Self { shared, roster, spills, next: BTreeMap::new(), forgot_at: Timestamp::ZERO, schedule: Schedule::default() }
+        Self {
+            shared,
+            roster,
+            spills,
+            next: BTreeMap::new(),
+            forgot_at: Timestamp::ZERO,
+            schedule: Schedule::default(),
+        }
     }
 
     /// Ticks until stopping begins.

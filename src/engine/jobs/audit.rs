@@ -72,9 +72,14 @@ struct Tally {
 enum Stage {
     Sweep(Walk),
     /// The whole list was met: whatever it did not show is suspect.
-    Weigh { after: i64 },
+    Weigh {
+        after: i64,
+    },
     /// Suspects are looked at; `next`: further copies that no list told of.
-    Look { since: i64, next: Option<i64> },
+    Look {
+        since: i64,
+        next: Option<i64>,
+    },
 }
 
 /// All that a step goes by.
@@ -90,7 +95,12 @@ pub(super) async fn step(job: &Job, id: ProviderId, tools: &Tools<'_>) -> Result
     let records = tools.shared.store.providers().await?;
     let record = records.into_iter().find(|record| record.id == id);
     let (Some(record), Some(provider)) = (record, tools.roster.find(id)) else {
-        return Ok(over(job, JobState::Failed, "the provider is not in the config any more".to_owned(), tools));
+        return Ok(over(
+            job,
+            JobState::Failed,
+            "the provider is not in the config any more".to_owned(),
+            tools,
+        ));
     };
     let metrics = tools.shared.metrics.provider(&record.name);
     let auditor = Auditor { job, record, provider: &*provider, tools, metrics };
@@ -128,8 +138,10 @@ impl Auditor<'_> {
         store.audit_ends(self.job.id, self.record.id, None).await?;
         let terms: Terms = super::read(&self.job.terms)?;
         let now = self.tools.now.as_millis();
-        let sweeps = self.provider.traits().sweeps && terms.by != AuditBy::Look && !self.is_dear(0, terms.by).await?;
-        let stage = if sweeps { Stage::Sweep(Walk::default()) } else { Stage::Look { since: now, next: Some(0) } };
+        let sweeps =
+            self.provider.traits().sweeps && terms.by != AuditBy::Look && !self.is_dear(0, terms.by).await?;
+        let stage =
+            if sweeps { Stage::Sweep(Walk::default()) } else { Stage::Look { since: now, next: Some(0) } };
         let tally = Tally { expected: self.copies().await?, ..Tally::default() };
         let proven = self.record.proven;
         let cursor = Cursor { began: now, proven, failures: 0, tally, stage };
@@ -170,15 +182,18 @@ impl Auditor<'_> {
         cursor.failures = 0;
         let (fresh, onward) = walk.take(page);
         let listed = fresh.into_iter().map(Listed::from).collect();
-        let met = self.tools.shared.store.audit_page(self.job.id, self.record.id, listed, self.tools.now).await?;
+        let met =
+            self.tools.shared.store.audit_page(self.job.id, self.record.id, listed, self.tools.now).await?;
         cursor.tally.listed += met.ours;
         cursor.tally.orphans += met.orphans;
         self.metrics.audited(Audited::Listed, met.ours);
         let terms: Terms = super::read(&self.job.terms)?;
         let since = self.tools.now.as_millis();
         let words = match onward {
-            Onward::Page if self.is_dear(walk.pages(), terms.by).await? => "others' pins there are so many that \
-                looking at each of our copies is cheaper than reading on",
+            Onward::Page if self.is_dear(walk.pages(), terms.by).await? => {
+                "others' pins there are so many that \
+                looking at each of our copies is cheaper than reading on"
+            }
             Onward::Page => {
                 cursor.stage = Stage::Sweep(walk);
                 return self.on(cursor, self.tools.now, String::new());
@@ -209,7 +224,12 @@ impl Auditor<'_> {
         self.on(cursor, self.tools.now, String::new())
     }
 
-    async fn weigh_some(&self, cursor: &mut Cursor, after: i64, limit: u32) -> Result<Option<i64>, StoreError> {
+    async fn weigh_some(
+        &self,
+        cursor: &mut Cursor,
+        after: i64,
+        limit: u32,
+    ) -> Result<Option<i64>, StoreError> {
         let (job, provider) = (self.job.id, self.record.id);
         let (began, after) = (Timestamp::from_millis(cursor.began), ContentId(after));
         let weighed =

@@ -19,14 +19,8 @@ struct Pages {
     heeds_before: bool,
 }
 
-const PLAIN: Pages = Pages {
-    limit: 10,
-    cut: 10,
-    inclusive: false,
-    seconds: false,
-    counts_page: false,
-    heeds_before: true,
-};
+const PLAIN: Pages =
+    Pages { limit: 10, cut: 10, inclusive: false, seconds: false, counts_page: false, heeds_before: true };
 
 impl Pages {
     fn told(self, created: i64) -> i64 {
@@ -49,7 +43,11 @@ impl Pages {
             oldest: rows.iter().map(|(_, created)| Timestamp::from_millis(*created)).min(),
             whole_seconds: rows.iter().all(|(_, created)| created % 1000 == 0),
         };
-        UpstreamPage { pins: rows.into_iter().map(|(n, created)| pin(n, created)).collect(), next: None, edge }
+        UpstreamPage {
+            pins: rows.into_iter().map(|(n, created)| pin(n, created)).collect(),
+            next: None,
+            edge,
+        }
     }
 
     fn walk(self, mut all: Vec<i64>) -> (Vec<usize>, Walk, Onward) {

@@ -9,7 +9,8 @@ use super::{accounts::Account, count::WIDTHS, lanes::Turn, providers::load_provi
 use crate::{
     lifecycle::{Change, Changes},
     model::{
-        AccountId, Audit, AuditBy, PolicyId, ProviderId, ProviderRecord, ReplicaState, RequestId, Status, Timestamp, Weight,
+        AccountId, Audit, AuditBy, PolicyId, ProviderId, ProviderRecord, ReplicaState, RequestId, Status,
+        Timestamp, Weight,
     },
     policy::{Moment, Policy, ProviderView, Timing},
     store::StoreError,

@@ -92,7 +92,9 @@ impl<'a> Sets<'a> {
             set.serialize_into(&mut body).map_err(broken)?;
             // audit_sets: put a part
             self.conn
-                .prepare_cached("INSERT OR REPLACE INTO audit_sets(job, what, part, body) VALUES(?1, ?2, ?3, ?4)")?
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO audit_sets(job, what, part, body) VALUES(?1, ?2, ?3, ?4)",
+                )?
                 .execute(params![self.job.0, self.what as i64, part, body])?;
         }
         Ok(())
@@ -123,9 +125,7 @@ fn read(conn: &Connection, job: JobId, what: What, part: i64) -> Result<RoaringB
         .prepare_cached("SELECT body FROM audit_sets WHERE job = ?1 AND what = ?2 AND part = ?3")?
         .query_row([job.0, what as i64, part], |row| row.get(0))
         .optional()?;
-    body.map_or(Ok(RoaringBitmap::new()), |body| {
-        RoaringBitmap::deserialize_from(&body[..]).map_err(broken)
-    })
+    body.map_or(Ok(RoaringBitmap::new()), |body| RoaringBitmap::deserialize_from(&body[..]).map_err(broken))
 }
 
 fn split(id: ReplicaId) -> Result<(i64, u32), StoreError> {
