@@ -79,11 +79,13 @@ pub struct Orphan {
 #[async_trait]
 pub trait AuditStore: Send + Sync + 'static {
     /// Whether an audit may make a call at a provider without taking it from what is new; `Some`: not before this time
-    /// has passed. Background lane.
+    /// has passed. `patient`: what is new waited for long though there were calls, so that it waits for something else.
+    /// Background lane.
     async fn audit_waits(
         &self,
         provider: ProviderId,
         allowance: Option<Allowance>,
+        patient: bool,
         now: Timestamp,
     ) -> Result<Option<Duration>, StoreError>;
 

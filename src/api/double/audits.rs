@@ -16,6 +16,7 @@ impl AuditStore for ScriptedStore {
         &self,
         _: ProviderId,
         _: Option<Allowance>,
+        _: bool,
         _: Timestamp,
     ) -> Result<Option<Duration>, StoreError> {
         unreachable!("{NOT_ASKED}")

@@ -2,21 +2,23 @@
 //! not show. Only such a look makes a copy lost; nothing is sent, or sent again, by a list's word alone.
 
 mod call;
+mod cursor;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::{
+    call::{Held, page},
+    cursor::{Cursor, Stage, Tally, most},
+};
 use super::{Step, Tools};
 use crate::{
-    model::{
-        AuditBy, ContentId, Job, JobCounts, JobProgress, JobState, ProviderId, ProviderRecord, Timestamp,
-    },
+    model::{AuditBy, ContentId, Job, JobProgress, JobState, ProviderId, ProviderRecord, Timestamp},
     providers::{Onward, Provider, Walk},
     store::{Checkpoint, Cleared, Listed, StoreError, Weigh},
     telemetry::{Audited, ProviderMetrics},
 };
-use call::{Held, page};
 
 /// Copies gone through in one step.
 const STEP: u32 = 5000;
@@ -24,8 +26,8 @@ const STEP: u32 = 5000;
 const LOOKS: u32 = 1000;
 /// The time between looks whether these are done.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// So many copies may be missing before an audit asks; of many copies, one in a hundred.
-const FEW: u64 = 100;
+/// So often it gives way before it goes on beside what is new, which then waits for something else than calls.
+const PATIENT: u32 = 60;
 /// From so many pages on a sweep is given up once look-ups are cheaper.
 const TRIAL: u64 = 10;
 
@@ -34,52 +36,6 @@ const TRIAL: u64 = 10;
 pub(in crate::engine) struct Terms {
     #[serde(default)]
     pub(in crate::engine) by: AuditBy,
-}
-
-/// How far an audit is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Cursor {
-    began: i64,
-    /// The credential that reached our copies then: with another one it begins anew.
-    proven: Option<[u8; 32]>,
-    /// Calls in a row that failed.
-    failures: u32,
-    tally: Tally,
-    stage: Stage,
-}
-
-/// What came of it until now.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Tally {
-    /// On record when it began, on their way there too.
-    expected: u64,
-    /// On the list.
-    listed: u64,
-    /// On record as pinned there.
-    copies: u64,
-    suspects: u64,
-    lost: u64,
-    found: u64,
-    orphans: u64,
-    /// The whole list was shown.
-    swept: bool,
-    /// An operator knows that many are missing.
-    accepted: bool,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Stage {
-    Sweep(Walk),
-    /// The whole list was met: whatever it did not show is suspect.
-    Weigh {
-        after: i64,
-    },
-    /// Suspects are looked at; `next`: further copies that no list told of.
-    Look {
-        since: i64,
-        next: Option<i64>,
-    },
 }
 
 /// All that a step goes by.
@@ -144,7 +100,7 @@ impl Auditor<'_> {
             if sweeps { Stage::Sweep(Walk::default()) } else { Stage::Look { since: now, next: Some(0) } };
         let tally = Tally { expected: self.copies().await?, ..Tally::default() };
         let proven = self.record.proven;
-        let cursor = Cursor { began: now, proven, failures: 0, tally, stage };
+        let cursor = Cursor { began: now, proven, failures: 0, gave_way: 0, tally, stage };
         let words = if sweeps { "its list is swept" } else { "each copy is looked at" };
         self.on(cursor, self.tools.now, words.to_owned())
     }
@@ -171,9 +127,12 @@ impl Auditor<'_> {
 
     /// Reads one page.
     async fn sweep(&self, mut cursor: Cursor, mut walk: Walk) -> Result<Step, StoreError> {
-        let page = match page(self.provider, self.record.id, &walk, self.tools).await? {
+        let patient = cursor.gave_way >= PATIENT;
+        let page = match page(self.provider, self.record.id, &walk, patient, self.tools).await? {
             Ok(page) => page,
-            Err(Held { wait, failed, words }) => {
+            Err(Held { wait, failed, gives_way, words }) => {
+                // Where calls are short its patience begins anew.
+                cursor.gave_way = if gives_way && !patient { cursor.gave_way + 1 } else { 0 };
                 cursor.failures = if failed { cursor.failures.saturating_add(1) } else { cursor.failures };
                 let wait = wait.unwrap_or_else(|| PATIENCE * 2u32.pow(cursor.failures.min(7)));
                 return self.again(Some(cursor), wait, words);
@@ -319,34 +278,5 @@ impl Auditor<'_> {
         let progress = JobProgress { words, ..cursor.progress(state) };
         let cursor = Some(super::written(&cursor)?);
         Ok(Step { checkpoint: Checkpoint { state, cursor, progress }, next })
-    }
-}
-
-/// How many copies may be missing of so many.
-fn most(copies: u64) -> u64 {
-    FEW.max(copies / 100)
-}
-
-impl Cursor {
-    fn progress(&self, state: JobState) -> JobProgress {
-        let Tally { expected, listed, copies, suspects, lost, found, orphans, swept, .. } = self.tally;
-        let counts = [
-            ("copies", copies),
-            ("listed", listed),
-            ("suspect", suspects),
-            ("lost", lost),
-            ("found", found),
-            ("orphans", orphans),
-            ("swept", u64::from(swept)),
-        ];
-        let counts: JobCounts = counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-        let looked = lost + found;
-        let done = match self.stage {
-            _ if state == JobState::Done => copies,
-            Stage::Sweep(_) | Stage::Weigh { .. } => listed,
-            Stage::Look { .. } => copies.saturating_sub(suspects.saturating_sub(looked)),
-        };
-        let total = if state == JobState::Done { copies } else { expected.max(done) };
-        JobProgress { done, total: Some(total), counts, words: String::new() }
     }
 }

@@ -1,24 +1,24 @@
 //! Audits' rows: what a list showed, what is to be looked at, what nobody knows.
 
+mod looks;
+mod orphans;
 mod sets;
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params, types::Value};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use self::sets::{Sets, What};
-use super::{
-    SqliteStore, budget, providers,
-    replicas::{self, decode_upstream, upstream_value},
-    tx::Tx,
-    writer::Lane,
+use self::{
+    orphans::{Holder, holder},
+    sets::{Sets, What},
 };
+use super::{SqliteStore, budget, providers, replicas, tx::Tx, writer::Lane};
 use crate::{
     model::{
-        Allowance, BudgetClass, Content, ContentId, Goal, JobId, Op, ProviderId, ReplicaId, ReplicaState,
-        Timestamp, UpstreamId, replica::Replica,
+        Allowance, BudgetClass, ContentId, Goal, JobId, Op, ProviderId, ReplicaId, ReplicaState, Timestamp,
+        UpstreamId, replica::Replica,
     },
-    store::{AuditStore, Cleared, Listed, Met, ORPHANS, Orphan, StoreError, Weigh, Weighed},
+    store::{AuditStore, Cleared, Listed, Met, Orphan, StoreError, Weigh, Weighed},
     telemetry::StoreClass::{Read, Write},
 };
 
@@ -31,10 +31,11 @@ impl AuditStore for SqliteStore {
         &self,
         provider: ProviderId,
         allowance: Option<Allowance>,
+        patient: bool,
         now: Timestamp,
     ) -> Result<Option<Duration>, StoreError> {
         let Some(allowance) = allowance else { return Ok(None) };
-        self.write(Read, Lane::Background, move |tx| waits(tx, provider, &allowance, now)).await
+        self.write(Read, Lane::Background, move |tx| waits(tx, provider, &allowance, patient, now)).await
     }
 
     async fn copies_on_record(&self, provider: ProviderId) -> Result<u64, StoreError> {
@@ -93,7 +94,7 @@ impl AuditStore for SqliteStore {
         limit: u32,
         now: Timestamp,
     ) -> Result<Option<ContentId>, StoreError> {
-        self.write(Write, Lane::Background, move |tx| plan_looks(tx, provider, after, limit, now)).await
+        self.write(Write, Lane::Background, move |tx| looks::plan(tx, provider, after, limit, now)).await
     }
 
     async fn orphans(
@@ -102,20 +103,21 @@ impl AuditStore for SqliteStore {
         after: Option<UpstreamId>,
         limit: u32,
     ) -> Result<Vec<Orphan>, StoreError> {
-        orphans(&self.readers.point(), provider, after.as_ref(), limit)
+        orphans::page(&self.readers.point(), provider, after.as_ref(), limit)
     }
 }
 
-/// What is new goes first: while some of it waits, a quarter of what a limit allows is left alone.
+/// What is new goes first. Where it waits for something else than calls, a quarter of them is left for it.
 fn waits(
     tx: &Tx<'_>,
     provider: ProviderId,
     allowance: &Allowance,
+    patient: bool,
     now: Timestamp,
 ) -> Result<Option<Duration>, StoreError> {
     let rooms = budget::rooms(tx, allowance)?;
     let news = has_news(tx, provider, now)?;
-    let mut wait = None;
+    let mut wait = (news && !patient).then_some(GIVE_WAY);
     for class in [BudgetClass::List, BudgetClass::Any] {
         let room = rooms[class];
         let kept = allowance.rates[class].filter(|_| news).map_or(0, |rate| rate.calls.div_ceil(4));
@@ -162,74 +164,12 @@ fn page(
             Holder::Known => {}
             Holder::Nobody => {
                 met.orphans += 1;
-                note_orphan(tx, provider, pin, now)?;
+                orphans::note(tx, provider, pin, now)?;
             }
         }
     }
     sets.save()?;
     Ok(met)
-}
-
-/// Whose a listed pin is.
-enum Holder {
-    Ours(ReplicaId),
-    /// On its way to or from here, a double that is being removed, or another entry's.
-    Known,
-    Nobody,
-}
-
-fn holder(tx: &Tx<'_>, provider: ProviderId, pin: &Listed) -> Result<Holder, StoreError> {
-    let upstream = upstream_value(&pin.upstream);
-    // replicas: of a content, at any provider
-    let mut select = tx.conn.prepare_cached(
-        "SELECT r.id, r.provider, r.upstream IS NULL, r.upstream IS ?2
-         FROM contents c CROSS JOIN providers v CROSS JOIN replicas r ON r.provider = v.id AND r.content = c.id
-         WHERE c.key = ?1",
-    )?;
-    let mut rows = select.query(params![pin.content.as_bytes(), upstream])?;
-    let mut is_known = false;
-    while let Some(row) = rows.next()? {
-        let (is_here, is_on_its_way, is_it): (bool, bool, bool) =
-            (row.get::<_, i64>(1)? == provider.0, row.get(2)?, row.get(3)?);
-        if is_here && is_it {
-            return Ok(Holder::Ours(ReplicaId(row.get(0)?)));
-        }
-        is_known |= is_it || is_here && is_on_its_way;
-    }
-    // surplus: a double of ours
-    let is_double: bool = tx
-        .conn
-        .prepare_cached("SELECT EXISTS(SELECT 1 FROM surplus WHERE provider = ?1 AND upstream = ?2)")?
-        .query_row(params![provider.0, upstream], |row| row.get(0))?;
-    Ok(if is_known || is_double { Holder::Known } else { Holder::Nobody })
-}
-
-fn note_orphan(tx: &Tx<'_>, provider: ProviderId, pin: &Listed, now: Timestamp) -> Result<(), StoreError> {
-    // orphans: seen again
-    let known = tx
-        .conn
-        .prepare_cached("UPDATE orphans SET seen_at = ?3 WHERE provider = ?1 AND upstream = ?2")?
-        .execute(params![provider.0, upstream_value(&pin.upstream), now.as_millis()])?;
-    if known > 0 {
-        return Ok(());
-    }
-    // orphans: new, as long as there is room
-    tx.conn
-        .prepare_cached(
-            "INSERT INTO orphans(provider, upstream, content, name, created, seen_at)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6
-             WHERE (SELECT count(*) FROM (SELECT 1 FROM orphans WHERE provider = ?1 LIMIT ?7)) < ?7",
-        )?
-        .execute(params![
-            provider.0,
-            upstream_value(&pin.upstream),
-            pin.content.as_bytes(),
-            pin.name,
-            pin.created.map(Timestamp::as_millis),
-            now.as_millis(),
-            ORPHANS
-        ])?;
-    Ok(())
 }
 
 fn weigh(tx: &Tx<'_>, weigh: &Weigh) -> Result<Weighed, StoreError> {
@@ -274,7 +214,7 @@ fn clear(
             Verdict::Found => cleared.found += 1,
             Verdict::Dropped => cleared.dropped += 1,
             Verdict::Open => {
-                hasten(tx, id, now)?;
+                looks::hasten(tx, id, now)?;
                 continue;
             }
         }
@@ -304,18 +244,6 @@ fn verdict(replica: Option<&Replica>, began: Timestamp, since: Timestamp) -> Ver
     }
 }
 
-/// Has a pinned copy looked at, after whatever else is due.
-fn hasten(tx: &Tx<'_>, replica: ReplicaId, now: Timestamp) -> Result<(), StoreError> {
-    // replica: its look is for now; one without any gets one
-    tx.conn
-        .prepare_cached(
-            "UPDATE replicas SET op = ?2, next_at = ?3
-             WHERE id = ?1 AND NOT leased AND coalesce(op, ?2) = ?2 AND coalesce(next_at, ?3 + 1) > ?3",
-        )?
-        .execute([replica.0, Op::Verify.code(), now.as_millis()])?;
-    Ok(())
-}
-
 fn ends(
     tx: &mut Tx<'_>,
     job: JobId,
@@ -323,10 +251,7 @@ fn ends(
     swept: Option<(Timestamp, u64)>,
 ) -> Result<(), StoreError> {
     if let Some((began, orphans)) = swept {
-        // orphans: those that were not there any more
-        tx.conn
-            .prepare_cached("DELETE FROM orphans WHERE provider = ?1 AND seen_at < ?2")?
-            .execute([provider.0, began.as_millis()])?;
+        orphans::forget(tx, provider, began)?;
         // provider: its last whole sweep
         tx.conn
             .prepare_cached("UPDATE providers SET swept_at = ?2, orphans = ?3 WHERE id = ?1")?
@@ -334,75 +259,6 @@ fn ends(
         tx.forget_config();
     }
     sets::forget(tx.conn, job)
-}
-
-fn plan_looks(
-    tx: &mut Tx<'_>,
-    provider: ProviderId,
-    after: ContentId,
-    limit: u32,
-    now: Timestamp,
-) -> Result<Option<ContentId>, StoreError> {
-    // replicas of a provider, by content: where a step ends
-    let last: Option<i64> = tx
-        .conn
-        .prepare_cached(
-            "SELECT content FROM replicas WHERE provider = ?1 AND content > ?2 ORDER BY content LIMIT 1 OFFSET ?3",
-        )?
-        .query_row(params![provider.0, after.0, limit], |row| row.get(0))
-        .optional()?;
-    let span = tx.moment(provider, now)?.verify_every.map_or(1, |span| span.as_millis().max(1));
-    // replicas: pinned, with nothing due
-    tx.conn
-        .prepare_cached(
-            "UPDATE replicas SET op = ?4, next_at = ?5 + abs(random() % ?6)
-             WHERE provider = ?1 AND content > ?2 AND content <= ?3 AND next_at IS NULL AND state = ?7
-                   AND upstream IS NOT NULL",
-        )?
-        .execute(params![
-            provider.0,
-            after.0,
-            last.unwrap_or(i64::MAX),
-            Op::Verify.code(),
-            now.as_millis(),
-            i64::try_from(span).unwrap_or(i64::MAX),
-            ReplicaState::Pinned.code()
-        ])?;
-    if last.is_none() {
-        // provider: all of its copies have looks of their own
-        tx.conn.prepare_cached("UPDATE providers SET unplanned = 0 WHERE id = ?1")?.execute([provider.0])?;
-        tx.forget_config();
-    }
-    Ok(last.map(ContentId))
-}
-
-fn orphans(
-    conn: &Connection,
-    provider: ProviderId,
-    after: Option<&UpstreamId>,
-    limit: u32,
-) -> Result<Vec<Orphan>, StoreError> {
-    // Before all texts and blobs there is nothing.
-    let after = after.map_or(Value::Integer(0), upstream_value);
-    // orphans: a page of a provider's
-    let mut select = conn.prepare_cached(
-        "SELECT upstream, content, name, created, seen_at FROM orphans
-         WHERE provider = ?1 AND upstream > ?2 ORDER BY upstream LIMIT ?3",
-    )?;
-    let mut rows = select.query(params![provider.0, after, limit])?;
-    let mut orphans = Vec::new();
-    while let Some(row) = rows.next()? {
-        let Some(upstream) = decode_upstream(row.get_ref(0)?)? else { continue };
-        let key: Vec<u8> = row.get(1)?;
-        orphans.push(Orphan {
-            upstream,
-            content: Content::from_bytes(&key).map_err(|error| StoreError::Corrupt(error.into()))?,
-            name: row.get(2)?,
-            created: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_millis),
-            seen_at: Timestamp::from_millis(row.get(4)?),
-        });
-    }
-    Ok(orphans)
 }
 
 /// Drops what jobs that are over have left; one that was cancelled does not do so itself.

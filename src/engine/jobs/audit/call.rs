@@ -14,6 +14,8 @@ pub(super) struct Held {
     /// `None`: for as long as after any failure.
     pub(super) wait: Option<Duration>,
     pub(super) failed: bool,
+    /// What is new goes first.
+    pub(super) gives_way: bool,
     pub(super) words: String,
 }
 
@@ -22,6 +24,7 @@ pub(super) async fn page(
     provider: &dyn Provider,
     id: ProviderId,
     walk: &Walk,
+    patient: bool,
     tools: &Tools<'_>,
 ) -> Result<Result<UpstreamPage, Held>, StoreError> {
     let now = tools.now;
@@ -31,17 +34,27 @@ pub(super) async fn page(
     };
     if let Some(until) = until.filter(|until| *until > now) {
         let words = "waits until the provider may be called again".to_owned();
-        return Ok(Err(Held { wait: Some(until.since(now)), failed: false, words }));
+        return Ok(Err(Held { wait: Some(until.since(now)), failed: false, gives_way: false, words }));
     }
     let allowance = provider.allowance(now);
-    if let Some(wait) = tools.shared.store.audit_waits(id, allowance, now).await? {
+    if let Some(wait) = tools.shared.store.audit_waits(id, allowance, patient, now).await? {
         let words = "waits for calls that nothing new needs".to_owned();
-        return Ok(Err(Held { wait: Some(wait.max(Duration::from_secs(1))), failed: false, words }));
+        return Ok(Err(Held {
+            wait: Some(wait.max(Duration::from_secs(1))),
+            failed: false,
+            gives_way: true,
+            words,
+        }));
     }
     Ok(provider.list(walk.before()).await.map_err(|error| {
         let throttled = error.class == ErrorClass::Throttled;
         let wait = error.retry_at.map(|at| at.since(now)).filter(|_| throttled);
-        Held { wait, failed: !throttled, words: format!("its list could not be read: {}", error.text) }
+        Held {
+            wait,
+            failed: !throttled,
+            gives_way: false,
+            words: format!("its list could not be read: {}", error.text),
+        }
     }))
 }
 
