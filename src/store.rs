@@ -1,5 +1,6 @@
 //! What is remembered: every intention is one durable transaction behind the object-safe trait [`Store`].
 
+pub mod audits;
 pub mod error;
 pub mod events;
 pub mod jobs;
@@ -15,6 +16,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
+pub use audits::*;
 pub use error::StoreError;
 pub use events::*;
 pub use jobs::*;
@@ -32,7 +34,7 @@ pub type SharedStore = Arc<dyn Store>;
 
 /// The intentions. Each is atomic and, once it has returned `Ok`, on disk (I1). Errors leave nothing behind.
 #[async_trait]
-pub trait Store: TokenStore + EventStore + JobStore {
+pub trait Store: TokenStore + EventStore + JobStore + AuditStore {
     /// The id minted when this database was created.
     fn instance(&self) -> InstanceId;
 

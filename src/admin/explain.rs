@@ -135,7 +135,7 @@ fn told(weighed: &Weighed<'_>, copy: &CopyStory, now: Timestamp) -> Value {
         })),
         "next": next(replica, provider, now),
         "seen": replica.seen_at.map(time),
-        "verified": replica.verified_at.map(time),
+        "verified": replica.verified(provider.and_then(|provider| provider.swept_at)).map(time),
         "doubt": doubt(replica),
         "upstream": replica.upstream.as_ref().map(|id| id.as_str()),
     });

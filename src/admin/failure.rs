@@ -95,6 +95,9 @@ impl From<StoreError> for Failure {
         if matches!(error, StoreError::Unknown { .. }) {
             return Self::not_found(error);
         }
+        if matches!(error, StoreError::Taken { .. }) {
+            return Self::conflict(error);
+        }
         tracing::error!(error = &error as &dyn std::error::Error, "an admin request failed in the store");
         match error {
             StoreError::Full(_) => Self::new(StatusCode::INSUFFICIENT_STORAGE, "INSUFFICIENT_STORAGE", error),

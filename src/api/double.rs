@@ -1,6 +1,8 @@
 //! For tests of the API: a store that keeps pins in a map, does what it is told, and notes what it was asked; and
 //! the whole API on top of it.
 
+mod audits;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},

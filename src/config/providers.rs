@@ -36,8 +36,9 @@ const PROVIDER: Keys = Keys {
         "codecs",
         "retention",
         "declare_dead_after",
+        "audit",
     ],
-    later: &["limits", "quota", "audit", "gateway", "proof"],
+    later: &["limits", "quota", "gateway", "proof"],
 };
 const TIMEOUTS: Keys = Keys { known: &["deadline", "settle"], later: &[] };
 

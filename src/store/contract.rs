@@ -1,5 +1,6 @@
 //! What every backend of the store must do: one suite, stamped for each backend by [`contract_suite`].
 
+pub(super) mod auditing;
 pub(super) mod budgets;
 pub(super) mod claiming;
 pub(super) mod creating;
@@ -110,6 +111,11 @@ macro_rules! contract_suite {
                 what_a_refused_request_would_have_told_is_no_event,
                 a_pin_that_goes_away_by_itself_is_an_event;
             explaining: a_pin_is_explained_whoever_has_it, a_pin_is_explained_with_the_copies_that_it_holds;
+            auditing: what_a_list_showed_survives_a_crash_and_the_rest_is_suspect,
+                suspects_are_looked_at_and_only_that_loses_them,
+                a_suspect_that_nobody_wants_any_more_is_dropped, orphans_are_what_nobody_here_knows,
+                doubles_that_are_being_removed_are_no_orphans,
+                copies_of_a_swept_provider_get_looks_again_when_it_is_swept_no_more;
             model: counters_and_statuses_agree_after_every_random_step, nothing_is_left_once_all_is_deleted;
         }
     };

@@ -2,6 +2,7 @@
 
 mod accept;
 mod accounts;
+mod audits;
 mod background;
 mod budget;
 mod claim;

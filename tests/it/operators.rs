@@ -15,7 +15,7 @@ use pinfold::{
     app::{self, Gateway, Tuning},
     config::{self, Environment},
     http as client,
-    sim::Sim,
+    sim::{Asked, Sim},
     telemetry::Metrics,
 };
 use serde_json::{Value, json};
@@ -234,5 +234,25 @@ async fn events_are_followed_line_by_line_until_nobody_reads_them() {
     assert_eq!(house.run(&["pin", "add", OTHER, "--background"]).await.0, 0);
     let ended = tokio::task::spawn_blocking(move || child.wait()).await.expect("waited").expect("it ended");
     assert_eq!(ended.code(), Some(0));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn an_operator_audits_a_provider_and_sees_what_nobody_knows_there() {
+    let house = House::start(ADA).await;
+    house.lines(&["pin", "add", CID]).await;
+    let cid = OTHER.parse().expect("a CID");
+    house.sim.plant(Asked { cid, name: Some("theirs".to_owned()), meta: None, origins: Vec::new() });
+    let told = house.lines(&["provider", "audit", "alpha", "--wait"]).await.join("\n");
+    assert!(told.starts_with("audit 1 is done\n"), "{told}");
+    assert!(told.contains(" 1 on its list") && told.contains(" 0 gone"), "{told}");
+    let orphans = house.jsons(&["provider", "orphans", "alpha", "--json"]).await;
+    assert_eq!((&orphans[0]["cid"], &orphans[0]["name"]), (&json!(OTHER), &json!("theirs")));
+    assert_eq!(house.lines(&["provider", "orphans", "alpha"]).await.len(), 2);
+    let (_, told) = house.admin(Method::GET, "/providers", &Value::Null).await;
+    assert_eq!(told["providers"][0]["orphans"], json!(1));
+    let (code, _, err) = house.run(&["provider", "audit", "nobody"]).await;
+    assert!(code == 1 && err.contains("never was a provider"), "{err}");
+    assert_eq!(house.sim.deletes().len(), 0);
     house.stop().await;
 }

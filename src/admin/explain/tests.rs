@@ -23,6 +23,10 @@ fn provider(id: i64, name: &str) -> ProviderRecord {
         facts: Default::default(),
         allow_fewer: false,
         unproven: false,
+        swept_at: None,
+        audited_at: None,
+        orphans: 0,
+        unplanned: false,
     }
 }
 
