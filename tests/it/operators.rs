@@ -15,6 +15,7 @@ use pinfold::{
     app::{self, Gateway, Tuning},
     config::{self, Environment},
     http as client,
+    model::PinCid,
     sim::{Asked, Sim},
     telemetry::Metrics,
 };
@@ -241,7 +242,7 @@ async fn events_are_followed_line_by_line_until_nobody_reads_them() {
 async fn an_operator_audits_a_provider_and_sees_what_nobody_knows_there() {
     let house = House::start(ADA).await;
     house.lines(&["pin", "add", CID]).await;
-    let cid = OTHER.parse().expect("a CID");
+    let cid = PinCid::parse(OTHER).expect("a CID");
     house.sim.plant(Asked { cid, name: Some("theirs".to_owned()), meta: None, origins: Vec::new() });
     let told = house.lines(&["provider", "audit", "alpha", "--wait"]).await.join("\n");
     assert!(told.starts_with("audit 1 is done\n"), "{told}");

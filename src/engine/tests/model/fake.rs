@@ -12,8 +12,8 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::IteratorRandom};
 use crate::{
     model::*,
     providers::{
-        Accepted, Held, Known, Provider, ProviderError, Readiness, Standing, Submit, Traits, UpstreamPage,
-        UpstreamPin,
+        Accepted, Edge, Held, Known, Provider, ProviderError, Readiness, Standing, Submit, Traits,
+        UpstreamPage, UpstreamPin,
     },
     telemetry::BreakerState,
 };
@@ -251,6 +251,7 @@ impl Fake {
             content: pin.content,
             status,
             created: Some(pin.created),
+            name: None,
             delegates: Vec::new(),
             tag: pin.tag.filter(|_| self.echoes),
             why: None,
@@ -364,7 +365,14 @@ impl Provider for Fake {
         let mut ids: Vec<String> =
             state.pins.iter().filter(|(_, pin)| older(pin)).map(|(id, _)| id.clone()).collect();
         ids.sort_by_key(|id| std::cmp::Reverse(state.pins[id].created));
-        Ok(UpstreamPage { pins: ids.iter().map(|id| self.show(&mut state, id)).collect(), next: None })
+        let pins: Vec<UpstreamPin> = ids.iter().map(|id| self.show(&mut state, id)).collect();
+        let edge = Edge {
+            rows: pins.len(),
+            count: Some(pins.len() as u64),
+            oldest: pins.last().and_then(|pin| pin.created),
+            ..Edge::default()
+        };
+        Ok(UpstreamPage { pins, next: None, edge })
     }
 
     async fn remove(&self, id: &UpstreamId) -> Result<(), ProviderError> {
