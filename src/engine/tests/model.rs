@@ -8,7 +8,7 @@
 mod fake;
 mod world;
 
-use std::{env, ops::Range, thread, time::Instant};
+use std::{env, ops::Range, thread};
 
 use world::World;
 
@@ -18,17 +18,23 @@ const SEEDS: u64 = 16;
 const THREADS: u64 = 2;
 
 /// Seeds that once failed, by what was wrong.
-const FAILED_ONCE: [(u64, &str); 0] = [];
+const FAILED_ONCE: [(u64, &str); 4] = [
+    (12, "a pin that lacked a copy was never settled again"),
+    (23, "copies that were just let go were counted as had"),
+    (35, "two copies of one region both counted"),
+    (118, "a drain took the last spare copy of a pin that was short"),
+];
 
+#[expect(clippy::disallowed_methods, reason = "a test has no configuration to be told by")]
 fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok().map(|text| text.parse().expect("a number of worlds, or of one of them"))
 }
 
 /// Runs one world; a failure says which one it was.
-fn run(seed: u64) {
+fn run(seed: u64, what: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let ran = std::panic::catch_unwind(|| runtime.block_on(World::live(seed)));
-    assert!(ran.is_ok(), "the world of seed {seed} failed: run it again with PINFOLD_SEED={seed}");
+    assert!(ran.is_ok(), "the world of seed {seed} failed ({what}): run it again with PINFOLD_SEED={seed}");
 }
 
 fn run_all(seeds: Range<u64>) {
@@ -36,7 +42,7 @@ fn run_all(seeds: Range<u64>) {
         let threads: Vec<_> = (0..THREADS)
             .map(|one| {
                 let mine = seeds.clone().filter(move |seed| seed % THREADS == one);
-                scope.spawn(move || mine.for_each(run))
+                scope.spawn(move || mine.for_each(|seed| run(seed, "one of many")))
             })
             .collect();
         threads.into_iter().for_each(|thread| thread.join().expect("its worlds held"));
@@ -46,17 +52,14 @@ fn run_all(seeds: Range<u64>) {
 #[test]
 fn i6_i7_i8_i10_i13_every_world_comes_to_rest_as_its_policies_ask() {
     if let Some(seed) = number("PINFOLD_SEED") {
-        return run(seed);
+        return run(seed, "asked for");
     }
-    let (began, seeds) = (Instant::now(), number("PINFOLD_SEEDS").unwrap_or(SEEDS));
-    run_all(0..seeds);
-    println!("{seeds} worlds in {:.1} s", began.elapsed().as_secs_f64());
+    run_all(0..number("PINFOLD_SEEDS").unwrap_or(SEEDS));
 }
 
 #[test]
 fn worlds_that_failed_once_hold() {
     for (seed, what) in FAILED_ONCE {
-        println!("{seed}: {what}");
-        run(seed);
+        run(seed, what);
     }
 }
