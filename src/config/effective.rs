@@ -230,7 +230,7 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     writeln!(out, "  - name: {}\n    copies: {{ min: {}, max: {} }}", quoted(name), copies.min, copies.max)?;
     writeln!(out, "    pinned_when: {need}\n    providers: {}", list(providers.iter().map(quoted)))?;
     writeln!(out, "    choose: {}\n    late: {}", choose.as_str(), late.as_str())?;
-    writeln!(out, "    priority: {}\n    proof: {}", priority.get(), policy.proof.as_str())?;
+    writeln!(out, "    priority: {}", priority.get())?;
     if let Some(tag) = spread_by {
         writeln!(out, "    spread_by: {}", quoted(tag))?;
     }
