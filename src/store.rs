@@ -137,6 +137,10 @@ pub trait Store: TokenStore + EventStore + JobStore {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Queues the pins of up to `limit` replicas to be settled anew, whose time to look at has come: they are late, or
+    /// others may take what they cannot. Nothing is written where there is none. Background lane.
+    async fn note_late(&self, now: Timestamp, limit: u32) -> Result<LateStep, StoreError>;
+
     /// Brings the polls of these pins' replicas forward, to no sooner than `gap` after each was last seen.
     async fn hasten_polls(
         &self,

@@ -1,5 +1,5 @@
-//! What belongs to no single provider: fan-out, spilling over, clients' interest, pins that end, held copies and events
-//! that grew old.
+//! What belongs to no single provider: fan-out, spilling over, late copies, clients' interest, pins that end, held
+//! copies and events that grew old.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,6 +17,8 @@ use crate::{
 const STEPS: usize = 16;
 /// Replicas looked at in one step of spilling over.
 const SPILL: u32 = 2000;
+/// Late replicas taken up in one step.
+const LATE: u32 = 1000;
 /// Pins deleted in one step because their time has come.
 const ENDED: u32 = 256;
 /// The time between looks for fan-out that nobody told of.
@@ -132,8 +134,11 @@ impl Background {
         self.mind_the_clock(now).await?;
         let mut report = TickReport { hastened: self.hasten(now).await?, ..TickReport::default() };
         report.respilled = self.respill_step().await?;
+        let (late, late_next) = self.note_late(now).await?;
+        report.late = late;
         report.settled = self.remerge(now).await?;
-        (report.expired, report.next) = self.expire_pins(now).await?;
+        let (expired, ends_next) = self.expire_pins(now).await?;
+        (report.expired, report.next) = (expired, earlier(late_next, ends_next));
         self.expire_held(now).await?;
         let more_events = self.trim_events(now).await?;
         if report.settled + report.hastened + report.expired > 0 {
@@ -180,6 +185,15 @@ impl Background {
         stepped?;
         left.remerge = true;
         Ok(1)
+    }
+
+    /// Has the pins settled whose copies are late by now: how many copies, and when the next one is.
+    async fn note_late(&self, now: Timestamp) -> Result<(u64, Option<Timestamp>), StoreError> {
+        let step = self.shared.store.note_late(now, LATE).await?;
+        if step.replicas > 0 {
+            self.spills.remerge();
+        }
+        Ok((step.replicas, step.next))
     }
 
     async fn remerge(&mut self, now: Timestamp) -> Result<u64, StoreError> {

@@ -7,6 +7,7 @@ mod deleting;
 mod doubts;
 mod ending;
 mod kubo;
+mod late;
 mod looking;
 mod quirks;
 mod sharing;

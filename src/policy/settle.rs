@@ -1,13 +1,16 @@
 //! What follows for a pin from the state of its copies: its status, and copies to ask for or to let go.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 use crate::model::{ProviderId, ReplicaId, ReplicaState, Status, Timestamp};
 
 use super::{
     CopyView, Late, Placement, ProviderView, Tally, merge,
-    place::{Footing, Own},
+    place::{Considered, Footing, Own, Reason},
 };
+
+/// The wait before a pin that has nowhere to go looks again. Wall clock.
+const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 
 /// What settling needs to know of the pin itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +37,7 @@ pub struct Verdict {
     pub release_held: bool,
     /// Whether every own copy was answered for, or will not be within a moment.
     pub answered: bool,
-    /// Copies that are waited for, and until when.
+    /// When to settle it again: a copy is late then, or a provider that takes none now may.
     pub late_at: Vec<(ReplicaId, Timestamp)>,
     /// Whether nothing is left to trim.
     pub trimmed: bool,
@@ -50,8 +53,12 @@ pub fn settle(pin: &PinView, copies: &[CopyView], placement: &Placement<'_>, now
     let counting = own.iter().filter(|own| own.counts).count();
     let missing = usize::from(pin.want).saturating_sub(counting);
     let open = placement.choose(usize::MAX, &own).count();
-    let next = placement.choose(missing, &own).filter(|next| next.footing == Footing::Usable);
+    let considered = placement.consider(missing, &own);
+    let next = considered.iter().filter(|next| next.passed_over.is_none() && next.footing == Footing::Usable);
     let link: Vec<ProviderId> = next.map(|next| next.provider).collect();
+    let nowhere = missing > link.len() && considered.iter().any(may_take_it_later);
+    let again =
+        settling.copies.first().filter(|_| nowhere).map(|sight| (sight.copy.replica, now.plus(LOOK_AGAIN)));
     let unlink = settling.unlink(missing <= link.len(), counting + open);
     let waits = |sight: &Sight<'_>| !sight.copy.answered && sight.is_usable();
     Verdict {
@@ -59,10 +66,18 @@ pub fn settle(pin: &PinView, copies: &[CopyView], placement: &Placement<'_>, now
         have: tally.pinned,
         answered: link.is_empty() && !settling.copies.iter().any(waits),
         release_held: tally.pinned >= pin.need,
-        late_at: settling.copies.iter().filter_map(Sight::late_at).collect(),
+        late_at: settling.copies.iter().filter_map(Sight::late_at).chain(again).collect(),
         trimmed: settling.is_whole() && !settling.has_excess(&unlink),
         link,
         unlink,
+    }
+}
+
+/// Whether a provider that gets no copy now may get one once it is better, or has room.
+fn may_take_it_later(considered: &Considered) -> bool {
+    match &considered.passed_over {
+        None => considered.footing != Footing::Usable,
+        Some(reason) => matches!(reason, Reason::Footing(_) | Reason::Full(_)),
     }
 }
 

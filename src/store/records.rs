@@ -252,6 +252,15 @@ pub struct Expired {
     pub next: Option<Timestamp>,
 }
 
+/// What a look for late replicas found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LateStep {
+    /// Replicas whose pins are to be settled.
+    pub replicas: u64,
+    /// When the next one's are; not to come where more are left.
+    pub next: Option<Timestamp>,
+}
+
 /// What a remerge step did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RemergeReport {

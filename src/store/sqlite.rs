@@ -272,6 +272,14 @@ impl Store for SqliteStore {
         self.write(Write, Lane::Request, set).await
     }
 
+    async fn note_late(&self, now: Timestamp, limit: u32) -> Result<LateStep, StoreError> {
+        let next = background::next_late(&self.readers.point())?;
+        if next.is_none_or(|at| at > now) {
+            return Ok(LateStep { replicas: 0, next });
+        }
+        self.write(Write, Lane::Background, move |tx| background::note_late(tx, now, limit)).await
+    }
+
     async fn hasten_polls(
         &self,
         pins: Vec<RequestId>,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     model::{ContentId, Goal, Op, ProviderId, ReplicaId, ReplicaState, RequestId, Timestamp, UpstreamId},
-    store::{Expired, RemergeReport, Respill, Respilled, StoreError},
+    store::{Expired, LateStep, RemergeReport, Respill, Respilled, StoreError},
 };
 
 /// Pins settled in one step.
@@ -78,6 +78,34 @@ pub(super) fn respill(
     }
     respilled.next = respilled.next.filter(|_| seen == limit);
     Ok(respilled)
+}
+
+/// When the next replica is late.
+pub(super) fn next_late(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    // replicas_late: first
+    let first: Option<i64> = connection
+        .prepare_cached(
+            "SELECT min(late_at) FROM replicas INDEXED BY replicas_late WHERE late_at IS NOT NULL",
+        )?
+        .query_row([], |row| row.get(0))?;
+    Ok(first.map(Timestamp::from_millis))
+}
+
+pub(super) fn note_late(tx: &Tx<'_>, now: Timestamp, limit: u32) -> Result<LateStep, StoreError> {
+    // replicas_late: those whose time has come
+    let late: Vec<i64> = tx
+        .conn
+        .prepare_cached(
+            "UPDATE replicas SET late_at = NULL WHERE id IN (
+               SELECT id FROM replicas INDEXED BY replicas_late WHERE late_at <= ?1 ORDER BY late_at LIMIT ?2)
+             RETURNING id",
+        )?
+        .query_map(params![now.as_millis(), limit], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for replica in &late {
+        leave_to_remerge(tx, ReplicaId(*replica))?;
+    }
+    Ok(LateStep { replicas: late.len() as u64, next: next_late(tx.conn)? })
 }
 
 pub(super) fn hasten_polls(
@@ -167,6 +195,10 @@ pub(super) fn mend_schedule(tx: &Tx<'_>, now: Timestamp) -> Result<u64, StoreErr
     let mended = tx
         .conn
         .prepare_cached("UPDATE replicas SET next_at = ?1 WHERE next_at > ?2 AND NOT leased")?
+        .execute([now.as_millis(), now.plus(tx.longest_wait()).as_millis()])?;
+    // replicas: late at a time of the wrong clock
+    tx.conn
+        .prepare_cached("UPDATE replicas SET late_at = ?1 WHERE late_at > ?2")?
         .execute([now.as_millis(), now.plus(tx.longest_wait()).as_millis()])?;
     // replicas: in doubt for longer than any call can take
     tx.conn
