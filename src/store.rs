@@ -126,6 +126,10 @@ pub trait Store: TokenStore + EventStore + JobStore {
         limit: u32,
     ) -> Result<Respilled, StoreError>;
 
+    /// Queues the pins of up to `limit` replicas of a provider whose pinned copies count otherwise than before: it is
+    /// dead, or not any more, or an operator wants something else of it. Nothing is written where there is none.
+    async fn resettle_step(&self, limit: u32) -> Result<ResettleStep, StoreError>;
+
     /// Notes what an operator wants of a provider; with `allow_fewer` a drain may leave pins with fewer copies than their
     /// policies ask.
     async fn set_mode(
@@ -164,7 +168,7 @@ pub trait Store: TokenStore + EventStore + JobStore {
     /// right again, left behind. Looks at every replica: for that case only. Returns how many.
     async fn mend_schedule(&self, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Notes what was observed of a provider.
+    /// Notes what was observed of a provider. One that was declared dead stays so until it can be used again.
     async fn note_provider(
         &self,
         provider: ProviderId,

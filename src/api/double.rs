@@ -215,6 +215,9 @@ impl Store for ScriptedStore {
     async fn note_late(&self, _: Timestamp, _: u32) -> Result<LateStep, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
+    async fn resettle_step(&self, _: u32) -> Result<ResettleStep, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
     async fn resume_polls(&self, _: ProviderId, _: u32, _: Timestamp) -> Result<u64, StoreError> {
         unreachable!("{NOT_ASKED}")
     }

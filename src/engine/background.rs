@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Shared, TickReport, report::earlier};
+use super::{Shared, TickReport, deaths::Deaths, report::earlier};
 use crate::{
     model::{ContentId, ProviderId, Timestamp},
-    store::{Respill, StoreError},
+    store::{ResettleStep, Respill, StoreError},
 };
 
 /// Fan-out steps in one tick.
@@ -38,8 +38,8 @@ pub(super) struct Spills(Arc<Mutex<Left>>);
 
 #[derive(Debug, Default)]
 struct Left {
-    /// Providers whose replicas are to be settled anew, which of them, and how far that is.
-    respill: BTreeMap<ProviderId, (Respill, ContentId)>,
+    /// Providers whose replicas that are not pinned are to be settled anew, and how far that is.
+    respill: BTreeMap<ProviderId, ContentId>,
     remerge: bool,
     surplus: BTreeSet<ProviderId>,
 }
@@ -51,10 +51,8 @@ impl Spills {
     }
 
     /// A provider's health changed: begin anew with its replicas.
-    pub(super) fn add(&self, provider: ProviderId, which: Respill) {
-        let mut left = self.left();
-        let before = left.respill.get(&provider).map_or(which, |(before, _)| *before);
-        left.respill.insert(provider, (which.max(before), ContentId(0)));
+    pub(super) fn add(&self, provider: ProviderId) {
+        self.left().respill.insert(provider, ContentId(0));
     }
 
     /// There is fan-out to do.
@@ -84,6 +82,7 @@ pub(super) struct Background {
     merged_at: Timestamp,
     trimmed_at: Timestamp,
     ticked_at: Timestamp,
+    deaths: Deaths,
 }
 
 impl Background {
@@ -91,6 +90,7 @@ impl Background {
         let spills = Spills::default();
         spills.remerge();
         Self {
+            deaths: Deaths::new(shared.clock.now()),
             shared,
             spills,
             held_at: Timestamp::ZERO,
@@ -105,7 +105,7 @@ impl Background {
     }
 
     pub(super) fn respill(&self, provider: ProviderId) {
-        self.spills.add(provider, Respill::Unsettled);
+        self.spills.add(provider);
     }
 
     /// Ticks until stopping begins.
@@ -133,19 +133,21 @@ impl Background {
     pub(super) async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
         self.mind_the_clock(now).await?;
         let mut report = TickReport { hastened: self.hasten(now).await?, ..TickReport::default() };
-        report.respilled = self.respill_step().await?;
+        let deaths = self.deaths.tick(&self.shared, now).await?;
+        let resettled = self.resettle_step().await?;
+        report.respilled = self.respill_step().await? + u64::from(resettled.taken);
         let (late, late_next) = self.note_late(now).await?;
         report.late = late;
         report.settled = self.remerge(now).await?;
         let (expired, ends_next) = self.expire_pins(now).await?;
-        (report.expired, report.next) = (expired, earlier(late_next, ends_next));
+        (report.expired, report.next) = (expired, earlier(earlier(late_next, ends_next), deaths));
         self.expire_held(now).await?;
         let more_events = self.trim_events(now).await?;
         if report.settled + report.hastened + report.expired > 0 {
             self.shared.activator.poke();
         }
         let left = self.spills.left();
-        if left.remerge || !left.respill.is_empty() || more_events {
+        if left.remerge || !left.respill.is_empty() || resettled.more || more_events {
             report.next = earlier(report.next, Some(now));
         }
         Ok(report)
@@ -160,6 +162,7 @@ impl Background {
             tracing::warn!(back = ?before.since(now), mended, "the clock was turned back; plans were brought forward");
             (self.held_at, self.merged_at) = (Timestamp::ZERO, Timestamp::ZERO);
             self.trimmed_at = Timestamp::ZERO;
+            self.deaths = Deaths::new(now);
             self.shared.activator.poke();
         }
         self.ticked_at = now;
@@ -174,13 +177,22 @@ impl Background {
         self.shared.store.hasten_polls(pins, self.shared.settings.interest_gap, now).await
     }
 
+    /// Settles on for a provider whose copies count otherwise than before; on record, so that a restart goes on with it.
+    async fn resettle_step(&self) -> Result<ResettleStep, StoreError> {
+        let step = self.shared.store.resettle_step(SPILL).await?;
+        if step.taken {
+            self.spills.remerge();
+        }
+        Ok(step)
+    }
+
     async fn respill_step(&self) -> Result<u64, StoreError> {
-        let Some((provider, (which, cursor))) = self.spills.left().respill.pop_first() else { return Ok(0) };
-        let stepped = self.shared.store.respill(provider, which, cursor, SPILL).await;
+        let Some((provider, cursor)) = self.spills.left().respill.pop_first() else { return Ok(0) };
+        let stepped = self.shared.store.respill(provider, Respill::Unsettled, cursor, SPILL).await;
         let mut left = self.spills.left();
         // Where the step failed it is taken again. One that was added anew meanwhile begins at the beginning.
         if let Some(next) = stepped.as_ref().map_or(Some(cursor), |stepped| stepped.next) {
-            left.respill.entry(provider).or_insert((which, next));
+            left.respill.entry(provider).or_insert(next);
         }
         stepped?;
         left.remerge = true;

@@ -5,6 +5,7 @@ mod clocks;
 mod credentials;
 mod deleting;
 mod doubts;
+mod dying;
 mod ending;
 mod kubo;
 mod late;

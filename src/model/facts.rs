@@ -27,6 +27,14 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// As where neither the provider's entry nor the engine's section says otherwise.
+    pub const DIES_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+
+    /// How long it may be down, or out of the config, before its copies are given up.
+    pub fn dies_after(&self) -> Duration {
+        self.declare_dead_after.unwrap_or(Self::DIES_AFTER)
+    }
+
     pub fn takes(&self, content: &Content) -> bool {
         self.codecs.as_ref().is_none_or(|codecs| codecs.contains(&content.codec()))
     }

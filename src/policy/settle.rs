@@ -5,12 +5,14 @@ use std::{cmp::Reverse, time::Duration};
 use crate::model::{ProviderId, ReplicaId, ReplicaState, Status, Timestamp};
 
 use super::{
-    CopyView, Late, Placement, ProviderView, Tally, merge,
+    CopyView, Late, Placement, Priority, ProviderView, Tally, merge,
     place::{Considered, Footing, Own, Reason},
 };
 
 /// The wait before a pin that has nowhere to go looks again. Wall clock.
 const LOOK_AGAIN: Duration = Duration::from_secs(3600);
+/// As many live copies are as good as any more.
+const MANY: u16 = 3;
 
 /// What settling needs to know of the pin itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub struct Verdict {
     pub answered: bool,
     /// When to settle it again: a copy is late then, or a provider that takes none now may.
     pub late_at: Vec<(ReplicaId, Timestamp)>,
+    /// How soon its copies are to be sent: those of lower ones are sent first.
+    pub rank: i64,
     /// Whether nothing is left to trim.
     pub trimmed: bool,
 }
@@ -67,10 +71,17 @@ pub fn settle(pin: &PinView, copies: &[CopyView], placement: &Placement<'_>, now
         answered: link.is_empty() && !settling.copies.iter().any(waits),
         release_held: tally.pinned >= pin.need,
         late_at: settling.copies.iter().filter_map(Sight::late_at).chain(again).collect(),
+        rank: rank(tally.pinned, placement.policy.priority),
         trimmed: settling.is_whole() && !settling.has_excess(&unlink),
         link,
         unlink,
     }
+}
+
+/// Whose copies are sent first: those with the fewest live ones, then as the policy says. 0 where nothing is there and
+/// nothing is said.
+fn rank(live: u16, priority: Priority) -> i64 {
+    i64::from(live.min(MANY)) * 10 + i64::from(Priority::default().get()) - i64::from(priority.get())
 }
 
 /// Whether a provider that gets no copy now may get one once it is better, or has room.

@@ -3,6 +3,7 @@
 pub(super) mod budgets;
 pub(super) mod claiming;
 pub(super) mod creating;
+pub(super) mod dying;
 pub(super) mod ending;
 pub(super) mod events;
 pub(super) mod explaining;
@@ -94,6 +95,10 @@ macro_rules! contract_suite {
             late: a_copy_that_is_late_goes_to_the_next_provider, a_late_copy_that_comes_after_all_stays_or_goes_by_policy,
                 late_copies_are_taken_up_a_limit_at_a_time,
                 a_pin_that_has_nowhere_to_go_looks_again;
+            dying: what_a_dead_provider_holds_is_asked_for_elsewhere, the_dead_stay_so_until_they_can_be_used,
+                one_that_comes_back_into_the_config_is_healthy,
+                settling_anew_survives_a_crash_and_begins_again_where_things_change,
+                fewest_live_copies_go_first_then_the_policys_priority_then_age;
             registering: an_account_with_pins_cannot_vanish, a_policy_that_changes_binds_new_pins_only,
                 a_provider_may_be_absent_and_come_back, another_fingerprint_is_refused_until_rebound,
                 a_rebind_to_the_same_account_keeps_the_copies, a_rebind_to_a_new_account_makes_them_again,

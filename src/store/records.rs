@@ -252,6 +252,14 @@ pub struct Expired {
     pub next: Option<Timestamp>,
 }
 
+/// What a step of settling a provider's pins anew did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResettleStep {
+    /// Whether there was one to take.
+    pub taken: bool,
+    pub more: bool,
+}
+
 /// What a look for late replicas found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LateStep {

@@ -19,6 +19,7 @@ mod open;
 mod outcome;
 mod providers;
 mod readers;
+mod rebind;
 mod register;
 mod replace;
 mod replicas;
@@ -164,7 +165,7 @@ impl Store for SqliteStore {
         rebind: Rebind,
         now: Timestamp,
     ) -> Result<RebindReport, StoreError> {
-        self.write(Write, Lane::Request, move |tx| register::rebind(tx, &declared, rebind, now)).await
+        self.write(Write, Lane::Request, move |tx| rebind::rebind(tx, &declared, rebind, now)).await
     }
 
     async fn accept_pin(&self, request: AcceptPin) -> Result<PinRecord, StoreError> {
@@ -257,6 +258,13 @@ impl Store for SqliteStore {
     ) -> Result<Respilled, StoreError> {
         let respill = move |tx: &mut Tx<'_>| background::respill(tx, provider, which, cursor, limit);
         self.write(Write, Lane::Background, respill).await
+    }
+
+    async fn resettle_step(&self, limit: u32) -> Result<ResettleStep, StoreError> {
+        if !providers::resettles(&self.readers.point())? {
+            return Ok(ResettleStep::default());
+        }
+        self.write(Write, Lane::Background, move |tx| background::resettle_step(tx, limit)).await
     }
 
     async fn set_mode(

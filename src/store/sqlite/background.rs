@@ -8,13 +8,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     delete,
     outcome::pins_after,
+    providers::resettles,
     replicas::{decode_upstream, leave_to_remerge, upstream_value},
     settle::{self, Pin},
     tx::Tx,
 };
 use crate::{
     model::{ContentId, Goal, Op, ProviderId, ReplicaId, ReplicaState, RequestId, Timestamp, UpstreamId},
-    store::{Expired, LateStep, RemergeReport, Respill, Respilled, StoreError},
+    store::{Expired, LateStep, RemergeReport, ResettleStep, Respill, Respilled, StoreError},
 };
 
 /// Pins settled in one step.
@@ -106,6 +107,24 @@ pub(super) fn note_late(tx: &Tx<'_>, now: Timestamp, limit: u32) -> Result<LateS
         leave_to_remerge(tx, ReplicaId(*replica))?;
     }
     Ok(LateStep { replicas: late.len() as u64, next: next_late(tx.conn)? })
+}
+
+pub(super) fn resettle_step(tx: &Tx<'_>, limit: u32) -> Result<ResettleStep, StoreError> {
+    // providers: the first one whose pins are to be settled anew
+    let first: Option<(i64, i64)> = tx
+        .conn
+        .prepare_cached(
+            "SELECT id, resettle_after FROM providers WHERE resettle_after IS NOT NULL ORDER BY id LIMIT 1",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((provider, after)) = first else { return Ok(ResettleStep::default()) };
+    let step = respill(tx, ProviderId(provider), Respill::All, ContentId(after), limit)?;
+    // provider: how far that is
+    tx.conn
+        .prepare_cached("UPDATE providers SET resettle_after = ?2 WHERE id = ?1")?
+        .execute(params![provider, step.next.map(|next| next.0)])?;
+    Ok(ResettleStep { taken: true, more: resettles(tx.conn)? })
 }
 
 pub(super) fn hasten_polls(
