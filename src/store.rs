@@ -145,6 +145,15 @@ pub trait Store: TokenStore + EventStore + JobStore {
     /// others may take what they cannot. Nothing is written where there is none. Background lane.
     async fn note_late(&self, now: Timestamp, limit: u32) -> Result<LateStep, StoreError>;
 
+    /// Forgets a provider that the config does not name, a bounded part of it in one step; nothing where pins need copies
+    /// that are there, or a job is at it.
+    async fn forget_provider(
+        &self,
+        provider: ProviderId,
+        by: Option<String>,
+        now: Timestamp,
+    ) -> Result<Forgotten, StoreError>;
+
     /// Brings the polls of these pins' replicas forward, to no sooner than `gap` after each was last seen.
     async fn hasten_polls(
         &self,

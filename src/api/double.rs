@@ -218,6 +218,14 @@ impl Store for ScriptedStore {
     async fn resettle_step(&self, _: u32) -> Result<ResettleStep, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
+    async fn forget_provider(
+        &self,
+        _: ProviderId,
+        _: Option<String>,
+        _: Timestamp,
+    ) -> Result<Forgotten, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
     async fn resume_polls(&self, _: ProviderId, _: u32, _: Timestamp) -> Result<u64, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
@@ -299,6 +307,9 @@ impl JobStore for ScriptedStore {
         _: Option<String>,
         _: Timestamp,
     ) -> Result<Option<Job>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn drain(&self, _: JobId, _: bool, _: Timestamp) -> Result<bool, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn forget_jobs(&self, _: Timestamp) -> Result<u64, StoreError> {

@@ -123,11 +123,16 @@ impl Ground {
         })
     }
 
-    /// The admin API's routes about pins and events.
+    /// The admin API's routes about pins, events, jobs, and what is wanted of providers.
     pub(super) fn operators(&self, agent: api::Agent) -> Router {
-        let Self { store, clock, changes, shutdown, .. } = self;
+        let Self { store, clock, changes, shutdown, activator, .. } = self;
+        let jobs = admin::job_routes(store.clone(), clock.clone(), activator.clone());
+        let modes = admin::mode_routes(store.clone(), clock.clone(), activator.clone());
         let events = admin::event_routes(store.clone(), changes, shutdown);
-        admin::pin_routes(Arc::new(agent), store.clone(), clock.clone()).merge(events)
+        admin::pin_routes(Arc::new(agent), store.clone(), clock.clone())
+            .merge(events)
+            .merge(jobs)
+            .merge(modes)
     }
 
     pub(super) fn listener(&self, listener: Listener, shutdown: &Shutdown, tls: &Option<Tls>) -> Server {

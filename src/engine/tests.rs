@@ -5,6 +5,7 @@ mod clocks;
 mod credentials;
 mod deleting;
 mod doubts;
+mod draining;
 mod dying;
 mod ending;
 mod kubo;

@@ -29,7 +29,7 @@ pub struct PinView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub status: Status,
-    /// Copies that are pinned, and whose provider is not dead.
+    /// Copies that stay and are pinned, and whose provider is not dead.
     pub have: u16,
     /// Providers to ask for a further copy.
     pub link: Vec<ProviderId>,
@@ -51,8 +51,6 @@ pub struct Verdict {
 pub fn settle(pin: &PinView, copies: &[CopyView], placement: &Placement<'_>, now: Timestamp) -> Verdict {
     let copies: Vec<Sight<'_>> = copies.iter().map(|copy| Sight::new(copy, placement, now)).collect();
     let settling = Settling { pin, placement, copies };
-    let tally =
-        Tally::of_all(settling.copies.iter().filter(|sight| !sight.is_dead()).map(|sight| sight.copy));
     let own = settling.own();
     let counting = own.iter().filter(|own| own.counts).count();
     let missing = usize::from(pin.want).saturating_sub(counting);
@@ -64,6 +62,8 @@ pub fn settle(pin: &PinView, copies: &[CopyView], placement: &Placement<'_>, now
     let again =
         settling.copies.first().filter(|_| nowhere).map(|sight| (sight.copy.replica, now.plus(LOOK_AGAIN)));
     let unlink = settling.unlink(missing <= link.len(), counting + open);
+    let stays = |sight: &&Sight<'_>| !sight.is_dead() && !unlink.contains(&sight.copy.replica);
+    let tally = Tally::of_all(settling.copies.iter().filter(stays).map(|sight| sight.copy));
     let waits = |sight: &Sight<'_>| !sight.copy.answered && sight.is_usable();
     Verdict {
         status: merge(tally, u16::try_from(open).unwrap_or(u16::MAX), pin.need, pin.was_pinned),
@@ -205,7 +205,7 @@ impl Settling<'_> {
     fn leaving(&self, replaced: bool, possible: usize) -> impl Iterator<Item = &Sight<'_>> {
         let (is_whole, trims) = (self.is_whole(), self.trims());
         let leaves = move |sight: &&Sight<'_>| match sight.footing() {
-            Footing::Leaving => true,
+            _ if sight.view.is_some_and(|view| view.leaving) => true,
             Footing::Dead => trims && is_whole,
             _ => self.pin.trim && !sight.is_listed(),
         };

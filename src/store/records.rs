@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     model::{
-        AccountDecl, AccountId, Allowance, BudgetClass, Content, ContentId, ErrorClass, Goal, Lesson, Op,
-        PinSpec, ProviderDecl, ProviderId, ProviderRecord, Quota, QuotaKind, ReplicaId, ReplicaState,
+        AccountDecl, AccountId, Allowance, BudgetClass, Content, ContentId, ErrorClass, Goal, JobId, Lesson,
+        Op, PinSpec, ProviderDecl, ProviderId, ProviderRecord, Quota, QuotaKind, ReplicaId, ReplicaState,
         RequestId, Reserved, Status, Timestamp, UpstreamId,
     },
     policy::{
@@ -258,6 +258,20 @@ pub struct ResettleStep {
     /// Whether there was one to take.
     pub taken: bool,
     pub more: bool,
+}
+
+/// What became of a provider that was to be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgotten {
+    Gone,
+    /// Removals that nobody will make were dropped, and there are more.
+    More,
+    /// The config names it.
+    Named,
+    /// Pins need so many copies there.
+    Needed(u64),
+    /// This job has not ended.
+    Busy(JobId),
 }
 
 /// What a look for late replicas found.

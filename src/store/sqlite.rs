@@ -10,6 +10,7 @@ mod delete;
 mod errors;
 mod events;
 mod explain;
+mod forget;
 mod get;
 mod jobs;
 mod lanes;
@@ -278,6 +279,18 @@ impl Store for SqliteStore {
         let set =
             move |tx: &mut Tx<'_>| providers::set_mode(tx, provider, mode, allow_fewer, by.as_deref(), now);
         self.write(Write, Lane::Request, set).await
+    }
+
+    async fn forget_provider(
+        &self,
+        provider: ProviderId,
+        by: Option<String>,
+        now: Timestamp,
+    ) -> Result<Forgotten, StoreError> {
+        if let Some(why) = forget::refused(&self.readers.point(), provider)? {
+            return Ok(why);
+        }
+        self.write(Write, Lane::Background, move |tx| forget::step(tx, provider, by.as_deref(), now)).await
     }
 
     async fn note_late(&self, now: Timestamp, limit: u32) -> Result<LateStep, StoreError> {
