@@ -2,6 +2,7 @@
 //! what to write instead.
 
 mod accounts;
+mod audits;
 mod budget;
 mod certificates;
 mod changes;

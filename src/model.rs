@@ -33,7 +33,7 @@ pub use codec::{Codec, NotACodec};
 pub use content::{CidError, Content, PinCid};
 pub use event::{Event, EventBody, EventKind, NewEvent};
 pub use expiry::Expiry;
-pub use facts::{Cost, Facts};
+pub use facts::{Audit, AuditBy, Cost, Facts};
 pub use ids::{
     AccountId, ContentId, EventId, InstanceId, JobId, PinId, PolicyId, ProviderId, ReplicaId, RequestId,
     TokenId, UpstreamId,

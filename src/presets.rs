@@ -139,6 +139,11 @@ impl Preset {
         self.requestid == Some(IdKind::Cid)
     }
 
+    /// Whether its whole list can be walked, newest first, and tells the truth.
+    pub fn can_be_swept(&self) -> bool {
+        self.protocol == Protocol::Psa && self.true_rows.is_none() && self.ordered != Some(false)
+    }
+
     /// Whether an entry may do without any credential.
     pub fn is_open(&self) -> bool {
         self.auth.contains(&Auth::None)

@@ -18,6 +18,7 @@ mod secrets;
 mod settings;
 mod stack;
 mod standing;
+mod walk;
 mod words;
 
 use std::{sync::Arc, time::Duration};
@@ -41,6 +42,7 @@ pub use desk::{Desk, DeskError};
 pub use ledger::{Ledger, LedgerError, NoLedger};
 pub use settings::{BudgetSettings, Endpoint, Settings, SettingsError};
 pub use standing::{LastError, Standing};
+pub use walk::{Edge, Onward, Walk};
 
 /// One upstream pinning service with one credential.
 ///
@@ -194,6 +196,8 @@ pub struct UpstreamPin {
     pub status: Status,
     /// The provider's own time, for paging and for telling the newer of two.
     pub created: Option<Timestamp>,
+    /// Cut to what we would take from a client.
+    pub name: Option<String>,
     /// Usable ones only.
     pub delegates: Vec<String>,
     /// `meta.pinfold`, where it is echoed.
@@ -206,8 +210,9 @@ pub struct UpstreamPin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamPage {
     pub pins: Vec<UpstreamPin>,
-    /// Where to go on; `None` at the end.
+    /// Where to go on; `None` at the end, as far as this page tells by itself. Who must meet every pin goes by [`Walk`].
     pub next: Option<Timestamp>,
+    pub edge: Edge,
 }
 
 /// A failed call; the engine decides on `class` alone.

@@ -45,7 +45,7 @@ mod trouble;
 mod world;
 
 pub use asked::Asked;
-pub use behaviour::{Account, Behaviour};
+pub use behaviour::{Account, Behaviour, Lists};
 pub use builder::Builder;
 pub use dialect::{Dialect, Info, Matching, MetaFilter, Nulls, Posted, Removed, Rows};
 pub use errors::Errors;

@@ -1,5 +1,6 @@
 //! What is remembered: every intention is one durable transaction behind the object-safe trait [`Store`].
 
+pub mod audits;
 pub mod error;
 pub mod events;
 pub mod jobs;
@@ -15,6 +16,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
+pub use audits::*;
 pub use error::StoreError;
 pub use events::*;
 pub use jobs::*;
@@ -24,7 +26,7 @@ pub use tokens::*;
 
 use crate::model::{
     AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Lesson, ListQuery, Mode,
-    OverQuota, ProviderId, ProviderRecord, ReplicaId, RequestId, Timestamp, UpstreamId,
+    OverQuota, PinId, ProviderId, ProviderRecord, ReplicaId, RequestId, Timestamp, UpstreamId,
 };
 
 /// A shared store.
@@ -32,7 +34,7 @@ pub type SharedStore = Arc<dyn Store>;
 
 /// The intentions. Each is atomic and, once it has returned `Ok`, on disk (I1). Errors leave nothing behind.
 #[async_trait]
-pub trait Store: TokenStore + EventStore + JobStore {
+pub trait Store: TokenStore + EventStore + JobStore + AuditStore {
     /// The id minted when this database was created.
     fn instance(&self) -> InstanceId;
 
@@ -141,8 +143,7 @@ pub trait Store: TokenStore + EventStore + JobStore {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Queues the pins of up to `limit` replicas to be settled anew, whose time to look at has come: they are late, or
-    /// others may take what they cannot. Nothing is written where there is none. Background lane.
+    /// Queues the pins of up to `limit` replicas to be settled anew, that are late by now. Nothing is written where there is none. Background lane.
     async fn note_late(&self, now: Timestamp, limit: u32) -> Result<LateStep, StoreError>;
 
     /// Forgets a provider that the config does not name, a bounded part of it in one step; nothing where pins need copies
@@ -153,6 +154,8 @@ pub trait Store: TokenStore + EventStore + JobStore {
         by: Option<String>,
         now: Timestamp,
     ) -> Result<Forgotten, StoreError>;
+    /// Settles up to `limit` pins after one that want more copies than there were providers for. Background lane.
+    async fn settle_missing(&self, after: PinId, limit: u32, now: Timestamp) -> Result<Missing, StoreError>;
 
     /// Brings the polls of these pins' replicas forward, to no sooner than `gap` after each was last seen.
     async fn hasten_polls(

@@ -29,8 +29,8 @@ pub use engine::EngineMetrics;
 pub use family::GaugeGuard;
 pub use http::HttpMetrics;
 pub use labels::{
-    BreakerState, Label, LimitKind, LimitOutcome, Listener, PinRequest, Rejection, RequestClass, Route,
-    Settled, StoreClass, StoreErrorKind, TaskKind, TaskOutcome, Turned,
+    Audited, BreakerState, Label, LimitKind, LimitOutcome, Listener, PinRequest, Rejection, RequestClass,
+    Route, Settled, StoreClass, StoreErrorKind, TaskKind, TaskOutcome, Turned,
 };
 pub use pins::PinMetrics;
 pub use process::LogMetrics;

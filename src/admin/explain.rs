@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    model::{Doubt, Op, ProviderId, ProviderRecord, Timestamp, replica::Replica},
-    policy::{self, Considered, Footing, Own},
+    model::{Doubt, ProviderId, ProviderRecord, Timestamp, replica::Replica},
+    policy::{self, Considered, Footing, Own, replica::Work},
     store::{CopyStory, PinStory},
 };
 
@@ -23,6 +23,7 @@ pub fn explained(story: &PinStory, now: Timestamp) -> Value {
         "status": pin.status.as_str(),
         "created": time(pin.created),
         "accepted": time(story.accepted),
+        "expires": pin.expires.map(time),
         "was_pinned": story.was_pinned,
         "need": pin.need,
         "want": pin.want,
@@ -53,7 +54,7 @@ struct Weighed<'a> {
 
 impl<'a> Weighed<'a> {
     fn new(story: &'a PinStory, now: Timestamp) -> Self {
-        let placement = story.placement();
+        let placement = story.placement(now);
         let own = policy::weigh(&story.own_copies(), &placement, now);
         let counting = own.iter().filter(|own| own.counts).count();
         let missing = usize::from(story.pin.want).saturating_sub(counting);
@@ -134,7 +135,7 @@ fn told(weighed: &Weighed<'_>, copy: &CopyStory, now: Timestamp) -> Value {
         })),
         "next": next(replica, provider, now),
         "seen": replica.seen_at.map(time),
-        "verified": replica.verified_at.map(time),
+        "verified": replica.verified(provider.and_then(|provider| provider.swept_at)).map(time),
         "doubt": doubt(replica),
         "upstream": replica.upstream.as_ref().map(|id| id.as_str()),
     });
@@ -155,22 +156,27 @@ fn next(replica: &Replica, provider: Option<&ProviderRecord>, now: Timestamp) ->
     if replica.leased {
         return json!({ "what": op.as_str(), "at": Value::Null, "words": "a call is under way" });
     }
+    // Whether a first look is spared depends on the credential, and makes no difference to who reads this.
+    let work = replica.work(true);
     let waits = provider.filter(|provider| provider.absent_since.is_some());
     let words = match (waits, provider.and_then(|provider| blocked(provider, now))) {
         (Some(_), _) => "its provider is gone from the config: nothing is sent there".to_owned(),
-        (None, Some(until)) => format!("{}, once its provider may be called again at {until}", act(op)),
-        (None, None) if at <= now => format!("{} as soon as its provider's turn and budget allow", act(op)),
-        (None, None) => act(op).to_owned(),
+        (None, Some(until)) => format!("{}, once its provider may be called again at {until}", act(&work)),
+        (None, None) if at <= now => {
+            format!("{} as soon as its provider's turn and budget allow", act(&work))
+        }
+        (None, None) => act(&work).to_owned(),
     };
     json!({ "what": op.as_str(), "at": time(at), "words": words })
 }
 
-const fn act(op: Op) -> &'static str {
-    match op {
-        Op::Remove => "it is removed there",
-        Op::Submit => "it is sent there",
-        Op::Poll => "its state is asked for",
-        Op::Verify => "it is looked at again",
+const fn act(work: &Work) -> &'static str {
+    match work {
+        Work::Look => "it is looked up, as it is not known whether it is there",
+        Work::Submit => "it is sent there",
+        Work::See(_) => "its state is asked for",
+        Work::Delete(_) => "it is removed there",
+        Work::Forget => "it is forgotten, as nothing there is ours",
     }
 }
 

@@ -97,6 +97,9 @@ impl From<StoreError> for Failure {
             StoreError::Taken { .. } => return Self::conflict(error),
             _ => {}
         }
+        if matches!(error, StoreError::Taken { .. }) {
+            return Self::conflict(error);
+        }
         tracing::error!(error = &error as &dyn std::error::Error, "an admin request failed in the store");
         match error {
             StoreError::Full(_) => Self::new(StatusCode::INSUFFICIENT_STORAGE, "INSUFFICIENT_STORAGE", error),

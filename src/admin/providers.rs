@@ -42,6 +42,9 @@ fn line(record: &ProviderRecord, standing: Option<&Standing>) -> Value {
         "health": record.health.to_string(),
         "health_since": time(record.health_since),
         "absent_since": record.absent_since.map(time),
+        "audited_at": record.audited_at.map(time),
+        "swept_at": record.swept_at.map(time),
+        "orphans": record.orphans,
         "breaker": standing.map(|standing| standing.breaker.as_str()),
         "breaker_since": standing.map(|standing| time(standing.since)),
         "left_alone_until": standing.and_then(|standing| standing.until).map(time),
@@ -81,6 +84,10 @@ mod tests {
                 facts: Arc::default(),
                 allow_fewer: false,
                 unproven: false,
+                swept_at: None,
+                audited_at: None,
+                orphans: 0,
+                unplanned: false,
             };
             let last_error = LastError {
                 at: NOW,

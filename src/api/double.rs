@@ -1,6 +1,8 @@
 //! For tests of the API: a store that keeps pins in a map, does what it is told, and notes what it was asked; and
 //! the whole API on top of it.
 
+mod audits;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -21,8 +23,8 @@ use crate::{
     limits::{self, Limits, ManualTicks, Ticks},
     model::{
         AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Job, JobCommand, JobId,
-        Lesson, ListQuery, ManualClock, Mode, NewEvent, NewJob, ProviderDecl, ProviderId, ProviderRecord,
-        Quota, ReplicaId, RequestId, Status, Timestamp, TokenId, UpstreamId,
+        Lesson, ListQuery, ManualClock, Mode, NewEvent, NewJob, PinId, ProviderDecl, ProviderId,
+        ProviderRecord, Quota, ReplicaId, RequestId, Status, Timestamp, TokenId, UpstreamId,
     },
     store::*,
     telemetry::Metrics,
@@ -266,6 +268,9 @@ impl Store for ScriptedStore {
         unreachable!("{NOT_ASKED}")
     }
     async fn explain_pin(&self, _: RequestId, _: Timestamp) -> Result<Option<PinStory>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn settle_missing(&self, _: PinId, _: u32, _: Timestamp) -> Result<Missing, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn set_mode(

@@ -1,7 +1,9 @@
 //! `pinfold provider ...`: commands about single upstream services.
 
+mod audit;
 mod login;
 mod mode;
+mod orphans;
 mod presets;
 mod probe;
 mod rebind;
@@ -13,6 +15,10 @@ use crate::config::{ProviderSettings, Settings};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
+    /// Compare what a provider has with what is on record, and have what it lost sent again
+    Audit(audit::Args),
+    /// Show the pins at a provider that nobody knows here, as its last audit found them
+    Orphans(orphans::Args),
     /// Show what is known of kinds of pinning services, or of one of them
     Presets(presets::Args),
     /// Log a provider in by a code that comes by e-mail, or by pasted tokens; the gateway may run
@@ -35,6 +41,8 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Audit(args) => audit::run(&args),
+        Command::Orphans(args) => orphans::run(&args),
         Command::Login(args) => login::run(&args),
         Command::Presets(args) => presets::run(&args),
         Command::Probe(args) => probe::run(&args),

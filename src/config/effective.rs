@@ -11,7 +11,7 @@ use super::settings::{
 };
 use super::value::show_span;
 use crate::auth::Mark;
-use crate::model::{AccountDecl, Facts, Status, StatusSet};
+use crate::model::{AccountDecl, Audit, AuditBy, Facts, Status, StatusSet};
 use crate::policy::Policy;
 use crate::providers::Credential;
 use crate::server::tls;
@@ -244,7 +244,7 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
 }
 
 fn write_facts(out: &mut String, facts: &Facts) -> fmt::Result {
-    let Facts { weight, tags, cost, max_pins, codecs, retention, declare_dead_after } = facts;
+    let Facts { weight, tags, cost, max_pins, codecs, retention, declare_dead_after, audit } = facts;
     writeln!(out, "    weight: {}", weight.get())?;
     if !tags.is_empty() {
         let tags: Vec<_> = tags.iter().map(|(tag, value)| format!("{tag}: {}", quoted(value))).collect();
@@ -257,10 +257,20 @@ fn write_facts(out: &mut String, facts: &Facts) -> fmt::Result {
         ("codecs", codecs),
         ("retention", retention.map(show_span)),
         ("declare_dead_after", declare_dead_after.map(show_span)),
+        ("audit", Some(audit.map_or("off".to_owned(), show_audit))),
     ];
     lines
         .into_iter()
         .try_for_each(|(key, value)| value.map_or(Ok(()), |value| writeln!(out, "    {key}: {value}")))
+}
+
+fn show_audit(Audit { every, by }: Audit) -> String {
+    let by = match by {
+        AuditBy::Auto => "auto",
+        AuditBy::Sweep => "sweep",
+        AuditBy::Look => "look",
+    };
+    format!("{{ every: {}, by: {by} }}", show_span(every))
 }
 
 fn hex(bytes: &[u8]) -> String {

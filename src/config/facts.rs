@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::audits;
 use super::reader::{Reader, Section, Wrong};
 use super::value::{name, number, span};
 use crate::model::{Codec, Cost, Facts, Weight};
@@ -26,6 +27,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, preset: &Pres
         codecs: codecs(reader, section).or_else(|| known_codecs(preset)),
         retention: retention.and_then(|text| reader.parse(&text, span(DAY * 36_500))),
         declare_dead_after: dead.and_then(|text| reader.parse(&text, span(DAY * 36_500))),
+        audit: audits::read(reader, section, preset),
     }
 }
 

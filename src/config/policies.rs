@@ -17,13 +17,11 @@ const POLICY: Keys = Keys {
         "providers",
         "choose",
         "spread_by",
-        "deadlines",
         "late",
         "priority",
         "expire_after",
-        "proof",
     ],
-    later: &["upstream_name"],
+    later: &["upstream_name", "deadlines", "proof"],
 };
 const DEADLINES: Keys = Keys { known: &["queued", "pinning"], later: &[] };
 const CENTURY: Duration = Duration::from_secs(100 * 366 * 24 * 3600);

@@ -35,9 +35,9 @@ const PROVIDER: Keys = Keys {
         "max_pins",
         "codecs",
         "retention",
-        "declare_dead_after",
+        "audit",
     ],
-    later: &["limits", "quota", "audit", "gateway", "proof"],
+    later: &["limits", "quota", "gateway", "proof", "declare_dead_after"],
 };
 const TIMEOUTS: Keys = Keys { known: &["deadline", "settle"], later: &[] };
 

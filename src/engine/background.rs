@@ -9,7 +9,7 @@ use std::{
 
 use super::{Shared, TickReport, deaths::Deaths, report::earlier};
 use crate::{
-    model::{ContentId, ProviderId, Timestamp},
+    model::{ContentId, PinId, ProviderId, Timestamp},
     store::{ResettleStep, Respill, StoreError},
 };
 
@@ -25,6 +25,10 @@ const ENDED: u32 = 256;
 const MERGE_EVERY: Duration = Duration::from_secs(30);
 /// The time between looks for held copies that grew old.
 const HELD_EVERY: Duration = Duration::from_secs(3600);
+/// Pins that want further copies, settled in one step.
+const MISSING: u32 = 256;
+/// The time between looks for providers for them that nobody told of.
+const MISSING_EVERY: Duration = Duration::from_secs(3600);
 /// The time between looks for events that are too old or too many.
 const TRIM_EVERY: Duration = Duration::from_secs(30);
 /// For how long events are kept. Wall clock.
@@ -41,6 +45,8 @@ struct Left {
     /// Providers whose replicas that are not pinned are to be settled anew, and how far that is.
     respill: BTreeMap<ProviderId, ContentId>,
     remerge: bool,
+    /// Pins that want more copies than there were providers for are settled anew, after this one.
+    missing: Option<PinId>,
     surplus: BTreeSet<ProviderId>,
 }
 
@@ -52,7 +58,9 @@ impl Spills {
 
     /// A provider's health changed: begin anew with its replicas.
     pub(super) fn add(&self, provider: ProviderId) {
-        self.left().respill.insert(provider, ContentId(0));
+        let mut left = self.left();
+        left.respill.insert(provider, ContentId(0));
+        left.missing = Some(PinId(0));
     }
 
     /// There is fan-out to do.
@@ -79,6 +87,7 @@ pub(super) struct Background {
     shared: Shared,
     spills: Spills,
     held_at: Timestamp,
+    missing_at: Timestamp,
     merged_at: Timestamp,
     trimmed_at: Timestamp,
     ticked_at: Timestamp,
@@ -94,6 +103,7 @@ impl Background {
             shared,
             spills,
             held_at: Timestamp::ZERO,
+            missing_at: Timestamp::ZERO,
             merged_at: Timestamp::ZERO,
             trimmed_at: Timestamp::ZERO,
             ticked_at: Timestamp::ZERO,
@@ -139,6 +149,7 @@ impl Background {
         let (late, late_next) = self.note_late(now).await?;
         report.late = late;
         report.settled = self.remerge(now).await?;
+        report.settled += self.settle_missing(now).await?;
         let (expired, ends_next) = self.expire_pins(now).await?;
         (report.expired, report.next) = (expired, earlier(earlier(late_next, ends_next), deaths));
         self.expire_held(now).await?;
@@ -147,7 +158,8 @@ impl Background {
             self.shared.activator.poke();
         }
         let left = self.spills.left();
-        if left.remerge || !left.respill.is_empty() || resettled.more || more_events {
+        let is_left = left.remerge || left.missing.is_some() || !left.respill.is_empty();
+        if is_left || resettled.more || more_events {
             report.next = earlier(report.next, Some(now));
         }
         Ok(report)
@@ -160,7 +172,8 @@ impl Background {
             // Where this fails the clock counts as turned back in the next tick, too.
             let mended = self.shared.store.mend_schedule(now).await?;
             tracing::warn!(back = ?before.since(now), mended, "the clock was turned back; plans were brought forward");
-            (self.held_at, self.merged_at) = (Timestamp::ZERO, Timestamp::ZERO);
+            (self.held_at, self.merged_at, self.missing_at) =
+                (Timestamp::ZERO, Timestamp::ZERO, Timestamp::ZERO);
             self.trimmed_at = Timestamp::ZERO;
             self.deaths = Deaths::new(now);
             self.shared.activator.poke();
@@ -181,7 +194,8 @@ impl Background {
     async fn resettle_step(&self) -> Result<ResettleStep, StoreError> {
         let step = self.shared.store.resettle_step(SPILL).await?;
         if step.taken {
-            self.spills.remerge();
+            let mut left = self.spills.left();
+            (left.remerge, left.missing) = (true, Some(PinId(0)));
         }
         Ok(step)
     }
@@ -206,6 +220,19 @@ impl Background {
             self.spills.remerge();
         }
         Ok((step.replicas, step.next))
+    }
+
+    async fn settle_missing(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        let left = self.spills.left().missing.take();
+        let is_due = now.since(self.missing_at) >= MISSING_EVERY;
+        let Some(after) = left.or_else(|| is_due.then_some(PinId(0))) else { return Ok(0) };
+        self.missing_at = now;
+        let settled = self.shared.store.settle_missing(after, MISSING, now).await;
+        // Where the step failed it is taken again. A look that was begun anew meanwhile begins at the beginning.
+        if let Some(next) = settled.as_ref().map_or(Some(after), |settled| settled.next) {
+            self.spills.left().missing.get_or_insert(next);
+        }
+        Ok(settled?.relinked)
     }
 
     async fn remerge(&mut self, now: Timestamp) -> Result<u64, StoreError> {

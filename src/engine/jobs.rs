@@ -1,13 +1,16 @@
 //! Runs jobs: each is a row, moved on by steps that end in a checkpoint. A restart goes on from there, and the step that
 //! was cut off is taken again, so that every step may be taken twice.
 
+mod audit;
 mod drain;
+mod schedule;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::join_all;
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::schedule::Schedule;
 use super::{Shared, background::Spills, roster::Roster};
 use crate::{
     model::{Job, JobId, JobKind, JobState, Timestamp},
@@ -33,7 +36,6 @@ pub(super) struct Step {
 /// What steps are taken with.
 pub(super) struct Tools<'a> {
     pub(super) shared: &'a Shared,
-    #[expect(dead_code, reason = "what lists and looks at providers comes next")]
     pub(super) roster: &'a Roster,
     pub(super) spills: &'a Spills,
     pub(super) now: Timestamp,
@@ -46,11 +48,19 @@ pub(super) struct Jobs {
     /// When the next step of each is due, where that is not at once.
     next: BTreeMap<JobId, Timestamp>,
     forgot_at: Timestamp,
+    schedule: Schedule,
 }
 
 impl Jobs {
     pub(super) fn new(shared: Shared, roster: Roster, spills: Spills) -> Self {
-        Self { shared, roster, spills, next: BTreeMap::new(), forgot_at: Timestamp::ZERO }
+        Self {
+            shared,
+            roster,
+            spills,
+            next: BTreeMap::new(),
+            forgot_at: Timestamp::ZERO,
+            schedule: Schedule::default(),
+        }
     }
 
     /// Ticks until stopping begins.
@@ -78,6 +88,7 @@ impl Jobs {
     /// Takes one step of each running job that is due; returns when the next one is.
     pub(super) async fn tick(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.forget(now).await?;
+        let audits_at = self.schedule.tick(&self.shared, now).await?;
         let mut jobs = self.shared.store.jobs(None, false, AT_ONCE).await?;
         jobs.retain(|job| job.state == JobState::Running);
         self.next.retain(|id, _| jobs.iter().any(|job| job.id == *id));
@@ -93,7 +104,7 @@ impl Jobs {
             // There may be fan-out to do by now.
             self.shared.activator.poke();
         }
-        Ok(self.next.values().min().copied())
+        Ok(self.next.values().copied().chain([audits_at]).min())
     }
 
     async fn forget(&mut self, now: Timestamp) -> Result<(), StoreError> {
@@ -123,6 +134,7 @@ async fn step(job: &Job, tools: &Tools<'_>) -> Timestamp {
 
 async fn work(job: &Job, tools: &Tools<'_>) -> Result<Step, StoreError> {
     match (job.kind, &job.provider) {
+        (JobKind::Audit, Some((provider, _))) => audit::step(job, *provider, tools).await,
         (JobKind::Drain, Some((provider, _))) => drain::step(job, *provider, tools).await,
         (kind, None) => Err(unreadable(anyhow::anyhow!("{kind} {} names no provider", job.id))),
     }

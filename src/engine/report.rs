@@ -13,7 +13,7 @@ pub struct TickReport {
     pub settled: u64,
     /// Replicas queued to be settled anew after their provider's health changed.
     pub respilled: u64,
-    /// Replicas that became late, or whose pins look again for somewhere to go.
+    /// Replicas that became late.
     pub late: u64,
     /// Polls brought forward because a client asks.
     pub hastened: u64,

@@ -21,7 +21,6 @@ impl Roster {
     }
 
     /// `None`: the config does not name it.
-    #[expect(dead_code, reason = "what lists and looks at providers comes next")]
     pub(super) fn find(&self, id: ProviderId) -> Option<Arc<dyn Provider>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }

@@ -1,5 +1,6 @@
 //! The engine stepped over a real store and simulated providers.
 
+mod auditing;
 mod budgets;
 mod clocks;
 mod credentials;
@@ -8,9 +9,11 @@ mod doubts;
 mod draining;
 mod dying;
 mod ending;
+mod forgetting;
 mod kubo;
 mod late;
 mod looking;
+mod model;
 mod quirks;
 mod sharing;
 mod starting;

@@ -19,6 +19,8 @@ codes! {
         Admin = 4 "admin",
         /// The config was read again.
         Reload = 5 "reload",
+        /// A pin went away, because its time was over.
+        PinExpired = 6 "pin_expired",
     }
 }
 

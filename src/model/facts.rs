@@ -24,6 +24,8 @@ pub struct Facts {
     pub retention: Option<Duration>,
     /// How long it may be down, or out of the config, before its copies are given up.
     pub declare_dead_after: Option<Duration>,
+    /// How what it has is compared with what is on record; `None`: each copy is looked at now and then.
+    pub audit: Option<Audit>,
 }
 
 impl Facts {
@@ -35,9 +37,33 @@ impl Facts {
         self.declare_dead_after.unwrap_or(Self::DIES_AFTER)
     }
 
+    /// Whether its list is swept so often that confirmed copies need no looks of their own.
+    pub fn is_swept(&self) -> bool {
+        self.audit.is_some_and(|audit| audit.by != AuditBy::Look)
+    }
+
     pub fn takes(&self, content: &Content) -> bool {
         self.codecs.as_ref().is_none_or(|codecs| codecs.contains(&content.codec()))
     }
+}
+
+/// How often a provider is audited by itself, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    pub every: Duration,
+    pub by: AuditBy,
+}
+
+/// How a provider is audited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditBy {
+    /// By its list, unless looking at each copy is cheaper.
+    #[default]
+    Auto,
+    Sweep,
+    /// Each copy is looked at.
+    Look,
 }
 
 /// A price in units of the operator's own, to a millionth.

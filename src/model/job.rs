@@ -9,6 +9,8 @@ codes! {
     JobKind {
         /// Moves every copy off a provider.
         Drain = 0 "drain",
+        /// Compares what a provider has with what is on record.
+        Audit = 2 "audit",
     }
 }
 

@@ -160,6 +160,14 @@ pub struct ProviderRecord {
     pub allow_fewer: bool,
     /// It did not serve what it says is pinned, when that was looked at last.
     pub unproven: bool,
+    /// When the last sweep of its whole list began that ended well.
+    pub swept_at: Option<Timestamp>,
+    /// When the last audit began.
+    pub audited_at: Option<Timestamp>,
+    /// Pins there that nobody knows here, by that sweep.
+    pub orphans: u64,
+    /// Some of its copies may lack looks of their own, because its list is swept, or was.
+    pub unplanned: bool,
 }
 
 #[cfg(test)]

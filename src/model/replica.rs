@@ -115,6 +115,14 @@ pub struct Replica {
     pub upstream: Option<UpstreamId>,
 }
 
+impl Replica {
+    /// When it was last confirmed, by a look of its own or by the last whole sweep of its provider's list.
+    pub fn verified(&self, swept_at: Option<Timestamp>) -> Option<Timestamp> {
+        let was_there = |at: &Timestamp| self.state == ReplicaState::Pinned && self.state_at < *at;
+        self.verified_at.max(swept_at.filter(was_there))
+    }
+}
+
 /// The last thing that went wrong with a replica, for users to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplicaError {

@@ -344,7 +344,7 @@ impl Replica {
             return Next::Forget;
         }
         if !self.leased {
-            self.due = Some((self.op(), self.due_at(at)));
+            self.due = self.due_at(at).map(|due| (self.op(), due));
         } else if let Some((op, _)) = &mut self.due {
             *op = Self::op_of(self.goal, self.doubt, self.state, self.upstream.is_some());
         }
@@ -364,7 +364,8 @@ impl Replica {
         }
     }
 
-    fn due_at(&self, at: Moment<'_>) -> Timestamp {
+    /// `None`: nothing is, until a sweep finds that it is not there.
+    fn due_at(&self, at: Moment<'_>) -> Option<Timestamp> {
         let soonest = match self.op() {
             Op::Submit if self.doubt == Doubt::Remove => self.look_not_before(at.now),
             Op::Submit if self.is_given_up() => at.refused(),
@@ -372,9 +373,9 @@ impl Replica {
             Op::Remove | Op::Submit if self.tries > 0 => at.retry(self.tries),
             Op::Remove | Op::Submit => at.now,
             Op::Poll => at.poll(at.now.since(self.state_at)),
-            Op::Verify => at.verify(self.verified_at.is_some()),
+            Op::Verify => at.verify(self.verified_at.is_some())?,
         };
-        soonest.max(at.now)
+        Some(soonest.max(at.now))
     }
 }
 

@@ -1,16 +1,14 @@
 //! What follows for a pin from the state of its copies: its status, and copies to ask for or to let go.
 
-use std::{cmp::Reverse, time::Duration};
+use std::cmp::Reverse;
 
 use crate::model::{ProviderId, ReplicaId, ReplicaState, Status, Timestamp};
 
 use super::{
     CopyView, Late, Placement, Priority, ProviderView, Tally, merge,
-    place::{Considered, Footing, Own, Reason},
+    place::{Footing, Own},
 };
 
-/// The wait before a pin that has nowhere to go looks again. Wall clock.
-const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 /// As many live copies are as good as any more.
 const MANY: u16 = 3;
 
@@ -29,8 +27,10 @@ pub struct PinView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub status: Status,
-    /// Copies that stay and are pinned, and whose provider is not dead.
+    /// Copies that are pinned, whose provider is not dead, and that stay.
     pub have: u16,
+    /// Further copies that are wanted, for which there is no provider now.
+    pub missing: u16,
     /// Providers to ask for a further copy.
     pub link: Vec<ProviderId>,
     /// Own copies to let go: those that are not needed any more and cost no call to drop, and those that may not stay.
@@ -39,7 +39,7 @@ pub struct Verdict {
     pub release_held: bool,
     /// Whether every own copy was answered for, or will not be within a moment.
     pub answered: bool,
-    /// When to settle it again: a copy is late then, or a provider that takes none now may.
+    /// Copies that are waited for, and until when.
     pub late_at: Vec<(ReplicaId, Timestamp)>,
     /// How soon its copies are to be sent: those of lower ones are sent first.
     pub rank: i64,
@@ -49,29 +49,28 @@ pub struct Verdict {
 
 /// Settles one pin; `copies` are its own ones.
 pub fn settle(pin: &PinView, copies: &[CopyView], placement: &Placement<'_>, now: Timestamp) -> Verdict {
-    let copies: Vec<Sight<'_>> = copies.iter().map(|copy| Sight::new(copy, placement, now)).collect();
-    let settling = Settling { pin, placement, copies };
+    let settling = Settling { pin, placement, copies: sights(copies, placement, now) };
+    let tally =
+        Tally::of_all(settling.copies.iter().filter(|sight| !sight.is_dead()).map(|sight| sight.copy));
     let own = settling.own();
     let counting = own.iter().filter(|own| own.counts).count();
     let missing = usize::from(pin.want).saturating_sub(counting);
     let open = placement.choose(usize::MAX, &own).count();
-    let considered = placement.consider(missing, &own);
-    let next = considered.iter().filter(|next| next.passed_over.is_none() && next.footing == Footing::Usable);
+    let next = placement.choose(missing, &own).filter(|next| next.footing == Footing::Usable);
     let link: Vec<ProviderId> = next.map(|next| next.provider).collect();
-    let nowhere = missing > link.len() && considered.iter().any(may_take_it_later);
-    let again =
-        settling.copies.first().filter(|_| nowhere).map(|sight| (sight.copy.replica, now.plus(LOOK_AGAIN)));
     let unlink = settling.unlink(missing <= link.len(), counting + open);
-    let stays = |sight: &&Sight<'_>| !sight.is_dead() && !unlink.contains(&sight.copy.replica);
-    let tally = Tally::of_all(settling.copies.iter().filter(stays).map(|sight| sight.copy));
+    let stays = |sight: &&Sight<'_>| !unlink.contains(&sight.copy.replica);
+    let alive = settling.copies.iter().filter(|sight| !sight.is_dead());
+    let have = Tally::of_all(alive.filter(stays).map(|sight| sight.copy)).pinned;
     let waits = |sight: &Sight<'_>| !sight.copy.answered && sight.is_usable();
     Verdict {
         status: merge(tally, u16::try_from(open).unwrap_or(u16::MAX), pin.need, pin.was_pinned),
-        have: tally.pinned,
+        have,
+        missing: u16::try_from(missing.saturating_sub(link.len())).unwrap_or(u16::MAX),
         answered: link.is_empty() && !settling.copies.iter().any(waits),
         release_held: tally.pinned >= pin.need,
-        late_at: settling.copies.iter().filter_map(Sight::late_at).chain(again).collect(),
-        rank: rank(tally.pinned, placement.policy.priority),
+        late_at: settling.copies.iter().filter_map(Sight::late_at).collect(),
+        rank: rank(have, placement.policy.priority),
         trimmed: settling.is_whole() && !settling.has_excess(&unlink),
         link,
         unlink,
@@ -84,18 +83,9 @@ fn rank(live: u16, priority: Priority) -> i64 {
     i64::from(live.min(MANY)) * 10 + i64::from(Priority::default().get()) - i64::from(priority.get())
 }
 
-/// Whether a provider that gets no copy now may get one once it is better, or has room.
-fn may_take_it_later(considered: &Considered) -> bool {
-    match &considered.passed_over {
-        None => considered.footing != Footing::Usable,
-        Some(reason) => matches!(reason, Reason::Footing(_) | Reason::Full(_)),
-    }
-}
-
 /// A pin's own copies, and whether each counts towards what its policy asks for.
 pub fn weigh(copies: &[CopyView], placement: &Placement<'_>, now: Timestamp) -> Vec<Own> {
-    let weigh = |copy: &CopyView| Sight::new(copy, placement, now).own();
-    copies.iter().map(weigh).collect()
+    sights(copies, placement, now).iter().map(Sight::own).collect()
 }
 
 /// A copy, and where it is.
@@ -106,6 +96,28 @@ struct Sight<'a> {
     /// When it becomes late, where its policy says so.
     deadline: Option<Timestamp>,
     is_late: bool,
+    /// Whether it is one of those that the policy asks for.
+    counts: bool,
+    /// It would be, but for another one with the same value of the tag that copies are spread by.
+    doubles: bool,
+}
+
+/// The copies with where they are. Of those that share a value of the tag that copies are spread by one counts: one that
+/// is pinned, where there is any.
+fn sights<'a>(copies: &'a [CopyView], placement: &Placement<'a>, now: Timestamp) -> Vec<Sight<'a>> {
+    let mut sights: Vec<Sight<'a>> = copies.iter().map(|copy| Sight::new(copy, placement, now)).collect();
+    let tag = placement.policy.spread_by.as_ref();
+    let value = |sight: &Sight<'a>| tag.and_then(|tag| sight.view?.facts.tags.get(tag));
+    let mut order: Vec<usize> = (0..sights.len()).filter(|at| sights[*at].could_count()).collect();
+    order.sort_by_key(|at| !sights[*at].is_pinned());
+    let mut values = Vec::new();
+    for at in order {
+        let value = value(&sights[at]);
+        sights[at].doubles = value.is_some() && values.contains(&value);
+        sights[at].counts = !sights[at].doubles;
+        values.push(value);
+    }
+    sights
 }
 
 impl<'a> Sight<'a> {
@@ -120,11 +132,12 @@ impl<'a> Sight<'a> {
             }
         };
         let deadline = span.map(|span| copy.state_at.plus(span));
-        Self { copy, view, deadline, is_late: deadline.is_some_and(|deadline| deadline <= now) }
+        let is_late = deadline.is_some_and(|deadline| deadline <= now);
+        Self { copy, view, deadline, is_late, counts: false, doubles: false }
     }
 
     fn own(&self) -> Own {
-        Own { provider: self.copy.provider, counts: self.counts() }
+        Own { provider: self.copy.provider, counts: self.counts }
     }
 
     fn footing(&self) -> Footing {
@@ -147,8 +160,8 @@ impl<'a> Sight<'a> {
         self.footing() == Footing::Dead
     }
 
-    /// Whether it is one of those that the policy asks for: pinned where it counts, or on its way there in time.
-    fn counts(&self) -> bool {
+    /// Whether it could be one of those that the policy asks for: pinned where it counts, or on its way there in time.
+    fn could_count(&self) -> bool {
         let waiting = self.is_usable() && !self.copy.refused && !self.copy.stalled && !self.is_late;
         self.is_listed() && if self.is_pinned() { self.footing().counts() } else { waiting }
     }
@@ -178,7 +191,7 @@ impl Settling<'_> {
 
     /// Whether as many are pinned as the policy asks for.
     fn is_whole(&self) -> bool {
-        let pinned = self.copies.iter().filter(|sight| sight.is_pinned() && sight.counts()).count();
+        let pinned = self.copies.iter().filter(|sight| sight.is_pinned() && sight.counts).count();
         pinned >= self.pin.want.into()
     }
 
@@ -193,7 +206,7 @@ impl Settling<'_> {
 
     /// What may go because nothing that is pinned goes with it.
     fn is_needless(&self, sight: &Sight<'_>) -> bool {
-        let costs_nothing = sight.copy.untouched || (self.trims() && !sight.counts());
+        let costs_nothing = sight.copy.untouched || (self.trims() && !sight.counts);
         self.is_whole() && !sight.is_pinned() && costs_nothing
     }
 
@@ -207,6 +220,7 @@ impl Settling<'_> {
         let leaves = move |sight: &&Sight<'_>| match sight.footing() {
             _ if sight.view.is_some_and(|view| view.leaving) => true,
             Footing::Dead => trims && is_whole,
+            _ if sight.doubles => trims && is_whole,
             _ => self.pin.trim && !sight.is_listed(),
         };
         let leaving: Vec<&Sight<'_>> = self.copies.iter().filter(leaves).collect();
@@ -226,7 +240,7 @@ impl Settling<'_> {
         }
         let order = self.placement.consider(0, &[]);
         let place = |sight: &Sight<'_>| order.iter().position(|one| one.provider == sight.copy.provider);
-        let counted = |sight: &&Sight<'_>| sight.is_pinned() && sight.counts();
+        let counted = |sight: &&Sight<'_>| sight.is_pinned() && sight.counts;
         let mut pinned: Vec<&Sight<'_>> = self.copies.iter().filter(counted).collect();
         pinned.sort_by_key(|sight| Reverse(place(sight)));
         let mut safe = self.safe(going);

@@ -55,6 +55,8 @@ pub struct Moment<'a> {
     pub now: Timestamp,
     pub jitter: f64,
     pub timing: &'a Timing,
+    /// The wait between looks at a copy that is confirmed; `None`: its provider's list is swept instead.
+    pub verify_every: Option<Duration>,
 }
 
 impl Moment<'_> {
@@ -79,8 +81,9 @@ impl Moment<'_> {
     }
 
     /// When to look again at a pinned replica: soon where nobody but its own submit said so.
-    pub fn verify(&self, confirmed: bool) -> Timestamp {
-        self.spread(if confirmed { self.timing.verify_every } else { self.timing.confirm_after })
+    pub fn verify(&self, confirmed: bool) -> Option<Timestamp> {
+        let span = if confirmed { self.verify_every } else { Some(self.timing.confirm_after) };
+        span.map(|span| self.spread(span))
     }
 
     /// `span` from now and up to a tenth more, so that what began together does not stay together.
@@ -99,7 +102,7 @@ mod tests {
         #[test]
         fn retries_stay_between_half_and_whole_of_their_wait(tries in 1u32..200, jitter in 0.0f64..1.0) {
             let timing = Timing::default();
-            let moment = Moment { now: Timestamp::ZERO, jitter, timing: &timing };
+            let moment = Moment { now: Timestamp::ZERO, jitter, timing: &timing, verify_every: None };
             let wait = moment.retry(tries).since(Timestamp::ZERO);
             prop_assert!(wait >= timing.retry_base / 2);
             prop_assert!(wait <= timing.retry_max);
@@ -109,7 +112,7 @@ mod tests {
         #[test]
         fn polls_stay_within_their_bounds(age in 0u64..10_000_000_000, jitter in 0.0f64..1.0) {
             let timing = Timing::default();
-            let moment = Moment { now: Timestamp::ZERO, jitter, timing: &timing };
+            let moment = Moment { now: Timestamp::ZERO, jitter, timing: &timing, verify_every: None };
             let wait = moment.poll(Duration::from_millis(age)).since(Timestamp::ZERO);
             prop_assert!(wait >= timing.poll_min);
             prop_assert!(wait <= timing.poll_max.mul_f64(1.1));

@@ -75,7 +75,7 @@ impl Kubo {
 
     fn pin(&self, id: UpstreamId, content: &Content, status: Status) -> UpstreamPin {
         let (content, delegates) = (content.clone(), self.delegates.known());
-        UpstreamPin { id, content, status, created: None, delegates, tag: None, why: None }
+        UpstreamPin { id, content, status, created: None, name: None, delegates, tag: None, why: None }
     }
 
     /// A pin of ours, or one that goes by the same spelling.

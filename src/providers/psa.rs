@@ -48,7 +48,7 @@ impl Psa {
             concurrency: settings.concurrency.max(1),
             max_queued: settings.max_queued,
             lists_tell,
-            sweeps: lists_tell && preset.ordered != Some(false),
+            sweeps: preset.can_be_swept(),
             resumes: false,
             introduces: preset.refresh_origins == Some(RefreshOrigins::Post),
         };
@@ -243,8 +243,9 @@ impl Provider for Psa {
     async fn list(&self, before: Option<Timestamp>) -> Result<UpstreamPage, ProviderError> {
         let request = self.requests.list(&[], before);
         let listing = self.page(Operation::List, request, self.connection.deadline()).await?;
-        let next = paging::next(&listing, before);
-        Ok(UpstreamPage { pins: listing.pins.into_iter().map(|pin| self.believed(pin)).collect(), next })
+        let (edge, next) = (paging::edge(&listing), paging::next(&listing, before));
+        let pins = listing.pins.into_iter().map(|pin| self.believed(pin)).collect();
+        Ok(UpstreamPage { pins, next, edge })
     }
 
     async fn remove(&self, id: &UpstreamId) -> Result<(), ProviderError> {

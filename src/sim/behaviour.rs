@@ -62,6 +62,8 @@ pub struct Behaviour {
     pub count: Count,
     pub page: Page,
     pub ordered: bool,
+    /// What its lists leave out, or show too often.
+    pub lists: Lists,
     /// Pages with more rows show every pin as queued; 0: all do.
     pub true_rows: Option<usize>,
     pub requestid: IdKind,
@@ -81,6 +83,18 @@ pub struct Behaviour {
     pub max_queued: Option<usize>,
 
     pub dialect: Dialect,
+}
+
+/// What lists without a `cid` show of the pins that match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lists {
+    #[default]
+    All,
+    /// Only these many, the newest ones, and the count is theirs.
+    First(usize),
+    /// Each row two times.
+    Twice,
 }
 
 /// What its account there is good for.
@@ -121,6 +135,7 @@ impl Default for Behaviour {
             count: Count::default(),
             page: Self::SPEC_PAGE,
             ordered: true,
+            lists: Lists::All,
             true_rows: None,
             requestid: IdKind::default(),
             duplicates: Duplicates::New,

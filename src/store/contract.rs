@@ -1,5 +1,6 @@
 //! What every backend of the store must do: one suite, stamped for each backend by [`contract_suite`].
 
+pub(super) mod auditing;
 pub(super) mod budgets;
 pub(super) mod claiming;
 pub(super) mod creating;
@@ -93,8 +94,7 @@ macro_rules! contract_suite {
                 a_respill_during_a_fan_out_begins_it_anew,
                 a_copy_that_is_there_already_counts_for_who_spills_over_to_it;
             late: a_copy_that_is_late_goes_to_the_next_provider, a_late_copy_that_comes_after_all_stays_or_goes_by_policy,
-                late_copies_are_taken_up_a_limit_at_a_time,
-                a_pin_that_has_nowhere_to_go_looks_again;
+                late_copies_are_taken_up_a_limit_at_a_time;
             dying: what_a_dead_provider_holds_is_asked_for_elsewhere, the_dead_stay_so_until_they_can_be_used,
                 one_that_comes_back_into_the_config_is_healthy,
                 settling_anew_survives_a_crash_and_begins_again_where_things_change,
@@ -116,8 +116,14 @@ macro_rules! contract_suite {
                 events_are_read_on_from_a_cursor, events_are_read_by_account_and_by_kind,
                 the_newest_that_match_are_read_without_a_cursor,
                 events_that_are_old_or_too_many_are_forgotten_step_by_step_but_never_the_newest,
-                what_a_refused_request_would_have_told_is_no_event;
+                what_a_refused_request_would_have_told_is_no_event,
+                a_pin_that_goes_away_by_itself_is_an_event;
             explaining: a_pin_is_explained_whoever_has_it, a_pin_is_explained_with_the_copies_that_it_holds;
+            auditing: what_a_list_showed_survives_a_crash_and_the_rest_is_suspect,
+                suspects_are_looked_at_and_only_that_loses_them,
+                a_suspect_that_nobody_wants_any_more_is_dropped, orphans_are_what_nobody_here_knows,
+                doubles_that_are_being_removed_are_no_orphans,
+                copies_of_a_swept_provider_get_looks_again_when_it_is_swept_no_more;
             model: counters_and_statuses_agree_after_every_random_step, nothing_is_left_once_all_is_deleted;
         }
     };

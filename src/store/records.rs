@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     model::{
         AccountDecl, AccountId, Allowance, BudgetClass, Content, ContentId, ErrorClass, Goal, JobId, Lesson,
-        Op, PinSpec, ProviderDecl, ProviderId, ProviderRecord, Quota, QuotaKind, ReplicaId, ReplicaState,
-        RequestId, Reserved, Status, Timestamp, UpstreamId,
+        Op, PinId, PinSpec, ProviderDecl, ProviderId, ProviderRecord, Quota, QuotaKind, ReplicaId,
+        ReplicaState, RequestId, Reserved, Status, Timestamp, UpstreamId,
     },
     policy::{
         Policy,
@@ -309,6 +309,15 @@ pub struct Respilled {
     pub wanted: u64,
     /// Those that are being removed.
     pub leaving: u64,
+}
+
+/// What settling pins that wait for a provider did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// `None` once all were settled.
+    pub next: Option<PinId>,
+    /// Links made or dropped.
+    pub relinked: u64,
 }
 
 /// Counts for gauges.

@@ -2,6 +2,7 @@
 
 mod accept;
 mod accounts;
+mod audits;
 mod background;
 mod budget;
 mod claim;
@@ -299,6 +300,10 @@ impl Store for SqliteStore {
             return Ok(LateStep { replicas: 0, next });
         }
         self.write(Write, Lane::Background, move |tx| background::note_late(tx, now, limit)).await
+    }
+
+    async fn settle_missing(&self, after: PinId, limit: u32, now: Timestamp) -> Result<Missing, StoreError> {
+        self.write(Write, Lane::Background, move |tx| settle::settle_missing(tx, after, limit, now)).await
     }
 
     async fn hasten_polls(

@@ -46,9 +46,10 @@ impl PinStory {
         own.map(|copy| CopyView::from(&copy.replica)).collect()
     }
 
-    /// How it is placed.
-    pub fn placement(&self) -> Placement<'_> {
-        Placement { policy: &self.policy, content: &self.content, lives: None, views: &self.views }
+    /// How it is placed now.
+    pub fn placement(&self, now: Timestamp) -> Placement<'_> {
+        let lives = self.pin.expires.map(|expires| expires.since(now));
+        Placement { policy: &self.policy, content: &self.content, lives, views: &self.views }
     }
 
     /// The provider of a copy.

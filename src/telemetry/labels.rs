@@ -153,6 +153,20 @@ impl Code {
 }
 
 labels! {
+    /// What an audit came upon.
+    Audited {
+        /// On the provider's list, as it should be.
+        Listed = "listed",
+        /// Not on the list, or not as pinned.
+        Suspect = "suspect",
+        /// Suspected, and pinned there after all.
+        Found = "found",
+        /// Suspected, and not pinned there.
+        Lost = "lost",
+    }
+}
+
+labels! {
     /// Which of our two doors.
     Listener {
         Public = "public",

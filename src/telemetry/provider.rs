@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use dashmap::DashMap;
-use prometheus::{Counter, CounterVec, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec};
+use prometheus::{Counter, CounterVec, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::{
     family::{Counters, GaugeGuard, Gauges, Histograms, PerLabel, Registrar},
-    labels::{BreakerState, CallOutcome, Label},
+    labels::{Audited, BreakerState, CallOutcome, Label},
 };
 use crate::model::{BudgetClass, ErrorClass, Operation, Timestamp};
 
@@ -26,6 +26,8 @@ pub(super) struct Providers {
     token_ends: IntGaugeVec,
     breaker: IntGaugeVec,
     breaker_transitions: IntCounterVec,
+    audited: IntCounterVec,
+    audit_alarms: IntCounterVec,
     known: DashMap<String, ProviderMetrics>,
 }
 
@@ -88,6 +90,16 @@ impl Providers {
                 "Times that the provider's breaker came into a state.",
                 &["provider", "to"],
             ),
+            audited: registrar.counters(
+                "provider_audited_copies_total",
+                "Copies that audits found on the provider's list, or looked at because they were not there.",
+                &["provider", "result"],
+            ),
+            audit_alarms: registrar.counters(
+                "provider_audit_alarms_total",
+                "Audits that missed so many copies that they asked before anything was sent again.",
+                &["provider"],
+            ),
             known: DashMap::new(),
         }
     }
@@ -116,6 +128,8 @@ impl Providers {
             token_ends: self.token_ends.with_label_values(&[name]),
             breaker,
             breaker_transitions: Counters::of(&self.breaker_transitions, &[name]),
+            audited: Counters::of(&self.audited, &[name]),
+            audit_alarms: self.audit_alarms.with_label_values(&[name]),
         }))
     }
 }
@@ -136,6 +150,8 @@ struct Inner {
     token_ends: IntGauge,
     breaker: Gauges<BreakerState>,
     breaker_transitions: Counters<BreakerState>,
+    audited: Counters<Audited>,
+    audit_alarms: IntCounter,
 }
 
 impl ProviderMetrics {
@@ -178,6 +194,16 @@ impl ProviderMetrics {
 
     pub fn token_ends(&self, at: Option<Timestamp>) {
         self.0.token_ends.set(at.map_or(0, Timestamp::as_secs));
+    }
+
+    /// Counts copies that an audit came upon.
+    pub fn audited(&self, result: Audited, copies: u64) {
+        self.0.audited.get(result).inc_by(copies);
+    }
+
+    /// Counts an audit that asks.
+    pub fn audit_alarm(&self) {
+        self.0.audit_alarms.inc();
     }
 
     /// Tells whether new copies may be sent there.

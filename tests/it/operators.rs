@@ -15,7 +15,8 @@ use pinfold::{
     app::{self, Gateway, Tuning},
     config::{self, Environment},
     http as client,
-    sim::Sim,
+    model::PinCid,
+    sim::{Asked, Sim},
     telemetry::Metrics,
 };
 use serde_json::{Value, json};
@@ -267,5 +268,25 @@ async fn a_drain_that_is_waited_for_tells_how_far_it_is_and_ends_with_0() {
     let house = House::start(ADA).await;
     let (code, out, err) = house.run(&["provider", "drain", "alpha", "--wait"]).await;
     assert!(code == 0 && out.starts_with("job 1: drain of alpha, done"), "{out}{err}");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn an_operator_audits_a_provider_and_sees_what_nobody_knows_there() {
+    let house = House::start(ADA).await;
+    house.lines(&["pin", "add", CID]).await;
+    let cid = PinCid::parse(OTHER).expect("a CID");
+    house.sim.plant(Asked { cid, name: Some("theirs".to_owned()), meta: None, origins: Vec::new() });
+    let told = house.lines(&["provider", "audit", "alpha", "--wait"]).await.join("\n");
+    assert!(told.starts_with("audit 1 is done\n"), "{told}");
+    assert!(told.contains(" 1 on its list") && told.contains(" 0 gone"), "{told}");
+    let orphans = house.jsons(&["provider", "orphans", "alpha", "--json"]).await;
+    assert_eq!((&orphans[0]["cid"], &orphans[0]["name"]), (&json!(OTHER), &json!("theirs")));
+    assert_eq!(house.lines(&["provider", "orphans", "alpha"]).await.len(), 2);
+    let (_, told) = house.admin(Method::GET, "/providers", &Value::Null).await;
+    assert_eq!(told["providers"][0]["orphans"], json!(1));
+    let (code, _, err) = house.run(&["provider", "audit", "nobody"]).await;
+    assert!(code == 1 && err.contains("never was a provider"), "{err}");
+    assert_eq!(house.sim.deletes().len(), 0);
     house.stop().await;
 }

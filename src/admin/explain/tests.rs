@@ -23,6 +23,10 @@ fn provider(id: i64, name: &str) -> ProviderRecord {
         facts: Default::default(),
         allow_fewer: false,
         unproven: false,
+        swept_at: None,
+        audited_at: None,
+        orphans: 0,
+        unplanned: false,
     }
 }
 
@@ -47,13 +51,13 @@ fn story(copies: Vec<CopyStory>, change: impl FnOnce(&mut [ProviderRecord])) -> 
             name: None,
             meta: Some(r#"{"app":"x"}"#.into()),
             origins: None,
-            expires: None,
             have: 0,
             want: 2,
             need: 1,
             copies: Vec::new(),
             answered: true,
             delegates: Default::default(),
+            expires: Some(NOW.plus(std::time::Duration::from_secs(60))),
         },
         content: cid.content().clone(),
         accepted: NOW,
@@ -76,6 +80,7 @@ fn every_provider_of_the_policy_is_told_of_with_its_reason() {
     let story = story(vec![own(replica(1)), own(replica(2))], |_| {});
     let told = explained(&story, NOW);
     assert_eq!((&told["account"], &told["meta"]["app"]), (&json!("ada"), &json!("x")));
+    assert_eq!(told["expires"], "2023-11-14T22:14:20.000Z");
     let first = &told["copies"][0];
     assert_eq!(
         (&first["provider"], &first["counts"], &first["owned"]),
@@ -125,6 +130,7 @@ fn a_copy_tells_its_last_error_its_doubt_and_what_is_next() {
         "stalled"
     );
     assert_eq!((&copy["upstream"], &copy["next"]["what"]), (&json!("up-1"), &json!("submit")));
+    assert!(copy["next"]["words"].as_str().unwrap().starts_with("it is looked up"), "{copy}");
     let leased = Replica { leased: true, ..failed.clone() };
     let told = explained(&story(vec![own(leased)], |_| {}), NOW);
     let next = &told["copies"][0]["next"];

@@ -22,7 +22,9 @@ impl Placement {
     /// Where the client asks for what it may not.
     pub fn of(caller: &Caller<'_>, spec: &PinSpec, now: Timestamp) -> Result<Self, ApiError> {
         let terms = caller.terms;
-        let sender = terms.sender(caller.who)?;
+        let mut sender = terms.sender(caller.who)?;
+        // An operator's token is none of the account's.
+        sender.token = sender.token.filter(|_| caller.by.is_none());
         let Choice { policy, by } = terms.settings.routes.choose(&sender, spec)?;
         let route = match by {
             Chooser::Route(at) => terms.metrics_of_route(at),

@@ -6,7 +6,9 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::{
-    app::{Gateway, Sockets, signals},
+    app::{Gateway, Sockets, Tuning, ground::Ground, signals},
+    model::Event,
+    store::EventQuery,
     telemetry::Metrics,
 };
 
@@ -69,4 +71,33 @@ async fn a_file_that_a_refused_config_names_is_looked_at_too() {
     fs::rename(dir.path().join("new"), &laptop).unwrap();
     until("last_reload_successful 1", &metrics).await;
     gateway.stop(PATIENCE).await.unwrap();
+}
+
+async fn told(live: &Live) -> Vec<Event> {
+    let query = EventQuery { limit: 10, kinds: vec![EventKind::Reload], ..EventQuery::default() };
+    live.store.events(query).await.unwrap().events
+}
+
+#[tokio::test]
+async fn what_became_of_a_reload_is_an_event_unless_it_changed_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "", "");
+    let source = load(dir.path());
+    let settings = source.loaded.settings.clone();
+    let ground = Ground::lay(settings, &Tuning::default(), Metrics::new()).await.unwrap();
+    let live = ground.live().await.unwrap();
+    let reloader = Reloader::new(&source, live.clone());
+    reloader.reload(Some("ops")).await;
+    assert_eq!(told(&live).await, []);
+    write(dir.path(), "", "api: { accept_wait: 2s }\n");
+    reloader.reload(Some("ops")).await;
+    write(dir.path(), "}", "");
+    reloader.reload(None).await;
+    let told = told(&live).await;
+    let word = |n: usize, key: &str| told[n].body.get(key).map(String::as_str);
+    let first = [word(0, "outcome"), word(0, "count"), word(0, "by")];
+    assert_eq!(first, [Some("taken_up"), Some("1"), Some("ops")]);
+    assert!(word(0, "words").unwrap().contains("accept_wait"), "{told:?}");
+    assert_eq!((told.len(), word(1, "outcome"), word(1, "by")), (2, Some("refused"), None));
+    ground.shutdown.drained(PATIENCE).await;
 }

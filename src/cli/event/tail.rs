@@ -26,7 +26,8 @@ pub(in crate::cli) struct Args {
     /// Go on with what happens next, until Ctrl-C
     #[arg(long, short)]
     follow: bool,
-    /// Those of these kinds: pin_status, provider_health, provider_mode, job, admin, reload
+    /// Those of these kinds: pin_status, provider_health, provider_mode, job, admin, reload,
+    /// pin_expired
     #[arg(long = "kind", value_name = "KIND", value_delimiter = ',')]
     kinds: Vec<EventKind>,
     /// Those about this account's pins

@@ -24,7 +24,7 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let admin = args.admin.client()?;
     if args.wait {
-        return on_runtime(wait::until_ended(&admin, args.id))?;
+        return on_runtime(wait::until_ended(&admin, args.id, lines))?;
     }
     let job = on_runtime(admin.call(Method::GET, &format!("/jobs/{}", args.id), None))??;
     say(&if args.json { format!("{job:#}\n") } else { lines(&job) })

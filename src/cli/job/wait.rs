@@ -9,22 +9,27 @@ use http::Method;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::{progress, show, word};
+use super::{progress, word};
 use crate::cli::{Exit, Failure, admin::Admin, complain, say};
 
 /// The time between looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Until the job has ended, or rests until somebody tells it something. Ctrl-C leaves it running.
-pub(in crate::cli) async fn until_ended(admin: &Admin, id: u64) -> Result<Exit, Failure> {
+/// Until the job has ended, or rests until somebody tells it something; then says `report` of it. Ctrl-C leaves it running.
+pub(in crate::cli) async fn until_ended(
+    admin: &Admin,
+    id: u64,
+    report: impl FnOnce(&Value) -> String,
+) -> Result<Exit, Failure> {
     tokio::select! {
         ended = follow(admin, id) => {
             let job = ended?;
-            say(&show::lines(&job))?;
+            say(&report(&job))?;
             Ok(exit(&job))
         }
         _ = tokio::signal::ctrl_c() => {
-            complain(&format!("job {id} goes on: watch it by pinfold job show {id} --wait, end it by pinfold job cancel {id}"));
+            let ways = format!("watch it by pinfold job show {id} --wait, end it by pinfold job cancel {id}");
+            complain(&format!("job {id} goes on: {ways}"));
             Ok(Exit::JobStopped)
         }
     }

@@ -36,6 +36,7 @@ fn told(pin: &Value) -> String {
     told.line(0, "cid", &[&pin["cid"]]);
     told.line(0, "name", &[&pin["name"]]);
     told.text(0, "status", &format!("{}, accepted {}", word(&pin["status"]), word(&pin["accepted"])));
+    told.line(0, "goes away", &[&pin["expires"]]);
     let (have, need, want) = (number(&pin["have"]), number(&pin["need"]), number(&pin["want"]));
     told.text(0, "copies", &format!("has {have}, needs {need}, wants {want}"));
     let mut followed = format!("{}, revision {}", word(&policy["name"]), number(&policy["revision"]));

@@ -42,7 +42,7 @@ pub(super) fn drain(args: &Drain) -> Result<Exit, Failure> {
         let body = json!({ "allow_fewer": args.allow_fewer });
         let job = admin.call(Method::POST, &path, Some(&body)).await?;
         match job["id"].as_u64().filter(|_| args.wait) {
-            Some(id) => wait::until_ended(&admin, id).await,
+            Some(id) => wait::until_ended(&admin, id, show::lines).await,
             None => say(&show::lines(&job)),
         }
     })?

@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::{
-    model::{Job, JobCommand, JobId, JobKind, JobState, NewJob, RequestId, Status},
+    model::{JobCommand, JobId, JobKind, JobState, NewJob, RequestId, Status},
     sim::{Fault, Route},
 };
 
@@ -26,14 +26,6 @@ impl World {
         let terms = format!(r#"{{"allow_fewer":{allow_fewer}}}"#);
         let job = NewJob { kind: JobKind::Drain, provider: Some(provider), account: None, terms, by: None };
         self.inside().store.create_job(job, self.now()).await.unwrap().id
-    }
-
-    async fn job(&self, id: JobId) -> Job {
-        self.inside().store.job(id).await.unwrap().expect("the job is there")
-    }
-
-    async fn tell(&self, id: JobId, command: JobCommand) {
-        self.inside().store.command_job(id, command, None, self.now()).await.unwrap();
     }
 
     /// As [`run_for`](Self::run_for); at every moment each content is pinned at `least` providers.

@@ -71,6 +71,7 @@ pub(super) struct Builder {
     facts: fn(usize, &mut Facts),
     /// The simulators play the preset, its limits too.
     played: bool,
+    audit: Option<Audit>,
 }
 
 impl Builder {
@@ -113,6 +114,12 @@ impl Builder {
     /// The providers are of the preset's kind, and keep its limits.
     pub(super) fn played(mut self) -> Self {
         self.played = true;
+        self
+    }
+
+    /// They are audited by themselves.
+    pub(super) fn audited(mut self, every: Duration) -> Self {
+        self.audit = Some(Audit { every, by: AuditBy::Auto });
         self
     }
 
@@ -207,6 +214,7 @@ impl World {
             policy: |_| {},
             facts: |_, _| {},
             played: false,
+            audit: None,
         }
     }
 
@@ -233,6 +241,7 @@ impl World {
         (self.setup.policy)(&mut policy);
         let provider = |n: usize, name: &str| {
             let mut declared = ProviderDecl::new(name, fingerprint(n));
+            declared.facts.audit = self.setup.audit;
             (self.setup.facts)(n, &mut declared.facts);
             declared
         };
@@ -347,6 +356,38 @@ impl World {
     pub(super) async fn restart(&mut self) -> Registered {
         self.stop().await;
         self.start().await
+    }
+
+    /// Starts again without audits.
+    pub(super) async fn restart_unaudited(&mut self) {
+        self.setup.audit = None;
+        self.restart().await;
+    }
+
+    // ---- what operators do
+
+    pub(super) async fn provider(&self, n: usize) -> ProviderRecord {
+        let providers = self.inside().store.providers().await.unwrap();
+        providers.into_iter().find(|provider| provider.name == NAMES[n]).unwrap()
+    }
+
+    pub(super) async fn try_audit(&self, n: usize) -> Result<JobId, crate::store::StoreError> {
+        let provider = Some(self.provider(n).await.id);
+        let (kind, terms) = (JobKind::Audit, "{}".to_owned());
+        let job = NewJob { kind, provider, account: None, terms, by: None };
+        Ok(self.inside().store.create_job(job, self.now()).await?.id)
+    }
+
+    pub(super) async fn audit(&self, n: usize) -> JobId {
+        self.try_audit(n).await.unwrap()
+    }
+
+    pub(super) async fn job(&self, id: JobId) -> Job {
+        self.inside().store.job(id).await.unwrap().expect("the job is on record")
+    }
+
+    pub(super) async fn tell(&self, id: JobId, command: JobCommand) {
+        self.inside().store.command_job(id, command, None, self.now()).await.unwrap();
     }
 
     // ---- what clients do

@@ -4,7 +4,7 @@ use crate::policy::Timing;
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
 fn at(now: Timestamp, timing: &Timing) -> Moment<'_> {
-    Moment { now, jitter: 0.0, timing }
+    Moment { now, jitter: 0.0, timing, verify_every: Some(timing.verify_every) }
 }
 
 fn fresh() -> Replica {

@@ -200,6 +200,7 @@ proptest! {
         let second = settle_by(&policy, &pin, &carried_out(&copies, &first), &views);
         prop_assert!(second.link.is_empty(), "links again: {:?}", second.link);
         prop_assert!(second.unlink.is_empty(), "unlinks again: {:?} after {:?}", second.unlink, first);
+        prop_assert_eq!((second.have, second.missing), (first.have, first.missing));
     }
 
     #[test]

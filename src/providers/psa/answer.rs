@@ -98,11 +98,21 @@ impl Reader {
             content,
             status: status(value),
             created: created(value),
+            name: name(value),
             delegates: delegates::keep_usable(addresses, self.allow_private),
             why: why(value),
             tag: value.pointer("/pin/meta/pinfold").and_then(Value::as_str).map(str::to_owned),
         }
     }
+}
+
+/// The longest name that is kept, in bytes.
+const NAME: usize = 255;
+
+fn name(value: &Value) -> Option<String> {
+    let name = value.pointer("/pin/name")?.as_str()?;
+    let end = (0..=name.len().min(NAME)).rev().find(|end| name.is_char_boundary(*end))?;
+    Some(name[..end].to_owned()).filter(|name| !name.is_empty())
 }
 
 /// What `info` says of a failure, under the keys that are met.

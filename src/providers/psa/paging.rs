@@ -1,17 +1,23 @@
 //! Walks a provider's list by overlapping pages, so that equal times and coarse clocks lose nothing.
 
 use super::{answer::Listing, request::LIMIT};
-use crate::model::Timestamp;
+use crate::{model::Timestamp, providers::Edge};
+
+pub(super) fn edge(listing: &Listing) -> Edge {
+    Edge {
+        rows: listing.items,
+        full: listing.items >= LIMIT,
+        count: listing.count,
+        oldest: listing.oldest,
+        whole_seconds: listing.whole_seconds,
+    }
+}
 
 /// Where to go on after a page that was asked for with `before`; `None` at the end. A page is the last one when it
 /// is short and does not claim that there is more, or when it brings us no further. Pins repeat across pages.
 pub(super) fn next(listing: &Listing, before: Option<Timestamp>) -> Option<Timestamp> {
-    let more = listing.items >= LIMIT || listing.count.is_some_and(|count| count > listing.items as u64);
-    let oldest = listing.oldest.filter(|_| more && listing.items > 0)?;
-    // Who tells whole seconds may compare whole seconds as well.
-    let steps: &[i64] = if listing.whole_seconds { &[1000, 1] } else { &[1] };
-    let candidates = steps.iter().map(|step| Timestamp::from_millis(oldest.as_millis() + step));
-    candidates.into_iter().find(|next| before.is_none_or(|before| *next < before))
+    let edge = edge(listing);
+    (listing.items > 0 && (edge.full || edge.more())).then(|| edge.overlapping(before))?
 }
 
 #[cfg(test)]

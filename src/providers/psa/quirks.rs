@@ -74,6 +74,7 @@ mod tests {
             content: content("bafkqaaa"),
             status,
             created: Some(NOW.minus(Duration::from_secs(age))),
+            name: None,
             delegates: Vec::new(),
             tag: None,
             why: None,

@@ -8,6 +8,7 @@ use crate::{
 };
 
 use crate::sim::{
+    behaviour::Lists,
     dialect::{MetaFilter, Nulls, Rows},
     errors::Problem,
     pins::{Held, Listed},
@@ -21,11 +22,22 @@ impl Inside {
     pub(super) fn list(&self, raw: &str, now: Timestamp) -> Result<Answer, Problem> {
         let query = Query::parse(raw, &self.behaviour)?;
         let filter = Filter::new(&query, &self.behaviour, now);
-        let Listed { mut page, total } = if self.behaviour.ordered {
+        let Listed { mut page, mut total } = if self.behaviour.ordered {
             self.pins.list(&query, &filter)
         } else {
             self.shuffled(&query, &filter)
         };
+        match self.behaviour.lists {
+            _ if !query.cids.is_empty() => {}
+            Lists::All => {}
+            Lists::First(most) => {
+                let shown = self.pins.list(&Query { limit: most, ..query.without_end() }, &filter).page;
+                let is_shown = |held: &Held| shown.iter().any(|one| one.id == held.id);
+                page.retain(|held| is_shown(held));
+                total = total.min(page.len());
+            }
+            Lists::Twice => page = page.iter().flat_map(|held| [*held, *held]).collect(),
+        }
         if self.behaviour.dialect.meta_filter == MetaFilter::AfterLimit {
             page.retain(|held| filter.takes_meta(held));
         }

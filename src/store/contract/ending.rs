@@ -31,6 +31,10 @@ pub(in crate::store) async fn a_pin_whose_time_has_come_is_deleted_whole<B: Back
     assert!(house.find(0, pin.requestid).await.is_some());
     assert_eq!(expire(&house, 100, 10).await, (1, None));
     assert!(house.find(0, pin.requestid).await.is_none());
+    let events =
+        house.store().events(EventQuery { limit: 100, ..EventQuery::default() }).await.unwrap().events;
+    let ended = events.iter().find(|event| event.kind == EventKind::PinExpired).unwrap();
+    assert_eq!(ended.subject, pin.requestid.to_string());
     assert_eq!(house.list(0, StatusSet::ALL).await.count, 0);
     let claims = house.claim(0, t(101)).await;
     assert!(matches!(claims[..], [Claim { work: Work::Delete(_), .. }]), "{claims:?}");

@@ -212,3 +212,13 @@ pub(in crate::store) async fn what_a_refused_request_would_have_told_is_no_event
     assert!(store.accept_pin(policy).await.is_err());
     assert_eq!(house.told().await.len(), 1);
 }
+
+pub(in crate::store) async fn a_pin_that_goes_away_by_itself_is_an_event<B: Backend>() {
+    let house = House::<B>::open().await;
+    let wish = AcceptPin { expires: Some(t(10)), ..house.request(1, "one", 1, t(1)) };
+    let pin = house.store().accept_pin(wish).await.unwrap().requestid;
+    house.store().expire_pins(t(10), 5).await.unwrap();
+    let told = house.told().await;
+    assert_eq!((told[0].kind, &told[0].subject), (EventKind::PinExpired, &pin.to_string()));
+    assert_eq!((told[0].account.as_deref(), words(&told[0])), (Some(ACCOUNTS[1]), vec![]));
+}

@@ -30,7 +30,7 @@ pub(in crate::store) async fn a_pin_is_explained_whoever_has_it<B: Backend>() {
     assert_eq!((second.replica.state, second.pins), (ReplicaState::None, 1));
     assert_eq!(story.provider_of(second).map(|provider| &*provider.name), Some("y"));
     assert_eq!(story.providers.len(), 3);
-    let counting = crate::policy::weigh(&story.own_copies(), &story.placement(), t(10));
+    let counting = crate::policy::weigh(&story.own_copies(), &story.placement(t(10)), t(10));
     assert!(counting.len() == 2 && counting.iter().all(|own| own.counts));
 }
 

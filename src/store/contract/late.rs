@@ -1,4 +1,4 @@
-//! Copies that take longer than their policy waits, and pins that have nowhere to go for now.
+//! Copies that take longer than their policy waits.
 
 use std::time::Duration;
 
@@ -82,20 +82,4 @@ pub(in crate::store) async fn late_copies_are_taken_up_a_limit_at_a_time<B: Back
     house.crash(t(20 * MINUTE)).await;
     assert_eq!(late(&house, 20 * MINUTE).await.0, 3);
     assert_eq!(house.claim(1, t(21 * MINUTE)).await.len(), 5, "those before the crash are not forgotten");
-}
-
-/// The others were not to get anything when its copy was late.
-pub(in crate::store) async fn a_pin_that_has_nowhere_to_go_looks_again<B: Backend>() {
-    let house = impatient::<B>(Late::Keep).await;
-    for n in [1, 2] {
-        house.store().set_mode(house.providers[n], Mode::Readonly, false, None, t(0)).await.unwrap();
-    }
-    let pin = house.add(0, "one", 1, t(0)).await;
-    late(&house, 10 * MINUTE).await;
-    let again = late(&house, 10 * MINUTE).await.1.expect("it looks again");
-    assert_eq!(house.places(pin).await, ["x"]);
-    house.store().set_mode(house.providers[2], Mode::Active, false, None, t(11 * MINUTE)).await.unwrap();
-    house.store().note_late(again, 1000).await.unwrap();
-    house.drain(again).await;
-    assert_eq!(house.places(pin).await, ["x", "z"]);
 }

@@ -213,10 +213,7 @@ impl<B: Backend> World<B> {
             self.house.note(provider, health, t(self.now)).await;
         }
         let id = self.house.providers[provider];
-        let store = self.house.store();
-        store.respill(id, Respill::All, ContentId(0), 1000).await.unwrap();
-        // Those that have no copy there look again by themselves, in an hour.
-        store.note_late(t(self.now + 3_600_000), 10_000).await.unwrap();
+        self.house.store().respill(id, Respill::All, ContentId(0), 1000).await.unwrap();
     }
 
     async fn answer(&mut self) {

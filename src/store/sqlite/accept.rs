@@ -116,6 +116,7 @@ pub(super) fn record(
         have: verdict.have,
         was_pinned: view.was_pinned || status == Status::Pinned,
         trim: view.trim && !verdict.trimmed,
+        missing: verdict.missing + u16::try_from(verdict.link.len()).unwrap_or(0),
         expires: policy.ends(request.now, request.expires),
     };
     pin.id = insert(tx, &pin, request, meta.as_deref())?;
@@ -159,8 +160,8 @@ fn insert(tx: &Tx<'_>, pin: &Pin, request: &AcceptPin, meta: Option<&str>) -> Re
         .conn
         .prepare_cached(
             "INSERT INTO pins(requestid, account, content, created, status, policy, need, want, have, was_pinned,
-                              accepted, cid, name, folded, meta, origins, expires_at, trim)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+                              accepted, cid, name, folded, meta, origins, expires_at, trim, missing)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
              RETURNING id",
         )?
         .query_row(
@@ -182,7 +183,8 @@ fn insert(tx: &Tx<'_>, pin: &Pin, request: &AcceptPin, meta: Option<&str>) -> Re
                 meta,
                 request.spec.origins.to_json(),
                 pin.expires.map(Timestamp::as_millis),
-                pin.trim
+                pin.trim,
+                pin.missing
             ],
             |row| row.get(0),
         )?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    delete,
+    delete, events,
     outcome::pins_after,
     providers::resettles,
     replicas::{decode_upstream, leave_to_remerge, upstream_value},
@@ -189,6 +189,7 @@ pub(super) fn expire_pins(tx: &mut Tx<'_>, now: Timestamp, limit: u32) -> Result
     let mut pins = 0;
     for id in ended {
         if let Some(pin) = Pin::load(tx, id)? {
+            events::pin_expired(tx, pin.account, pin.requestid, now)?;
             delete::remove(tx, &pin, now)?;
             pins += 1;
         }

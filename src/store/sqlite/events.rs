@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, params, types::ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, types::ValueRef};
 
 use super::{SqliteStore, errors::bad_code, tx::Tx, writer::Lane};
 use crate::{
@@ -73,15 +73,29 @@ pub(super) fn pin_status(
     (from, to): (Status, Status),
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let change = from.code() * 16 + to.code();
-    let kind = EventKind::PinStatus.code();
-    tx.conn.prepare_cached(INSERT)?.execute(params![
-        now.as_millis(),
-        kind,
-        account.0,
-        pin.as_bytes(),
-        change
-    ])?;
+    of_pin(tx, EventKind::PinStatus, account, pin, from.code() * 16 + to.code(), now)
+}
+
+/// Notes that a pin went away because its time was over.
+pub(super) fn pin_expired(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    pin: RequestId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    of_pin(tx, EventKind::PinExpired, account, pin, "{}", now)
+}
+
+fn of_pin(
+    tx: &mut Tx<'_>,
+    kind: EventKind,
+    account: AccountId,
+    pin: RequestId,
+    body: impl ToSql,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = params![now.as_millis(), kind.code(), account.0, pin.as_bytes(), body];
+    tx.conn.prepare_cached(INSERT)?.execute(row)?;
     tx.happened();
     Ok(())
 }

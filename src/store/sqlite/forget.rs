@@ -63,7 +63,8 @@ pub(super) fn step(
     if left {
         return Ok(Forgotten::Needed(1));
     }
-    // surplus, provider: gone
+    // orphans, surplus, provider: gone
+    tx.conn.execute("DELETE FROM orphans WHERE provider = ?1", [provider.0])?;
     tx.conn.execute("DELETE FROM surplus WHERE provider = ?1", [provider.0])?;
     tx.conn.execute("DELETE FROM providers WHERE id = ?1", [provider.0])?;
     tx.forget_config();

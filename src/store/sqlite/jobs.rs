@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{SqliteStore, errors::bad_code, events, providers, tx::Tx, writer::Lane};
+use super::{SqliteStore, audits, errors::bad_code, events, providers, tx::Tx, writer::Lane};
 use crate::{
     model::{
         AccountId, EventKind, Job, JobCommand, JobId, JobKind, JobProgress, JobState, Mode, NewEvent, NewJob,
@@ -60,6 +60,7 @@ impl JobStore for SqliteStore {
 
     async fn forget_jobs(&self, ended_before: Timestamp) -> Result<u64, StoreError> {
         self.write(Write, Lane::Background, move |tx| {
+            audits::forget_ended(tx.conn)?;
             // jobs: ended long ago
             let gone = tx.conn.prepare_cached(
                 "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state >= 3 AND updated < ?1 LIMIT ?2)",

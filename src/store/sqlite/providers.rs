@@ -18,7 +18,8 @@ pub(super) fn load_providers(conn: &Connection) -> Result<Vec<ProviderRecord>, S
     // providers: all
     let mut select = conn.prepare_cached(
         "SELECT id, name, fingerprint, mode, health, health_since, absent_since, blocked_until, proven,
-                facts, allow_fewer, unproven
+                facts, allow_fewer, unproven, swept_at, audited_at, orphans,
+                unplanned
          FROM providers ORDER BY id",
     )?;
     let rows = select.query_map([], |row| Ok(provider(row)))?;
@@ -45,6 +46,10 @@ fn provider(row: &Row<'_>) -> Result<ProviderRecord, StoreError> {
         facts: Arc::new(facts(&row.get::<_, String>(9)?)?),
         allow_fewer: row.get(10)?,
         unproven: row.get(11)?,
+        swept_at: millis(12)?,
+        audited_at: millis(13)?,
+        orphans: row.get(14)?,
+        unplanned: row.get(15)?,
     })
 }
 

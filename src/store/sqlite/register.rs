@@ -149,6 +149,15 @@ fn orphaned_policies(tx: &Tx<'_>, config: &Registration) -> Result<Vec<(String, 
 }
 
 fn register_provider(tx: &mut Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> Result<(), StoreError> {
+    write_provider(tx, declared, now)?;
+    // provider: copies may come to lack looks of their own
+    tx.conn
+        .prepare_cached("UPDATE providers SET unplanned = 1 WHERE name = ?1 AND ?2 AND NOT unplanned")?
+        .execute(params![declared.name, declared.facts.is_swept()])?;
+    Ok(())
+}
+
+fn write_provider(tx: &mut Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> Result<(), StoreError> {
     let facts = serde_json::to_string(&declared.facts).map_err(|error| StoreError::Corrupt(error.into()))?;
     let Some(known) = providers::by_name(tx.conn, &declared.name)? else {
         // provider: new

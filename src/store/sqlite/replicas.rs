@@ -210,7 +210,8 @@ pub(super) fn step(
 ) -> Result<Option<Replica>, StoreError> {
     let (id, provider, state, attempt) = (replica.id, replica.provider, replica.state, replica.attempt);
     let before = replica.clone();
-    match replica.step(event, tx.moment(now)) {
+    let moment = tx.moment(provider, now)?;
+    match replica.step(event, moment) {
         Next::Keep(next) if *next == before => Ok(Some(before)),
         Next::Keep(next) => {
             save(tx, &next, attempt)?;

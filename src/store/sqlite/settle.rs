@@ -6,11 +6,11 @@ use super::{events, replicas, tx::Tx};
 use crate::{
     lifecycle::Change,
     model::{
-        AccountId, ContentId, PolicyId, ProviderId, ReplicaId, ReplicaState, RequestId, Status, Timestamp,
-        replica::Replica,
+        AccountId, ContentId, PinId, PolicyId, ProviderId, ReplicaId, ReplicaState, RequestId, Status,
+        Timestamp, replica::Replica,
     },
     policy::{self, CopyView, PinView, Placement, Policy, Verdict, replica::Event},
-    store::StoreError,
+    store::{Missing, StoreError},
 };
 
 /// What settling reads of a pin's row.
@@ -29,6 +29,7 @@ pub(super) struct Pin {
     pub(super) have: u16,
     pub(super) was_pinned: bool,
     pub(super) trim: bool,
+    pub(super) missing: u16,
     pub(super) expires: Option<Timestamp>,
 }
 
@@ -36,7 +37,7 @@ pub(super) struct Pin {
 macro_rules! columns {
     () => {
         "id, requestid, account, content, created, accepted, status, policy, need, want, have, was_pinned, trim,
-         expires_at"
+         expires_at, missing"
     };
 }
 
@@ -86,6 +87,7 @@ impl Pin {
             was_pinned: row.get(11)?,
             trim: row.get(12)?,
             expires: row.get::<_, Option<i64>>(13)?.map(Timestamp::from_millis),
+            missing: row.get(14)?,
         })
     }
 
@@ -117,8 +119,15 @@ pub(super) fn settle(tx: &mut Tx<'_>, pin: i64, now: Timestamp) -> Result<u64, S
         }
     };
     for replica in &verdict.unlink {
+        let heir = heir(tx, &pin, *replica)?;
+        if let Some(heir) = heir {
+            insert_link(tx, heir, *replica, None)?;
+        }
         unlink(tx, pin.id, *replica, now)?;
         relinked += 1;
+        if let Some(heir) = heir {
+            relinked += settle(tx, heir, now)?;
+        }
     }
     if verdict.release_held {
         relinked += release_held(tx, pin.id, now)?;
@@ -127,6 +136,29 @@ pub(super) fn settle(tx: &mut Tx<'_>, pin: i64, now: Timestamp) -> Result<u64, S
     note_rank(tx, &copies, verdict.rank)?;
     record(tx, &pin, &policy, &verdict, now)?;
     Ok(relinked)
+}
+
+/// Settles pins after one that wait for a provider to have a further copy; returns the last one, where there are more.
+pub(super) fn settle_missing(
+    tx: &mut Tx<'_>,
+    after: PinId,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Missing, StoreError> {
+    // pins_missing: after one
+    let pins: Vec<i64> = tx
+        .conn
+        .prepare_cached(
+            "SELECT id FROM pins INDEXED BY pins_missing WHERE missing > 0 AND id > ?1 ORDER BY id LIMIT ?2",
+        )?
+        .query_map(params![after.0, limit], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut relinked = 0;
+    for pin in &pins {
+        relinked += settle(tx, *pin, now)?;
+    }
+    let next = pins.last().filter(|_| pins.len() == limit as usize).map(|last| PinId(*last));
+    Ok(Missing { next, relinked })
 }
 
 /// Writes what changed of the pin itself, and tells who waits.
@@ -139,13 +171,14 @@ fn record(
 ) -> Result<(), StoreError> {
     let was_pinned = pin.was_pinned || verdict.status == Status::Pinned;
     let trim = pin.trim && !verdict.trimmed;
-    if (verdict.status, verdict.have, was_pinned, trim) != (pin.status, pin.have, pin.was_pinned, pin.trim) {
+    let before = (pin.status, pin.have, pin.missing, pin.was_pinned, pin.trim);
+    if (verdict.status, verdict.have, verdict.missing, was_pinned, trim) != before {
         // pin: its new status
         tx.conn
             .prepare_cached(
-                "UPDATE pins SET status = ?2, have = ?3, was_pinned = ?4, trim = ?5 WHERE id = ?1",
+                "UPDATE pins SET status = ?2, have = ?3, missing = ?4, was_pinned = ?5, trim = ?6 WHERE id = ?1",
             )?
-            .execute(params![pin.id, verdict.status.code(), verdict.have, was_pinned, trim])?;
+            .execute(params![pin.id, verdict.status.code(), verdict.have, verdict.missing, was_pinned, trim])?;
     }
     if verdict.status != pin.status {
         tx.count_pin(pin.account.0, pin.status, pin.created, -1);
@@ -161,6 +194,39 @@ fn record(
     }
     tx.tell(pin.requestid, Change { status: verdict.status, answered: verdict.answered });
     Ok(())
+}
+
+/// Another pin of the same content that is short of copies, where this pin's link to a pinned one is the last: what is
+/// let go here must not make it shorter still (I8).
+fn heir(tx: &mut Tx<'_>, pin: &Pin, replica: ReplicaId) -> Result<Option<i64>, StoreError> {
+    // links: is it pinned, and does nobody else need it
+    let is_last: bool = tx
+        .conn
+        .prepare_cached(
+            "SELECT r.state = ?3 AND NOT EXISTS(SELECT 1 FROM pin_replicas WHERE replica = ?1 AND pin <> ?2)
+             FROM replicas r WHERE r.id = ?1",
+        )?
+        .query_row(params![replica.0, pin.id, ReplicaState::Pinned.code()], |row| row.get(0))?;
+    if !is_last {
+        return Ok(None);
+    }
+    // pins of a content that have fewer copies than they want
+    let others: Vec<(i64, i64, u16, u16)> = tx
+        .conn
+        .prepare_cached(
+            "SELECT id, policy, have, want FROM pins INDEXED BY pins_content
+             WHERE content = ?1 AND have < want AND id <> ?2 LIMIT 256",
+        )?
+        .query_map(params![pin.content.0, pin.id], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    for (id, policy, have, want) in others {
+        if have < tx.policy(PolicyId(policy))?.copies.min.min(want) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
 
 /// Plans to settle the pins of copies again when they become late.

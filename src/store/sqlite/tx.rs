@@ -9,7 +9,8 @@ use super::{accounts::Account, count::WIDTHS, lanes::Turn, providers::load_provi
 use crate::{
     lifecycle::{Change, Changes},
     model::{
-        AccountId, PolicyId, ProviderId, ProviderRecord, ReplicaState, RequestId, Status, Timestamp, Weight,
+        AccountId, Audit, AuditBy, PolicyId, ProviderId, ProviderRecord, ReplicaState, RequestId, Status,
+        Timestamp, Weight,
     },
     policy::{Moment, Policy, ProviderView, Timing},
     store::StoreError,
@@ -245,8 +246,15 @@ impl<'a> Tx<'a> {
     }
 
     /// A moment for the pure machine, with fresh jitter.
-    pub(super) fn moment(&self, now: Timestamp) -> Moment<'a> {
-        Moment { now, jitter: rand::random(), timing: self.timing }
+    pub(super) fn moment(&mut self, provider: ProviderId, now: Timestamp) -> Result<Moment<'a>, StoreError> {
+        let providers = self.providers()?;
+        let facts = providers.iter().find(|known| known.id == provider).map(|known| &known.facts);
+        let verify_every = match facts.and_then(|facts| facts.audit) {
+            None => Some(self.timing.verify_every),
+            Some(Audit { by: AuditBy::Look, every }) => Some(every),
+            Some(_) => None,
+        };
+        Ok(Moment { now, jitter: rand::random(), timing: self.timing, verify_every })
     }
 
     pub(super) fn providers(&mut self) -> Result<Arc<Vec<ProviderRecord>>, StoreError> {

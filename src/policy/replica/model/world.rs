@@ -148,7 +148,7 @@ impl World {
 
     pub(super) fn step(&mut self, event: Event) {
         let timing = Timing::default();
-        let at = Moment { now: NOW, jitter: 0.0, timing: &timing };
+        let at = Moment { now: NOW, jitter: 0.0, timing: &timing, verify_every: Some(timing.verify_every) };
         let replica = self.replica.take().expect("only a replica that is kept is stepped");
         if let Next::Keep(next) = replica.step(event, at) {
             self.replica = Some(normalised(*next));

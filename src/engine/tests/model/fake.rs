@@ -1,0 +1,385 @@
+//! A provider in memory, in virtual time, in any mood.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IteratorRandom};
+
+use crate::{
+    model::*,
+    providers::{
+        Accepted, Edge, Held, Known, Provider, ProviderError, Readiness, Standing, Submit, Traits,
+        UpstreamPage, UpstreamPin,
+    },
+    telemetry::BreakerState,
+};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+const SETTLE: Duration = Duration::from_secs(30);
+
+/// How a provider behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mood {
+    Well,
+    /// Some calls fail, of which some have been done all the same, or will be in a while.
+    Flaky,
+    /// No call arrives.
+    Away,
+    /// Calls are refused for a while.
+    Throttling,
+    /// New pins are refused.
+    Refusing,
+    Broke,
+    /// New pins stay queued.
+    Stuck,
+    /// It says of pins that it could not make them.
+    Failing,
+}
+
+impl Mood {
+    pub(super) const ALL: [Self; 8] = [
+        Self::Well,
+        Self::Flaky,
+        Self::Away,
+        Self::Throttling,
+        Self::Refusing,
+        Self::Broke,
+        Self::Stuck,
+        Self::Failing,
+    ];
+}
+
+#[derive(Clone, Debug)]
+struct Held1 {
+    content: Content,
+    /// `None`: somebody else's.
+    tag: Option<String>,
+    /// When it is pinned.
+    ready: Timestamp,
+    failed: bool,
+    created: Timestamp,
+}
+
+struct State {
+    mood: Mood,
+    chance: StdRng,
+    pins: BTreeMap<String, Held1>,
+    /// What will take effect then, though its answer was lost.
+    late: Vec<(Timestamp, Effect)>,
+    minted: u64,
+    /// Contents of which the last word was that they are pinned.
+    told: BTreeSet<Content>,
+    /// Contents that were removed though the last word on them was that they are pinned.
+    removed: Vec<Content>,
+    /// What must never be: told at the end.
+    wrongs: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Effect {
+    Submit(Submit),
+    Remove(UpstreamId),
+}
+
+pub(super) struct Fake {
+    name: String,
+    traits: Traits,
+    echoes: bool,
+    clock: Arc<ManualClock>,
+    state: Mutex<State>,
+}
+
+impl Fake {
+    pub(super) fn new(name: &str, seed: u64, clock: Arc<ManualClock>) -> Arc<Self> {
+        let mut chance = StdRng::seed_from_u64(seed);
+        let traits = Traits {
+            exclusive: chance.random_bool(0.3),
+            batch: 10,
+            deadline: DEADLINE,
+            settle: SETTLE,
+            concurrency: 4,
+            max_queued: chance.random_bool(0.2).then_some(3),
+            lists_tell: chance.random_bool(0.7),
+            sweeps: true,
+            resumes: false,
+            introduces: false,
+        };
+        let echoes = chance.random_bool(0.5);
+        let state = State {
+            mood: Mood::Well,
+            chance,
+            pins: BTreeMap::new(),
+            late: Vec::new(),
+            minted: 0,
+            told: BTreeSet::new(),
+            removed: Vec::new(),
+            wrongs: Vec::new(),
+        };
+        Arc::new(Self { name: name.to_owned(), traits, echoes, clock, state: Mutex::new(state) })
+    }
+
+    /// The state, after all that was to take effect by now.
+    fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        let (due, later) = std::mem::take(&mut state.late).into_iter().partition(|(at, _)| *at <= now);
+        state.late = later;
+        let due: Vec<(Timestamp, Effect)> = due;
+        for (at, effect) in due {
+            state.take_effect(effect, at);
+        }
+        state
+    }
+
+    pub(super) fn set_mood(&self, mood: Mood) {
+        self.state().mood = mood;
+    }
+
+    pub(super) fn is_exclusive(&self) -> bool {
+        self.traits.exclusive
+    }
+
+    /// Somebody else pins there with the same credential.
+    pub(super) fn pin_by_hand(&self, content: Content) {
+        let now = self.clock.now();
+        self.state().insert(content, None, now);
+    }
+
+    /// Loses a pin without a word.
+    pub(super) fn forget_one(&self) {
+        let mut state = self.state();
+        let State { chance, pins, .. } = &mut *state;
+        let lost = pins.keys().choose(chance).cloned();
+        lost.map(|id| pins.remove(&id));
+    }
+
+    pub(super) fn forget_all(&self) {
+        self.state().pins.clear();
+    }
+
+    /// Contents that are pinned there, ours and others'.
+    pub(super) fn pinned(&self) -> BTreeSet<Content> {
+        let now = self.clock.now();
+        let state = self.state();
+        let pinned = state.pins.values().filter(|pin| !pin.failed && pin.ready <= now);
+        pinned.map(|pin| pin.content.clone()).collect()
+    }
+
+    /// How many pins of ours are there, by content.
+    pub(super) fn ours(&self) -> BTreeMap<Content, usize> {
+        let mut ours = BTreeMap::new();
+        for pin in self.state().pins.values().filter(|pin| pin.tag.is_some()) {
+            *ours.entry(pin.content.clone()).or_default() += 1;
+        }
+        ours
+    }
+
+    /// Whether the last word on a content was that it is pinned.
+    pub(super) fn told(&self, content: &Content) -> bool {
+        self.state().told.contains(content)
+    }
+
+    /// Pinned contents that it was asked to remove since the last time.
+    pub(super) fn take_removed(&self) -> Vec<Content> {
+        std::mem::take(&mut self.state().removed)
+    }
+
+    pub(super) fn wrongs(&self) -> Vec<String> {
+        self.state().wrongs.clone()
+    }
+
+    fn error(&self, operation: Operation, class: ErrorClass, maybe_done: bool) -> ProviderError {
+        let retry_at =
+            (class == ErrorClass::Throttled).then(|| self.clock.now().plus(Duration::from_secs(90)));
+        ProviderError {
+            provider: self.name.clone(),
+            operation,
+            class,
+            text: "by its mood".into(),
+            maybe_done,
+            answered: false,
+            retry_at,
+        }
+    }
+
+    /// How a call goes, before anything is done.
+    fn admit(&self, state: &mut State, operation: Operation) -> Result<(), ProviderError> {
+        let class = match state.mood {
+            Mood::Away => ErrorClass::Transient,
+            Mood::Throttling => ErrorClass::Throttled,
+            Mood::Broke if operation == Operation::Submit => ErrorClass::Funds,
+            Mood::Refusing if operation == Operation::Submit => ErrorClass::Rejected,
+            Mood::Flaky if state.chance.random_bool(0.2) => ErrorClass::Transient,
+            _ => return Ok(()),
+        };
+        Err(self.error(operation, class, false))
+    }
+
+    /// Whether an answer is lost, and what was asked takes effect some time before its doubt ends.
+    fn loses(&self, state: &mut State, operation: Operation, effect: Effect) -> Result<(), ProviderError> {
+        if state.mood != Mood::Flaky || !state.chance.random_bool(0.3) {
+            return Ok(());
+        }
+        if state.chance.random_bool(0.7) {
+            let latest = u64::try_from((DEADLINE + SETTLE).as_millis()).unwrap_or_default() - 1000;
+            let after = Duration::from_millis(state.chance.random_range(0..latest));
+            state.late.push((self.clock.now().plus(after), effect));
+        }
+        Err(self.error(operation, ErrorClass::Transient, true))
+    }
+
+    fn show(&self, state: &mut State, id: &str) -> UpstreamPin {
+        let now = self.clock.now();
+        let pin = state.pins[id].clone();
+        let status = match () {
+            () if pin.failed => Status::Failed,
+            () if pin.ready <= now => Status::Pinned,
+            () if pin.created == now => Status::Queued,
+            () => Status::Pinning,
+        };
+        if status == Status::Pinned {
+            state.told.insert(pin.content.clone());
+        } else {
+            state.told.remove(&pin.content);
+        }
+        UpstreamPin {
+            id: UpstreamId::new(id).expect("short"),
+            content: pin.content,
+            status,
+            created: Some(pin.created),
+            name: None,
+            delegates: Vec::new(),
+            tag: pin.tag.filter(|_| self.echoes),
+            why: None,
+        }
+    }
+}
+
+impl State {
+    fn take_effect(&mut self, effect: Effect, at: Timestamp) {
+        match effect {
+            Effect::Submit(submit) => {
+                self.insert(submit.content, Some(submit.tag), at);
+            }
+            Effect::Remove(id) => self.remove(&id),
+        }
+    }
+
+    fn insert(&mut self, content: Content, tag: Option<String>, now: Timestamp) -> String {
+        self.minted += 1;
+        let id = format!("up-{}", self.minted);
+        let wait = match self.mood {
+            Mood::Stuck => Duration::from_secs(3 * 24 * 3600),
+            _ => Duration::from_secs(self.chance.random_range(0..300)),
+        };
+        let failed = tag.is_some() && self.mood == Mood::Failing;
+        if tag.is_some() && self.pins.values().any(|pin| pin.content == content && pin.tag.is_some()) {
+            self.wrongs.push(format!("I7: {content:?} was made twice"));
+        }
+        self.pins.insert(id.clone(), Held1 { content, tag, ready: now.plus(wait), failed, created: now });
+        id
+    }
+
+    fn remove(&mut self, id: &UpstreamId) {
+        let Some(pin) = self.pins.remove(id.as_str()) else { return };
+        if pin.tag.is_none() {
+            self.wrongs.push(format!("I13: {:?} of somebody else was deleted", pin.content));
+        }
+        // One that never was pinned is no copy yet.
+        if self.told.remove(&pin.content) {
+            self.removed.push(pin.content);
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for Fake {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn traits(&self) -> &Traits {
+        &self.traits
+    }
+
+    fn readiness(&self, _: Timestamp) -> Readiness {
+        Readiness::Ready { permits: 4, shut: ByClass::default() }
+    }
+
+    fn standing(&self, now: Timestamp) -> Standing {
+        Standing { breaker: BreakerState::Closed, since: now, until: None, last_error: None }
+    }
+
+    fn allowance(&self, _: Timestamp) -> Option<Allowance> {
+        None
+    }
+
+    fn credit(&self, _: Vec<Reserved>) {}
+
+    async fn credential(&self) -> Held {
+        Held { identity: [1; 32], revision: 1 }
+    }
+
+    fn take_up_credential(&self) {}
+
+    async fn submit(&self, submit: Submit) -> Result<Accepted, ProviderError> {
+        let mut state = self.state();
+        self.admit(&mut state, Operation::Submit)?;
+        self.loses(&mut state, Operation::Submit, Effect::Submit(submit.clone()))?;
+        let now = self.clock.now();
+        let id = state.insert(submit.content, Some(submit.tag), now);
+        Ok(Accepted { pin: self.show(&mut state, &id), existed: false })
+    }
+
+    async fn look_up(&self, contents: &[Content]) -> Result<Vec<UpstreamPin>, ProviderError> {
+        let mut state = self.state();
+        self.admit(&mut state, Operation::Look)?;
+        state.told.retain(|told| !contents.contains(told));
+        let found = state.pins.iter().filter(|(_, pin)| contents.contains(&pin.content));
+        let ids: Vec<String> = found.map(|(id, _)| id.clone()).collect();
+        Ok(ids.iter().map(|id| self.show(&mut state, id)).collect())
+    }
+
+    async fn see(&self, pin: Known<'_>) -> Result<Option<UpstreamPin>, ProviderError> {
+        let mut state = self.state();
+        self.admit(&mut state, Operation::Look)?;
+        if !state.pins.contains_key(pin.id.as_str()) {
+            state.told.remove(pin.content);
+            return Ok(None);
+        }
+        Ok(Some(self.show(&mut state, pin.id.as_str())))
+    }
+
+    async fn introduce(&self, _: Known<'_>, _: Submit) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    async fn list(&self, before: Option<Timestamp>) -> Result<UpstreamPage, ProviderError> {
+        let mut state = self.state();
+        self.admit(&mut state, Operation::List)?;
+        let older = |pin: &Held1| before.is_none_or(|before| pin.created < before);
+        let mut ids: Vec<String> =
+            state.pins.iter().filter(|(_, pin)| older(pin)).map(|(id, _)| id.clone()).collect();
+        ids.sort_by_key(|id| std::cmp::Reverse(state.pins[id].created));
+        let pins: Vec<UpstreamPin> = ids.iter().map(|id| self.show(&mut state, id)).collect();
+        let edge = Edge {
+            rows: pins.len(),
+            count: Some(pins.len() as u64),
+            oldest: pins.last().and_then(|pin| pin.created),
+            ..Edge::default()
+        };
+        Ok(UpstreamPage { pins, next: None, edge })
+    }
+
+    async fn remove(&self, id: &UpstreamId) -> Result<(), ProviderError> {
+        let mut state = self.state();
+        self.admit(&mut state, Operation::Remove)?;
+        self.loses(&mut state, Operation::Remove, Effect::Remove(id.clone()))?;
+        state.remove(id);
+        Ok(())
+    }
+}

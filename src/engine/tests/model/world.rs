@@ -1,0 +1,377 @@
+//! One random world, from its first pin to its rest.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use rand::{
+    Rng, SeedableRng,
+    rngs::StdRng,
+    seq::{IndexedRandom, IteratorRandom},
+};
+
+use super::{
+    super::world::{DAY, HOUR, MINUTE, START, cid},
+    fake::{Fake, Mood},
+};
+use crate::{
+    engine::{Driven, Engine, Settings, Shared},
+    lifecycle::{Activator, Changes, Interest, Shutdown},
+    model::*,
+    policy::{Choose, Copies, Deadlines, Late, Policy},
+    store::{
+        AcceptPin, PinRecord, Registration, SharedStore,
+        sqlite::{SqliteSettings, SqliteStore},
+    },
+    telemetry::Metrics,
+};
+
+const NAMES: [&str; 4] = ["alpha", "beta", "gamma", "delta"];
+const REGIONS: [&str; 4] = ["eu", "eu", "us", "ap"];
+const ACCOUNTS: [&str; 2] = ["ada", "ben"];
+/// Few contents, so that pins share copies.
+const CONTENTS: u64 = 6;
+/// What clients, operators and providers do in a world.
+const ACTS: u32 = 40;
+/// Looks for what is due while time passes: it is taken up at most this much too late.
+const GRAIN: Duration = Duration::from_secs(300);
+/// The same once nothing happens any more.
+const SLOW: Duration = Duration::from_secs(2 * 3600);
+/// Enough for what was given up to be tried again, and for what was forgotten to be found out.
+const REST: Duration = Duration::from_secs(18 * 24 * 3600);
+
+struct Known {
+    account: usize,
+    content: u64,
+    policy: usize,
+    was_pinned: bool,
+}
+
+struct Inside {
+    engine: Engine,
+    store: SharedStore,
+    shutdown: Shutdown,
+    accounts: Vec<AccountId>,
+    providers: Vec<ProviderId>,
+}
+
+pub(super) struct World {
+    dir: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    chance: StdRng,
+    fakes: Vec<Arc<Fake>>,
+    inside: Option<Inside>,
+    pins: BTreeMap<RequestId, Known>,
+    /// Contents of which a client let go, so that copies went by no will of ours.
+    let_go: BTreeSet<u64>,
+}
+
+fn policies() -> Vec<Policy> {
+    let all = NAMES.map(str::to_owned).to_vec();
+    let plain = |name: &str, min, max, need| Policy::plain(name, Copies { min, max }, need, all.clone());
+    let deadlines = Deadlines { queued: Some(6 * HOUR), pinning: Some(12 * HOUR) };
+    vec![
+        plain("one", 1, 1, 1),
+        Policy { deadlines, late: Late::Remove, choose: Choose::Hash, ..plain("two", 2, 2, 1) },
+        Policy { choose: Choose::LeastLoaded, ..plain("more", 2, 3, 2) },
+        Policy { spread_by: Some("region".into()), choose: Choose::Weighted, ..plain("apart", 2, 2, 1) },
+    ]
+}
+
+impl World {
+    /// Lives through it; panics where it did not hold.
+    pub(super) async fn live(seed: u64) {
+        let mut world = Self::begin(seed).await;
+        for _ in 0..ACTS {
+            world.act().await;
+            world.check().await;
+        }
+        world.come_to_rest().await;
+        world.check_rest().await;
+        world.stop().await;
+    }
+
+    async fn begin(seed: u64) -> Self {
+        let clock = Arc::new(ManualClock::at(START));
+        let mut chance = StdRng::seed_from_u64(seed);
+        let fakes = NAMES.map(|name| Fake::new(name, chance.random(), clock.clone())).to_vec();
+        // In memory where the system has such a place: the disk is another test's matter.
+        let memory = PathBuf::from("/dev/shm");
+        let place = if memory.is_dir() { memory } else { std::env::temp_dir() };
+        let dir = tempfile::tempdir_in(place).unwrap();
+        let (pins, let_go) = (BTreeMap::new(), BTreeSet::new());
+        let mut world = Self { dir, clock, chance, fakes, inside: None, pins, let_go };
+        for n in 0..CONTENTS {
+            let by_hand = world.chance.random_bool(0.2);
+            let fake = world.fakes.choose(&mut world.chance).unwrap();
+            if by_hand && !fake.is_exclusive() {
+                fake.pin_by_hand(cid(n).content().clone());
+            }
+        }
+        world.start().await;
+        world
+    }
+
+    async fn start(&mut self) {
+        let metrics = Metrics::new();
+        let path = self.dir.path().join("pins.db");
+        let opened = SqliteStore::open(&path, &SqliteSettings::default(), Changes::default(), &metrics);
+        let store: SharedStore = Arc::new(opened.unwrap());
+        let provider = |(name, region): (&str, &str)| {
+            let tags = BTreeMap::from([("region".to_owned(), region.to_owned())]);
+            let facts = Facts { tags, ..Facts::default() };
+            ProviderDecl { facts, ..ProviderDecl::new(name, Fingerprint::new(name, None)) }
+        };
+        let registration = Registration {
+            accounts: ACCOUNTS.map(|name| AccountDecl::new(name, "one")).to_vec(),
+            policies: policies(),
+            providers: NAMES.into_iter().zip(REGIONS).map(provider).collect(),
+        };
+        let registered = store.register(registration, self.now()).await.unwrap();
+        let shared = Shared {
+            store: store.clone(),
+            clock: self.clock.clone(),
+            activator: Activator::default(),
+            interest: Interest::default(),
+            shutdown: Shutdown::default(),
+            metrics,
+            settings: Settings::default(),
+        };
+        let driven = |record: &ProviderRecord| {
+            let n = NAMES.iter().position(|name| *name == record.name).unwrap();
+            Driven { provider: self.fakes[n].clone(), record: record.clone() }
+        };
+        let shutdown = shared.shutdown.clone();
+        let accounts = registered.accounts.iter().map(|(_, id)| *id).collect();
+        let providers = registered.providers.iter().map(|record| record.id).collect();
+        let engine = Engine::new(shared, registered.providers.iter().map(driven).collect(), Vec::new());
+        self.inside = Some(Inside { engine, store, shutdown, accounts, providers });
+    }
+
+    async fn stop(&mut self) {
+        if let Some(Inside { engine, store, shutdown, .. }) = self.inside.take() {
+            shutdown.abort();
+            shutdown.drained(Duration::ZERO).await;
+            drop((engine, store));
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn inside(&self) -> &Inside {
+        self.inside.as_ref().expect("it runs")
+    }
+
+    // ---- what happens
+
+    async fn act(&mut self) {
+        match self.chance.random_range(0..100) {
+            0..30 => self.add().await,
+            30..38 => self.delete().await,
+            38..44 => self.replace().await,
+            44..64 => self.change_mood(),
+            64..68 => self.fakes.choose(&mut self.chance).unwrap().forget_one(),
+            68..69 => self.fakes.choose(&mut self.chance).unwrap().forget_all(),
+            69..77 => self.change_mode().await,
+            77..82 => self.die().await,
+            _ => {}
+        }
+        let span = match self.chance.random_range(0..10) {
+            0..5 => MINUTE,
+            5..9 => 3 * HOUR,
+            _ => DAY,
+        };
+        let part: f64 = self.chance.random();
+        self.run_for(span.mul_f64(part), GRAIN).await;
+    }
+
+    async fn add(&mut self) {
+        let (content, policy) = self.choices();
+        let account = self.chance.random_range(0..ACCOUNTS.len());
+        let pin = self.inside().store.accept_pin(self.request(account, content, policy)).await.unwrap();
+        self.pins.insert(pin.requestid, Known { account, content, policy, was_pinned: false });
+    }
+
+    fn choices(&mut self) -> (u64, usize) {
+        (self.chance.random_range(0..CONTENTS), self.chance.random_range(0..policies().len()))
+    }
+
+    fn request(&self, account: usize, content: u64, policy: usize) -> AcceptPin {
+        AcceptPin {
+            account: self.inside().accounts[account],
+            requestid: RequestId::mint(self.now()),
+            spec: PinSpec::bare(cid(content)),
+            policy: policies()[policy].name.clone(),
+            quota: Quota::NONE,
+            expires: None,
+            by: None,
+            now: self.now(),
+        }
+    }
+
+    async fn delete(&mut self) {
+        let Some(pin) = self.pins.keys().choose(&mut self.chance).copied() else { return };
+        let known = self.pins.remove(&pin).unwrap();
+        let account = self.inside().accounts[known.account];
+        assert!(self.inside().store.delete_pin(account, pin, None, self.now()).await.unwrap());
+        self.let_go.insert(known.content);
+    }
+
+    async fn replace(&mut self) {
+        let Some(old) = self.pins.keys().choose(&mut self.chance).copied() else { return };
+        let known = self.pins.remove(&old).unwrap();
+        let (content, policy) = self.choices();
+        let request = self.request(known.account, content, policy);
+        let new = self.inside().store.replace_pin(old, request).await.unwrap().unwrap();
+        self.let_go.insert(known.content);
+        self.pins.insert(new.requestid, Known { content, policy, was_pinned: false, ..known });
+    }
+
+    fn change_mood(&mut self) {
+        let mood = *Mood::ALL.choose(&mut self.chance).unwrap();
+        self.fakes.choose(&mut self.chance).unwrap().set_mood(mood);
+    }
+
+    /// At most one provider is drained at a time, so that it has somewhere to go.
+    async fn change_mode(&mut self) {
+        let which = self.chance.random_range(0..NAMES.len());
+        let provider = self.inside().providers[which];
+        let store = &self.inside().store;
+        let open = store.jobs(None, false, 10).await.unwrap();
+        if open.is_empty() && self.chance.random_bool(0.7) {
+            let job = NewJob {
+                kind: JobKind::Drain,
+                provider: Some(provider),
+                account: None,
+                terms: "{}".into(),
+                by: None,
+            };
+            self.inside().store.create_job(job, self.now()).await.unwrap();
+        } else {
+            self.end_drains().await;
+        }
+    }
+
+    async fn end_drains(&self) {
+        let (store, now) = (&self.inside().store, self.now());
+        for job in store.jobs(None, false, 10).await.unwrap() {
+            store.command_job(job.id, JobCommand::Cancel, None, now).await.unwrap();
+        }
+        for provider in &self.inside().providers {
+            store.set_mode(*provider, Mode::Active, false, None, now).await.unwrap();
+        }
+    }
+
+    async fn die(&mut self) {
+        self.stop().await;
+        self.start().await;
+    }
+
+    // ---- time
+
+    async fn run_for(&mut self, span: Duration, grain: Duration) {
+        let end = self.now().plus(span);
+        loop {
+            let next = self.catch_up().await.unwrap_or(end).max(self.now().plus(grain));
+            self.check_removals();
+            if next >= end {
+                break;
+            }
+            self.clock.set(next);
+        }
+        self.clock.set(end);
+        self.catch_up().await;
+        self.check_removals();
+    }
+
+    async fn catch_up(&mut self) -> Option<Timestamp> {
+        let now = self.now();
+        for _ in 0..500 {
+            let inside = self.inside.as_mut().expect("it runs");
+            let report = inside.engine.step(now).await.unwrap();
+            if report.is_idle() && report.next.is_none_or(|at| at > now) {
+                return report.next;
+            }
+        }
+        panic!("the engine spins at {now}");
+    }
+
+    // ---- what must hold
+
+    async fn record(&self, pin: RequestId, known: &Known) -> PinRecord {
+        let account = self.inside().accounts[known.account];
+        self.inside().store.get_pin(account, pin).await.unwrap().expect("what was accepted is there (I1)")
+    }
+
+    async fn check(&mut self) {
+        let mut pinned = Vec::new();
+        for (id, known) in &self.pins {
+            let status = self.record(*id, known).await.status;
+            assert!(!(known.was_pinned && status == Status::Failed), "I10: {id} was pinned and is failed");
+            pinned.extend((status == Status::Pinned).then_some(*id));
+        }
+        for id in pinned {
+            self.pins.get_mut(&id).unwrap().was_pinned = true;
+        }
+        for fake in &self.fakes {
+            assert_eq!(fake.wrongs(), Vec::<String>::new());
+        }
+    }
+
+    /// I8: what went by our own hand was confirmed elsewhere as often as each pin's policy asks.
+    fn check_removals(&self) {
+        for (n, fake) in self.fakes.iter().enumerate() {
+            for removed in fake.take_removed() {
+                let needing = self.pins.values().filter(|known| {
+                    cid(known.content).content() == &removed && !self.let_go.contains(&known.content)
+                });
+                let others =
+                    self.fakes.iter().enumerate().filter(|(other, fake)| *other != n && fake.told(&removed));
+                let others = others.count();
+                for known in needing {
+                    let least = usize::from(policies()[known.policy].copies.min);
+                    assert!(others >= least, "I8: {removed:?} went from {} with {others} left", NAMES[n]);
+                }
+            }
+        }
+    }
+
+    async fn come_to_rest(&mut self) {
+        self.end_drains().await;
+        for fake in &self.fakes {
+            fake.set_mood(Mood::Well);
+        }
+        self.run_for(REST, SLOW).await;
+        self.check().await;
+    }
+
+    async fn check_rest(&self) {
+        let mut needed: BTreeSet<(usize, Content)> = BTreeSet::new();
+        for (id, known) in &self.pins {
+            let (pin, policy) = (self.record(*id, known).await, &policies()[known.policy]);
+            let content = cid(known.content).content().clone();
+            assert_eq!(pin.status, Status::Pinned, "{pin:?}");
+            assert!(pin.have >= policy.copies.max, "{pin:?} by {}", policy.name);
+            let at = |copy: &str| NAMES.iter().position(|name| *name == copy).unwrap();
+            let places: Vec<usize> = pin.copies.iter().map(|copy| at(&copy.provider)).collect();
+            let there = places.iter().filter(|n| self.fakes[**n].pinned().contains(&content));
+            assert!(there.count() >= policy.copies.max.into(), "not there: {pin:?}");
+            if policy.spread_by.is_some() {
+                let regions: BTreeSet<&str> = places.iter().map(|n| REGIONS[*n]).collect();
+                assert!(regions.len() >= policy.copies.max.into(), "not apart: {pin:?}");
+            }
+            needed.extend(places.into_iter().map(|n| (n, content.clone())));
+        }
+        for (n, fake) in self.fakes.iter().enumerate() {
+            for (content, pins) in fake.ours() {
+                assert!(needed.contains(&(n, content.clone())), "an orphan at {}: {content:?}", NAMES[n]);
+                assert_eq!(pins, 1, "doubles at {}: {content:?}", NAMES[n]);
+            }
+        }
+    }
+}
