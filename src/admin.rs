@@ -12,6 +12,8 @@ mod events;
 mod explain;
 mod failure;
 mod health;
+mod jobs;
+mod modes;
 mod pins;
 mod policies;
 mod providers;
@@ -38,6 +40,8 @@ use bound::Bound;
 pub use config::{Config, ConfigReport, Refused, config_routes};
 pub use events::event_routes;
 pub use failure::Failure;
+pub use jobs::job_routes;
+pub use modes::mode_routes;
 pub use pins::{PinErrand, Pins, pin_routes};
 pub use policies::{
     ExplainError, Explained, Policies, ProviderConsidered, Question, RouteTried, policy_routes,

@@ -5,6 +5,7 @@ mod check_config;
 mod event;
 mod exit;
 mod healthcheck;
+mod job;
 mod pin;
 mod policy;
 mod provider;
@@ -54,6 +55,9 @@ enum Command {
     /// Pins of any account
     #[command(subcommand)]
     Pin(Box<pin::Command>),
+    /// Long operations of a running gateway
+    #[command(subcommand)]
+    Job(Box<job::Command>),
     /// What happens in a running gateway
     #[command(subcommand)]
     Event(Box<event::Command>),
@@ -105,6 +109,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Provider(command) => provider::run(command)?,
         Command::Policy(command) => policy::run(&command)?,
         Command::Pin(command) => pin::run(&command)?,
+        Command::Job(command) => job::run(&command)?,
         Command::Event(command) => event::run(&command)?,
         Command::Token(command) => token::run(&command)?,
         Command::Version => say(&format!("pinfold {}\n", env!("CARGO_PKG_VERSION")))?,

@@ -135,7 +135,11 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
     let before = reader.problems.len();
     let (presets, presets_file) = presets::read(reader, &root);
     let upstream = upstream::read(reader, &root);
-    let providers = providers::read(reader, &root, &presets, &upstream);
+    let (engine, dies_after) = general::engine(reader, &root);
+    let mut providers = providers::read(reader, &root, &presets, &upstream);
+    for provider in &mut providers {
+        provider.facts.declare_dead_after.get_or_insert(dies_after);
+    }
     let listed = policies::Providers {
         names: providers.iter().map(|provider| provider.name.as_str()).collect(),
         facts: providers.iter().map(|provider| &provider.facts).collect(),
@@ -162,7 +166,7 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         store,
         lock_wait,
         api: general::api(reader, &root),
-        engine: general::engine(reader, &root),
+        engine,
         upstream: upstream.settings,
         log: general::log(reader, &root),
         limits,

@@ -2,6 +2,7 @@
 //! happy case and for recovery.
 
 mod background;
+mod deaths;
 mod dispatch;
 mod driver;
 mod fleet;

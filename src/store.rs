@@ -128,6 +128,10 @@ pub trait Store: TokenStore + EventStore + JobStore + AuditStore {
         limit: u32,
     ) -> Result<Respilled, StoreError>;
 
+    /// Queues the pins of up to `limit` replicas of a provider whose pinned copies count otherwise than before: it is
+    /// dead, or not any more, or an operator wants something else of it. Nothing is written where there is none.
+    async fn resettle_step(&self, limit: u32) -> Result<ResettleStep, StoreError>;
+
     /// Notes what an operator wants of a provider; with `allow_fewer` a drain may leave pins with fewer copies than their
     /// policies ask.
     async fn set_mode(
@@ -139,6 +143,17 @@ pub trait Store: TokenStore + EventStore + JobStore + AuditStore {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Queues the pins of up to `limit` replicas to be settled anew, that are late by now. Nothing is written where there is none. Background lane.
+    async fn note_late(&self, now: Timestamp, limit: u32) -> Result<LateStep, StoreError>;
+
+    /// Forgets a provider that the config does not name, a bounded part of it in one step; nothing where pins need copies
+    /// that are there, or a job is at it.
+    async fn forget_provider(
+        &self,
+        provider: ProviderId,
+        by: Option<String>,
+        now: Timestamp,
+    ) -> Result<Forgotten, StoreError>;
     /// Settles up to `limit` pins after one that want more copies than there were providers for. Background lane.
     async fn settle_missing(&self, after: PinId, limit: u32, now: Timestamp) -> Result<Missing, StoreError>;
 
@@ -165,7 +180,7 @@ pub trait Store: TokenStore + EventStore + JobStore + AuditStore {
     /// right again, left behind. Looks at every replica: for that case only. Returns how many.
     async fn mend_schedule(&self, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Notes what was observed of a provider.
+    /// Notes what was observed of a provider. One that was declared dead stays so until it can be used again.
     async fn note_provider(
         &self,
         provider: ProviderId,

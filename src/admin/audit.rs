@@ -11,7 +11,7 @@ use axum::{
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Failure, json_response};
+use super::{Failure, jobs::shown, json_response};
 use crate::{
     auth::Operator,
     lifecycle::Activator,
@@ -105,22 +105,6 @@ fn orphan(orphan: &Orphan) -> Value {
         "name": orphan.name,
         "created": orphan.created.map(|at| at.to_string()),
         "seen_at": orphan.seen_at.to_string(),
-    })
-}
-
-fn shown(job: &Job) -> Value {
-    json!({
-        "id": job.id.0,
-        "kind": job.kind.as_str(),
-        "state": job.state.as_str(),
-        "provider": job.provider.as_ref().map(|(_, name)| name),
-        "by": job.by,
-        "created": job.created.to_string(),
-        "updated": job.updated.to_string(),
-        "done": job.progress.done,
-        "total": job.progress.total,
-        "counts": job.progress.counts,
-        "words": job.progress.words,
     })
 }
 

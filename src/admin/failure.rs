@@ -92,8 +92,10 @@ impl Failure {
 /// Its causes go to the log, once; what was asked for and is not there is nobody's failure.
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        if matches!(error, StoreError::Unknown { .. }) {
-            return Self::not_found(error);
+        match error {
+            StoreError::Unknown { .. } => return Self::not_found(error),
+            StoreError::Taken { .. } => return Self::conflict(error),
+            _ => {}
         }
         if matches!(error, StoreError::Taken { .. }) {
             return Self::conflict(error);

@@ -214,6 +214,20 @@ impl Store for ScriptedStore {
     ) -> Result<Respilled, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
+    async fn note_late(&self, _: Timestamp, _: u32) -> Result<LateStep, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn resettle_step(&self, _: u32) -> Result<ResettleStep, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn forget_provider(
+        &self,
+        _: ProviderId,
+        _: Option<String>,
+        _: Timestamp,
+    ) -> Result<Forgotten, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
     async fn resume_polls(&self, _: ProviderId, _: u32, _: Timestamp) -> Result<u64, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
@@ -298,6 +312,9 @@ impl JobStore for ScriptedStore {
         _: Option<String>,
         _: Timestamp,
     ) -> Result<Option<Job>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn drain(&self, _: JobId, _: bool, _: Timestamp) -> Result<bool, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn forget_jobs(&self, _: Timestamp) -> Result<u64, StoreError> {

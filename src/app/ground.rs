@@ -123,12 +123,15 @@ impl Ground {
         })
     }
 
-    /// The admin API's routes about pins and events.
+    /// The admin API's routes about pins, events, jobs, and what is wanted of providers.
     pub(super) fn operators(&self, agent: api::Agent) -> Router {
         let Self { store, clock, changes, shutdown, activator, .. } = self;
+        let jobs = admin::job_routes(store.clone(), clock.clone(), activator.clone());
+        let modes = admin::mode_routes(store.clone(), clock.clone(), activator.clone());
         let audits = admin::audit_routes(store.clone(), clock.clone(), activator.clone());
         let events = admin::event_routes(store.clone(), changes, shutdown);
-        admin::pin_routes(Arc::new(agent), store.clone(), clock.clone()).merge(events).merge(audits)
+        let pins = admin::pin_routes(Arc::new(agent), store.clone(), clock.clone());
+        pins.merge(events).merge(jobs).merge(modes).merge(audits)
     }
 
     pub(super) fn listener(&self, listener: Listener, shutdown: &Shutdown, tls: &Option<Tls>) -> Server {

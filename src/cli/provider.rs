@@ -2,6 +2,7 @@
 
 mod audit;
 mod login;
+mod mode;
 mod orphans;
 mod presets;
 mod probe;
@@ -24,6 +25,16 @@ pub(super) enum Command {
     Login(login::Args),
     /// Try out a live provider, with test pins that are removed at the end, and compare it with its preset
     Probe(probe::Args),
+    /// Move all copies off a provider: each is made and confirmed elsewhere before it is removed there
+    Drain(mode::Drain),
+    /// End a drain, and take the provider back into use
+    Undrain(mode::Told),
+    /// Place nothing new at a provider; it keeps what it has
+    Readonly(mode::Told),
+    /// Take a provider that was readonly, or drained, back into use
+    Activate(mode::Told),
+    /// Drop the record of a provider that the configuration does not name any more
+    Forget(mode::Told),
     /// Accept that a provider's endpoint or account was changed; the gateway must be stopped
     Rebind(rebind::Args),
 }
@@ -35,6 +46,11 @@ pub(super) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Login(args) => login::run(&args),
         Command::Presets(args) => presets::run(&args),
         Command::Probe(args) => probe::run(&args),
+        Command::Drain(args) => mode::drain(&args),
+        Command::Undrain(told) => mode::tell(&told, "undrain"),
+        Command::Readonly(told) => mode::tell(&told, "readonly"),
+        Command::Activate(told) => mode::tell(&told, "activate"),
+        Command::Forget(told) => mode::tell(&told, "forget"),
         Command::Rebind(args) => rebind::run(args),
     }
 }

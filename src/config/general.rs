@@ -10,14 +10,14 @@ use super::reader::{Keys, Reader, Section, Text, Wrong, nearest, variable};
 use super::settings::{AdminSettings, ApiSettings, LogFormat, LogSettings, ServerSettings, StoreUrl};
 use super::value::{self, address, admin_address, delegate, log_format, number, span, status};
 use super::{tls, upstream};
-use crate::model::{Status, StatusSet, delegates};
+use crate::model::{Facts, Status, StatusSet, delegates};
 use crate::policy::Timing;
 
 const SERVER: &[&str] = &["listen", "max_connections", "max_connections_per_address", "shutdown_grace"];
 const ADMIN: &[&str] = &["listen"];
 const STORE: &[&str] = &["url", "lock_wait"];
 const API: &[&str] = &["accept_wait", "default_status", "fallback_delegates"];
-const ENGINE: &[&str] = &["retry_max", "poll_min", "poll_max", "verify_every"];
+const ENGINE: &[&str] = &["retry_max", "poll_min", "poll_max", "verify_every", "declare_dead_after"];
 const LOG: &[&str] = &["filter", "format"];
 
 /// Variables that are read, but mirror no key: the log's short names, and those of the command line.
@@ -132,7 +132,8 @@ fn fallback_delegates(reader: &mut Reader<'_>, section: &Section<'_>) -> Vec<Str
     texts.iter().filter_map(|text| reader.parse(text, delegate)).collect()
 }
 
-pub(super) fn engine(reader: &mut Reader<'_>, root: &Section<'_>) -> Timing {
+/// The schedule, and after which time a provider that says nothing else is dead.
+pub(super) fn engine(reader: &mut Reader<'_>, root: &Section<'_>) -> (Timing, Duration) {
     let section = section(reader, root, "engine", ENGINE);
     let default = Timing::default();
     let mut read = |key: &str, default: Duration| {
@@ -150,7 +151,9 @@ pub(super) fn engine(reader: &mut Reader<'_>, root: &Section<'_>) -> Timing {
         let help = "write a poll_max that is at least poll_min";
         reader.wrong(section.path_of("poll_max"), section.spot.clone(), "is less than poll_min", help);
     }
-    Timing { retry_base: timing.retry_base.min(timing.retry_max), ..timing }
+    let dead = reader.setting(&section, "declare_dead_after");
+    let dead = reader.parse_or(dead, Facts::DIES_AFTER, span(36_500 * DAY));
+    (Timing { retry_base: timing.retry_base.min(timing.retry_max), ..timing }, dead)
 }
 
 fn at_least_10ms(text: &str) -> Result<Duration, Wrong> {

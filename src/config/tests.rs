@@ -424,3 +424,14 @@ fn an_account_has_a_weight() {
         );
     }
 }
+
+#[test]
+fn a_provider_is_dead_after_what_its_entry_says_else_the_engine_else_a_week() {
+    let dies = |provider: &str, rest: &str| {
+        let source = with(&format!("{ENDPOINT}, token: a{provider}"), "secret: t-laptop", rest);
+        good(&source).settings.providers[0].facts.dies_after().as_secs()
+    };
+    assert_eq!(dies("", ""), 7 * 86_400);
+    assert_eq!(dies("", "engine: { declare_dead_after: 2d }\n"), 2 * 86_400);
+    assert_eq!(dies(", declare_dead_after: 1h", "engine: { declare_dead_after: 2d }\n"), 3600);
+}

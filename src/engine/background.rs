@@ -1,5 +1,5 @@
-//! What belongs to no single provider: fan-out, spilling over, clients' interest, pins that end, held copies and events
-//! that grew old.
+//! What belongs to no single provider: fan-out, spilling over, late copies, clients' interest, pins that end, held
+//! copies and events that grew old.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,16 +7,18 @@ use std::{
     time::Duration,
 };
 
-use super::{Shared, TickReport, report::earlier};
+use super::{Shared, TickReport, deaths::Deaths, report::earlier};
 use crate::{
     model::{ContentId, PinId, ProviderId, Timestamp},
-    store::{Respill, StoreError},
+    store::{ResettleStep, Respill, StoreError},
 };
 
 /// Fan-out steps in one tick.
 const STEPS: usize = 16;
 /// Replicas looked at in one step of spilling over.
 const SPILL: u32 = 2000;
+/// Late replicas taken up in one step.
+const LATE: u32 = 1000;
 /// Pins deleted in one step because their time has come.
 const ENDED: u32 = 256;
 /// The time between looks for fan-out that nobody told of.
@@ -40,8 +42,8 @@ pub(super) struct Spills(Arc<Mutex<Left>>);
 
 #[derive(Debug, Default)]
 struct Left {
-    /// Providers whose replicas are to be settled anew, which of them, and how far that is.
-    respill: BTreeMap<ProviderId, (Respill, ContentId)>,
+    /// Providers whose replicas that are not pinned are to be settled anew, and how far that is.
+    respill: BTreeMap<ProviderId, ContentId>,
     remerge: bool,
     /// Pins that want more copies than there were providers for are settled anew, after this one.
     missing: Option<PinId>,
@@ -55,10 +57,9 @@ impl Spills {
     }
 
     /// A provider's health changed: begin anew with its replicas.
-    pub(super) fn add(&self, provider: ProviderId, which: Respill) {
+    pub(super) fn add(&self, provider: ProviderId) {
         let mut left = self.left();
-        let before = left.respill.get(&provider).map_or(which, |(before, _)| *before);
-        left.respill.insert(provider, (which.max(before), ContentId(0)));
+        left.respill.insert(provider, ContentId(0));
         left.missing = Some(PinId(0));
     }
 
@@ -90,6 +91,7 @@ pub(super) struct Background {
     merged_at: Timestamp,
     trimmed_at: Timestamp,
     ticked_at: Timestamp,
+    deaths: Deaths,
 }
 
 impl Background {
@@ -97,6 +99,7 @@ impl Background {
         let spills = Spills::default();
         spills.remerge();
         Self {
+            deaths: Deaths::new(shared.clock.now()),
             shared,
             spills,
             held_at: Timestamp::ZERO,
@@ -112,7 +115,7 @@ impl Background {
     }
 
     pub(super) fn respill(&self, provider: ProviderId) {
-        self.spills.add(provider, Respill::Unsettled);
+        self.spills.add(provider);
     }
 
     /// Ticks until stopping begins.
@@ -140,17 +143,23 @@ impl Background {
     pub(super) async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
         self.mind_the_clock(now).await?;
         let mut report = TickReport { hastened: self.hasten(now).await?, ..TickReport::default() };
-        report.respilled = self.respill_step().await?;
+        let deaths = self.deaths.tick(&self.shared, now).await?;
+        let resettled = self.resettle_step().await?;
+        report.respilled = self.respill_step().await? + u64::from(resettled.taken);
+        let (late, late_next) = self.note_late(now).await?;
+        report.late = late;
         report.settled = self.remerge(now).await?;
         report.settled += self.settle_missing(now).await?;
-        (report.expired, report.next) = self.expire_pins(now).await?;
+        let (expired, ends_next) = self.expire_pins(now).await?;
+        (report.expired, report.next) = (expired, earlier(earlier(late_next, ends_next), deaths));
         self.expire_held(now).await?;
         let more_events = self.trim_events(now).await?;
         if report.settled + report.hastened + report.expired > 0 {
             self.shared.activator.poke();
         }
         let left = self.spills.left();
-        if left.remerge || left.missing.is_some() || !left.respill.is_empty() || more_events {
+        let is_left = left.remerge || left.missing.is_some() || !left.respill.is_empty();
+        if is_left || resettled.more || more_events {
             report.next = earlier(report.next, Some(now));
         }
         Ok(report)
@@ -166,6 +175,7 @@ impl Background {
             (self.held_at, self.merged_at, self.missing_at) =
                 (Timestamp::ZERO, Timestamp::ZERO, Timestamp::ZERO);
             self.trimmed_at = Timestamp::ZERO;
+            self.deaths = Deaths::new(now);
             self.shared.activator.poke();
         }
         self.ticked_at = now;
@@ -180,17 +190,36 @@ impl Background {
         self.shared.store.hasten_polls(pins, self.shared.settings.interest_gap, now).await
     }
 
+    /// Settles on for a provider whose copies count otherwise than before; on record, so that a restart goes on with it.
+    async fn resettle_step(&self) -> Result<ResettleStep, StoreError> {
+        let step = self.shared.store.resettle_step(SPILL).await?;
+        if step.taken {
+            let mut left = self.spills.left();
+            (left.remerge, left.missing) = (true, Some(PinId(0)));
+        }
+        Ok(step)
+    }
+
     async fn respill_step(&self) -> Result<u64, StoreError> {
-        let Some((provider, (which, cursor))) = self.spills.left().respill.pop_first() else { return Ok(0) };
-        let stepped = self.shared.store.respill(provider, which, cursor, SPILL).await;
+        let Some((provider, cursor)) = self.spills.left().respill.pop_first() else { return Ok(0) };
+        let stepped = self.shared.store.respill(provider, Respill::Unsettled, cursor, SPILL).await;
         let mut left = self.spills.left();
         // Where the step failed it is taken again. One that was added anew meanwhile begins at the beginning.
         if let Some(next) = stepped.as_ref().map_or(Some(cursor), |stepped| stepped.next) {
-            left.respill.entry(provider).or_insert((which, next));
+            left.respill.entry(provider).or_insert(next);
         }
         stepped?;
         left.remerge = true;
         Ok(1)
+    }
+
+    /// Has the pins settled whose copies are late by now: how many copies, and when the next one is.
+    async fn note_late(&self, now: Timestamp) -> Result<(u64, Option<Timestamp>), StoreError> {
+        let step = self.shared.store.note_late(now, LATE).await?;
+        if step.replicas > 0 {
+            self.spills.remerge();
+        }
+        Ok((step.replicas, step.next))
     }
 
     async fn settle_missing(&mut self, now: Timestamp) -> Result<u64, StoreError> {

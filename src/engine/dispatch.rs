@@ -18,7 +18,7 @@ use crate::{
     model::{BudgetClass, ByClass, ErrorClass, Health, Op, Operation, ProviderId, Timestamp},
     policy::replica::{CallError, Work},
     providers::{Accepted, Provider, ProviderError, Readiness, Submit},
-    store::{Claim, Outcome, Recorded, Respill, StoreError, Word},
+    store::{Claim, Outcome, Recorded, StoreError, Word},
     telemetry::{TaskKind, TaskOutcome},
 };
 
@@ -116,7 +116,7 @@ impl Caller {
             tracing::error!(%error, provider = self.provider.name(), "a provider's health was not recorded");
         }
         if !health.is_usable() || blocked_until.is_some() {
-            self.spills.add(self.id, Respill::Unsettled);
+            self.spills.add(self.id);
         }
         self.shared.activator.poke();
     }

@@ -1,5 +1,6 @@
 //! Drives the replicas of one provider: claims what is due, as much as can be worked, and starts the calls.
 
+mod knock;
 mod load;
 
 use std::{
@@ -53,6 +54,8 @@ pub(super) struct Driver {
     blocked_until: Option<Timestamp>,
     /// When doubles are looked for next, if nobody says that there are some.
     surplus_at: Timestamp,
+    /// When one that does not answer, and of which nothing is asked, is asked something.
+    knock_at: Option<Timestamp>,
     /// No round of polls before this.
     look_at: Timestamp,
     load: Arc<watch::Sender<Load>>,
@@ -83,6 +86,7 @@ impl Driver {
             resumed: false,
             blocked_until,
             surplus_at: Timestamp::ZERO,
+            knock_at: None,
             look_at: Timestamp::ZERO,
             load: Arc::default(),
             ticked_at: Timestamp::ZERO,
@@ -140,6 +144,7 @@ impl Driver {
         let mut report = TickReport { outstanding: self.outstanding(), ..TickReport::default() };
         if turned_back(std::mem::replace(&mut self.ticked_at, now), now) {
             (self.blocked_until, self.surplus_at, self.look_at) = Default::default();
+            self.knock_at = None;
             self.trust.prove_now();
             self.caller.observed().probe_now();
         }
@@ -170,6 +175,7 @@ impl Driver {
         }
         self.start(claimed.claims, now);
         report.outstanding = self.outstanding();
+        report.next = earlier(report.next, self.knock(now).await);
         Ok(report)
     }
 

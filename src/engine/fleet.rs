@@ -12,7 +12,6 @@ use crate::{
     lifecycle::Shutdown,
     model::{ProviderId, Timestamp},
     providers::{Provider, Standing},
-    store::Respill,
 };
 
 /// What a new config means for the engine.
@@ -62,7 +61,7 @@ impl Fleet {
                 seat.part.begin();
                 seat.provider = None;
             }
-            self.spills.add(gone, Respill::Unsettled);
+            self.spills.add(gone);
         }
         for driven in change.driven {
             let id = driven.record.id;
@@ -72,7 +71,7 @@ impl Fleet {
                 seat.task
             });
             // What waited elsewhere for want of this provider, or here for another one, is looked at anew.
-            self.spills.add(id, Respill::Unsettled);
+            self.spills.add(id);
             seats.insert(id, self.seat(driven, before));
         }
         drop(seats);

@@ -13,6 +13,8 @@ pub struct TickReport {
     pub settled: u64,
     /// Replicas queued to be settled anew after their provider's health changed.
     pub respilled: u64,
+    /// Replicas that became late.
+    pub late: u64,
     /// Polls brought forward because a client asks.
     pub hastened: u64,
     /// Pins deleted because their time has come.
@@ -27,6 +29,7 @@ impl TickReport {
         self.outstanding += other.outstanding;
         self.settled += other.settled;
         self.respilled += other.respilled;
+        self.late += other.late;
         self.hastened += other.hastened;
         self.expired += other.expired;
         self.next = earlier(self.next, other.next);
@@ -34,8 +37,8 @@ impl TickReport {
 
     /// Whether nothing was done and nothing is under way.
     pub fn is_idle(&self) -> bool {
-        let Self { claimed, outstanding, settled, respilled, hastened, expired, next: _ } = *self;
-        claimed + outstanding + settled + respilled + hastened + expired == 0
+        let Self { claimed, outstanding, settled, respilled, late, hastened, expired, next: _ } = *self;
+        claimed + outstanding + settled + respilled + late + hastened + expired == 0
     }
 }
 

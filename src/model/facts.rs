@@ -29,6 +29,14 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// As where neither the provider's entry nor the engine's section says otherwise.
+    pub const DIES_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+
+    /// How long it may be down, or out of the config, before its copies are given up.
+    pub fn dies_after(&self) -> Duration {
+        self.declare_dead_after.unwrap_or(Self::DIES_AFTER)
+    }
+
     /// Whether its list is swept so often that confirmed copies need no looks of their own.
     pub fn is_swept(&self) -> bool {
         self.audit.is_some_and(|audit| audit.by != AuditBy::Look)

@@ -47,6 +47,8 @@ pub struct ProviderView {
     pub facts: Arc<Facts>,
     /// On record there; 0 where nothing depends on it.
     pub copies: u64,
+    /// Whether its copies are being moved elsewhere, however it is.
+    pub leaving: bool,
     /// Whether it may leave a pin with fewer copies than its policy asks.
     pub allow_fewer: bool,
 }
@@ -63,6 +65,7 @@ impl ProviderView {
             listed,
             facts: provider.facts.clone(),
             copies: 0,
+            leaving: provider.mode == Mode::Draining,
             allow_fewer: provider.allow_fewer,
         }
     }

@@ -5,9 +5,12 @@ use std::cmp::Reverse;
 use crate::model::{ProviderId, ReplicaId, ReplicaState, Status, Timestamp};
 
 use super::{
-    CopyView, Late, Placement, ProviderView, Tally, merge,
+    CopyView, Late, Placement, Priority, ProviderView, Tally, merge,
     place::{Footing, Own},
 };
+
+/// As many live copies are as good as any more.
+const MANY: u16 = 3;
 
 /// What settling needs to know of the pin itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub struct Verdict {
     pub answered: bool,
     /// Copies that are waited for, and until when.
     pub late_at: Vec<(ReplicaId, Timestamp)>,
+    /// How soon its copies are to be sent: those of lower ones are sent first.
+    pub rank: i64,
     /// Whether nothing is left to trim.
     pub trimmed: bool,
 }
@@ -65,10 +70,17 @@ pub fn settle(pin: &PinView, copies: &[CopyView], placement: &Placement<'_>, now
         answered: link.is_empty() && !settling.copies.iter().any(waits),
         release_held: tally.pinned >= pin.need,
         late_at: settling.copies.iter().filter_map(Sight::late_at).collect(),
+        rank: rank(have, placement.policy.priority),
         trimmed: settling.is_whole() && !settling.has_excess(&unlink),
         link,
         unlink,
     }
+}
+
+/// Whose copies are sent first: those with the fewest live ones, then as the policy says. 0 where nothing is there and
+/// nothing is said.
+fn rank(live: u16, priority: Priority) -> i64 {
+    i64::from(live.min(MANY)) * 10 + i64::from(Priority::default().get()) - i64::from(priority.get())
 }
 
 /// A pin's own copies, and whether each counts towards what its policy asks for.
@@ -206,7 +218,7 @@ impl Settling<'_> {
     fn leaving(&self, replaced: bool, possible: usize) -> impl Iterator<Item = &Sight<'_>> {
         let (is_whole, trims) = (self.is_whole(), self.trims());
         let leaves = move |sight: &&Sight<'_>| match sight.footing() {
-            Footing::Leaving => true,
+            _ if sight.view.is_some_and(|view| view.leaving) => true,
             Footing::Dead => trims && is_whole,
             _ if sight.doubles => trims && is_whole,
             _ => self.pin.trim && !sight.is_listed(),

@@ -4,10 +4,12 @@ pub(super) mod auditing;
 pub(super) mod budgets;
 pub(super) mod claiming;
 pub(super) mod creating;
+pub(super) mod dying;
 pub(super) mod ending;
 pub(super) mod events;
 pub(super) mod explaining;
 pub(super) mod house;
+pub(super) mod late;
 pub(super) mod model;
 pub(super) mod outcomes;
 pub(super) mod pins;
@@ -91,6 +93,12 @@ macro_rules! contract_suite {
                 a_given_up_copy_goes_on_asking_for_somewhere_to_go,
                 a_respill_during_a_fan_out_begins_it_anew,
                 a_copy_that_is_there_already_counts_for_who_spills_over_to_it;
+            late: a_copy_that_is_late_goes_to_the_next_provider, a_late_copy_that_comes_after_all_stays_or_goes_by_policy,
+                late_copies_are_taken_up_a_limit_at_a_time;
+            dying: what_a_dead_provider_holds_is_asked_for_elsewhere, the_dead_stay_so_until_they_can_be_used,
+                one_that_comes_back_into_the_config_is_healthy,
+                settling_anew_survives_a_crash_and_begins_again_where_things_change,
+                fewest_live_copies_go_first_then_the_policys_priority_then_age;
             registering: an_account_with_pins_cannot_vanish, a_policy_that_changes_binds_new_pins_only,
                 a_provider_may_be_absent_and_come_back, another_fingerprint_is_refused_until_rebound,
                 a_rebind_to_the_same_account_keeps_the_copies, a_rebind_to_a_new_account_makes_them_again,

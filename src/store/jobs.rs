@@ -42,6 +42,10 @@ pub trait JobStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Job>, StoreError>;
 
+    /// Says that the provider of a drain is leaving, if the job still runs: `false` where it does not any more. Told to
+    /// pause, the job sets the provider readonly; told to cancel, active.
+    async fn drain(&self, job: JobId, allow_fewer: bool, now: Timestamp) -> Result<bool, StoreError>;
+
     /// Forgets jobs that ended before a time, a bounded number. Background lane.
     async fn forget_jobs(&self, ended_before: Timestamp) -> Result<u64, StoreError>;
 }

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     model::{
-        AccountDecl, AccountId, Allowance, BudgetClass, Content, ContentId, ErrorClass, Goal, Lesson, Op,
-        PinId, PinSpec, ProviderDecl, ProviderId, ProviderRecord, Quota, QuotaKind, ReplicaId, ReplicaState,
-        RequestId, Reserved, Status, Timestamp, UpstreamId,
+        AccountDecl, AccountId, Allowance, BudgetClass, Content, ContentId, ErrorClass, Goal, JobId, Lesson,
+        Op, PinId, PinSpec, ProviderDecl, ProviderId, ProviderRecord, Quota, QuotaKind, ReplicaId,
+        ReplicaState, RequestId, Reserved, Status, Timestamp, UpstreamId,
     },
     policy::{
         Policy,
@@ -249,6 +249,37 @@ pub struct Expired {
     /// Pins that are gone.
     pub pins: u64,
     /// When the next one goes; not to come where more are left.
+    pub next: Option<Timestamp>,
+}
+
+/// What a step of settling a provider's pins anew did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResettleStep {
+    /// Whether there was one to take.
+    pub taken: bool,
+    pub more: bool,
+}
+
+/// What became of a provider that was to be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgotten {
+    Gone,
+    /// Removals that nobody will make were dropped, and there are more.
+    More,
+    /// The config names it.
+    Named,
+    /// Pins need so many copies there.
+    Needed(u64),
+    /// This job has not ended.
+    Busy(JobId),
+}
+
+/// What a look for late replicas found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LateStep {
+    /// Replicas whose pins are to be settled.
+    pub replicas: u64,
+    /// When the next one's are; not to come where more are left.
     pub next: Option<Timestamp>,
 }
 

@@ -11,6 +11,7 @@ mod delete;
 mod errors;
 mod events;
 mod explain;
+mod forget;
 mod get;
 mod jobs;
 mod lanes;
@@ -20,6 +21,7 @@ mod open;
 mod outcome;
 mod providers;
 mod readers;
+mod rebind;
 mod register;
 mod replace;
 mod replicas;
@@ -165,7 +167,7 @@ impl Store for SqliteStore {
         rebind: Rebind,
         now: Timestamp,
     ) -> Result<RebindReport, StoreError> {
-        self.write(Write, Lane::Request, move |tx| register::rebind(tx, &declared, rebind, now)).await
+        self.write(Write, Lane::Request, move |tx| rebind::rebind(tx, &declared, rebind, now)).await
     }
 
     async fn accept_pin(&self, request: AcceptPin) -> Result<PinRecord, StoreError> {
@@ -260,6 +262,13 @@ impl Store for SqliteStore {
         self.write(Write, Lane::Background, respill).await
     }
 
+    async fn resettle_step(&self, limit: u32) -> Result<ResettleStep, StoreError> {
+        if !providers::resettles(&self.readers.point())? {
+            return Ok(ResettleStep::default());
+        }
+        self.write(Write, Lane::Background, move |tx| background::resettle_step(tx, limit)).await
+    }
+
     async fn set_mode(
         &self,
         provider: ProviderId,
@@ -271,6 +280,26 @@ impl Store for SqliteStore {
         let set =
             move |tx: &mut Tx<'_>| providers::set_mode(tx, provider, mode, allow_fewer, by.as_deref(), now);
         self.write(Write, Lane::Request, set).await
+    }
+
+    async fn forget_provider(
+        &self,
+        provider: ProviderId,
+        by: Option<String>,
+        now: Timestamp,
+    ) -> Result<Forgotten, StoreError> {
+        if let Some(why) = forget::refused(&self.readers.point(), provider)? {
+            return Ok(why);
+        }
+        self.write(Write, Lane::Background, move |tx| forget::step(tx, provider, by.as_deref(), now)).await
+    }
+
+    async fn note_late(&self, now: Timestamp, limit: u32) -> Result<LateStep, StoreError> {
+        let next = background::next_late(&self.readers.point())?;
+        if next.is_none_or(|at| at > now) {
+            return Ok(LateStep { replicas: 0, next });
+        }
+        self.write(Write, Lane::Background, move |tx| background::note_late(tx, now, limit)).await
     }
 
     async fn settle_missing(&self, after: PinId, limit: u32, now: Timestamp) -> Result<Missing, StoreError> {

@@ -239,6 +239,39 @@ async fn events_are_followed_line_by_line_until_nobody_reads_them() {
 }
 
 #[tokio::test]
+async fn an_operator_drains_a_provider_watches_the_job_and_ends_it() {
+    let house = House::start(ADA).await;
+    house.lines(&["pin", "add", CID]).await;
+    // There is no other provider: it waits.
+    let told = house.lines(&["provider", "drain", "alpha"]).await.join("\n");
+    assert!(told.starts_with("job 1: drain of alpha, running"), "{told}");
+    let (code, _, err) = house.run(&["provider", "drain", "alpha"]).await;
+    assert!(code == 1 && err.contains("job 1 drains alpha already"), "{err}");
+    let jobs = house.jsons(&["job", "ls", "--json"]).await;
+    assert_eq!((&jobs[0]["kind"], &jobs[0]["provider"]), (&json!("drain"), &json!("alpha")));
+    assert!(house.lines(&["job", "pause", "1"]).await[0].ends_with("paused"));
+    let (code, out, _) = house.run(&["job", "show", "1", "--wait"]).await;
+    assert!(code == 5 && out.contains("paused"), "a job that rests is not waited for: {out}");
+    assert_eq!(house.lines(&["provider", "undrain", "alpha"]).await, ["alpha is active"]);
+    assert_eq!(house.lines(&["job", "ls"]).await.len(), 1, "the heading");
+    assert_eq!(house.lines(&["job", "ls", "--all"]).await.len(), 2);
+    assert_eq!(house.lines(&["provider", "readonly", "alpha"]).await, ["alpha is readonly"]);
+    let (code, _, err) = house.run(&["provider", "forget", "alpha"]).await;
+    assert!(code == 1 && err.contains("the config names alpha"), "{err}");
+    house.lines(&["provider", "activate", "alpha"]).await;
+    house.lines(&["pin", "rm", "--force", "--cid", CID]).await;
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_drain_that_is_waited_for_tells_how_far_it_is_and_ends_with_0() {
+    let house = House::start(ADA).await;
+    let (code, out, err) = house.run(&["provider", "drain", "alpha", "--wait"]).await;
+    assert!(code == 0 && out.starts_with("job 1: drain of alpha, done"), "{out}{err}");
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn an_operator_audits_a_provider_and_sees_what_nobody_knows_there() {
     let house = House::start(ADA).await;
     house.lines(&["pin", "add", CID]).await;

@@ -1,22 +1,9 @@
 //! `pinfold provider audit`.
 
-use std::{
-    io::{IsTerminal, stderr},
-    time::Duration,
-};
-
 use http::Method;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use crate::cli::{
-    Exit, Failure,
-    admin::{Admin, AdminArgs},
-    complain, on_runtime, say,
-};
-
-/// Between looks how far it is.
-const LOOK: Duration = Duration::from_millis(500);
+use crate::cli::{Exit, Failure, admin::AdminArgs, job::wait, on_runtime, say};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -34,62 +21,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let path = format!("/providers/{}/audit", args.name);
     on_runtime(async {
         let job = admin.call(Method::POST, &path, None).await?;
-        if !args.wait {
-            return say(&format!("audit {} began; see how far it is: pinfold provider audit\n", job["id"]));
+        match job["id"].as_u64().filter(|_| args.wait) {
+            Some(id) => wait::until_ended(&admin, id, report).await,
+            None => {
+                let id = &job["id"];
+                say(&format!("audit {id} began; see how far it is: pinfold job show {id} --wait\n"))
+            }
         }
-        let job = follow(&admin, &path).await?;
-        say(&report(&job))?;
-        Ok(if job["state"] == "done" { Exit::Ok } else { Exit::Failed })
     })?
-}
-
-/// Watches it until it goes on by itself no more.
-async fn follow(admin: &Admin, path: &str) -> Result<Value, Failure> {
-    let mut watch = Watch::new();
-    loop {
-        let job = admin.call(Method::GET, path, None).await?;
-        watch.tell(&job);
-        if job["state"] != "running" {
-            watch.end();
-            return Ok(job);
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
-/// A bar on a terminal; anywhere else a line whenever there is something new to say.
-struct Watch {
-    bar: Option<ProgressBar>,
-    told: String,
-}
-
-impl Watch {
-    fn new() -> Self {
-        let bar = stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}");
-            ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        });
-        Self { bar, told: String::new() }
-    }
-
-    fn tell(&mut self, job: &Value) {
-        let (done, total) = (job["done"].as_u64().unwrap_or(0), job["total"].as_u64());
-        let words = job["words"].as_str().unwrap_or_default();
-        if let Some(bar) = &self.bar {
-            bar.set_length(total.unwrap_or(done));
-            bar.set_position(done);
-            bar.set_message(words.to_owned());
-        } else if !words.is_empty() && words != self.told {
-            complain(&format!("{done} of {}: {words}", total.unwrap_or(done)));
-            words.clone_into(&mut self.told);
-        }
-    }
-
-    fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
 }
 
 fn report(job: &Value) -> String {

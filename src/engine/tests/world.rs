@@ -67,6 +67,8 @@ pub(super) struct Builder {
     try_timeout: Duration,
     budget: fn(usize, &mut providers::Settings),
     quirks: fn(usize, sim::Builder) -> sim::Builder,
+    policy: fn(&mut Policy),
+    facts: fn(usize, &mut Facts),
     /// The simulators play the preset, its limits too.
     played: bool,
     audit: Option<Audit>,
@@ -130,6 +132,18 @@ impl Builder {
     /// What a provider, by its number, does other than a correct one.
     pub(super) fn quirks(mut self, quirks: fn(usize, sim::Builder) -> sim::Builder) -> Self {
         self.quirks = quirks;
+        self
+    }
+
+    /// What the policy says besides.
+    pub(super) fn policy(mut self, policy: fn(&mut Policy)) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// What is declared of a provider, by its number.
+    pub(super) fn facts(mut self, facts: fn(usize, &mut Facts)) -> Self {
+        self.facts = facts;
         self
     }
 
@@ -197,6 +211,8 @@ impl World {
             try_timeout,
             budget: |_, _| {},
             quirks,
+            policy: |_| {},
+            facts: |_, _| {},
             played: false,
             audit: None,
         }
@@ -216,20 +232,23 @@ impl World {
         let fingerprint = |n: usize| Fingerprint::new(&self.sims[n].url(), None);
         let known = NAMES.iter().enumerate().filter(|(_, name)| self.named.contains(name));
         let account = |name: &str| AccountDecl::new(name, "it");
+        let mut policy = Policy::plain(
+            "it",
+            Copies { min: self.setup.copies, max: self.setup.copies },
+            self.setup.need,
+            NAMES[..self.sims.len()].iter().map(ToString::to_string).collect(),
+        );
+        (self.setup.policy)(&mut policy);
+        let provider = |n: usize, name: &str| {
+            let mut declared = ProviderDecl::new(name, fingerprint(n));
+            declared.facts.audit = self.setup.audit;
+            (self.setup.facts)(n, &mut declared.facts);
+            declared
+        };
         Registration {
             accounts: ["ada", "ben"].map(account).to_vec(),
-            policies: vec![Policy::plain(
-                "it",
-                Copies { min: self.setup.copies, max: self.setup.copies },
-                self.setup.need,
-                NAMES[..self.sims.len()].iter().map(ToString::to_string).collect(),
-            )],
-            providers: known
-                .map(|(n, name)| {
-                    let facts = Facts { audit: self.setup.audit, ..Facts::default() };
-                    ProviderDecl { facts, ..ProviderDecl::new(*name, fingerprint(n)) }
-                })
-                .collect(),
+            policies: vec![policy],
+            providers: known.map(|(n, name)| provider(n, name)).collect(),
         }
     }
 

@@ -20,6 +20,7 @@ fn at(id: i64, footing: Footing) -> ProviderView {
         listed: true,
         facts,
         copies: 0,
+        leaving: footing == Footing::Leaving,
         allow_fewer: false,
     }
 }

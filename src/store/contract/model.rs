@@ -208,7 +208,10 @@ impl<B: Backend> World<B> {
     async fn observe(&mut self) {
         let provider = self.chance.random_range(0..3);
         let health = *Health::ALL.choose(&mut self.chance).unwrap();
-        self.house.note(provider, health, t(self.now)).await;
+        // The dead stay so until they can be used: without this nearly all would be.
+        for health in [Health::Healthy, health] {
+            self.house.note(provider, health, t(self.now)).await;
+        }
         let id = self.house.providers[provider];
         self.house.store().respill(id, Respill::All, ContentId(0), 1000).await.unwrap();
     }

@@ -8,7 +8,7 @@ use super::{
     accounts,
     count::meta_key,
     events, replicas,
-    settle::{Pin, insert_link, note_late},
+    settle::{Pin, insert_link, note_late, note_rank},
     tx::Tx,
 };
 use crate::{
@@ -124,6 +124,9 @@ pub(super) fn record(
         insert_link(tx, pin.id, copy.id, None)?;
     }
     note_late(tx, &verdict.late_at)?;
+    if verdict.rank != 0 {
+        note_rank(tx, &shown, verdict.rank)?;
+    }
     if let Some(meta) = &request.spec.meta {
         insert_meta(tx, request.account, meta, pin.id)?;
     }

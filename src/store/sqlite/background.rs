@@ -8,13 +8,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     delete, events,
     outcome::pins_after,
+    providers::resettles,
     replicas::{decode_upstream, leave_to_remerge, upstream_value},
     settle::{self, Pin},
     tx::Tx,
 };
 use crate::{
     model::{ContentId, Goal, Op, ProviderId, ReplicaId, ReplicaState, RequestId, Timestamp, UpstreamId},
-    store::{Expired, RemergeReport, Respill, Respilled, StoreError},
+    store::{Expired, LateStep, RemergeReport, ResettleStep, Respill, Respilled, StoreError},
 };
 
 /// Pins settled in one step.
@@ -78,6 +79,52 @@ pub(super) fn respill(
     }
     respilled.next = respilled.next.filter(|_| seen == limit);
     Ok(respilled)
+}
+
+/// When the next replica is late.
+pub(super) fn next_late(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    // replicas_late: first
+    let first: Option<i64> = connection
+        .prepare_cached(
+            "SELECT min(late_at) FROM replicas INDEXED BY replicas_late WHERE late_at IS NOT NULL",
+        )?
+        .query_row([], |row| row.get(0))?;
+    Ok(first.map(Timestamp::from_millis))
+}
+
+pub(super) fn note_late(tx: &Tx<'_>, now: Timestamp, limit: u32) -> Result<LateStep, StoreError> {
+    // replicas_late: those whose time has come
+    let late: Vec<i64> = tx
+        .conn
+        .prepare_cached(
+            "UPDATE replicas SET late_at = NULL WHERE id IN (
+               SELECT id FROM replicas INDEXED BY replicas_late WHERE late_at <= ?1 ORDER BY late_at LIMIT ?2)
+             RETURNING id",
+        )?
+        .query_map(params![now.as_millis(), limit], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for replica in &late {
+        leave_to_remerge(tx, ReplicaId(*replica))?;
+    }
+    Ok(LateStep { replicas: late.len() as u64, next: next_late(tx.conn)? })
+}
+
+pub(super) fn resettle_step(tx: &Tx<'_>, limit: u32) -> Result<ResettleStep, StoreError> {
+    // providers: the first one whose pins are to be settled anew
+    let first: Option<(i64, i64)> = tx
+        .conn
+        .prepare_cached(
+            "SELECT id, resettle_after FROM providers WHERE resettle_after IS NOT NULL ORDER BY id LIMIT 1",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((provider, after)) = first else { return Ok(ResettleStep::default()) };
+    let step = respill(tx, ProviderId(provider), Respill::All, ContentId(after), limit)?;
+    // provider: how far that is
+    tx.conn
+        .prepare_cached("UPDATE providers SET resettle_after = ?2 WHERE id = ?1")?
+        .execute(params![provider, step.next.map(|next| next.0)])?;
+    Ok(ResettleStep { taken: true, more: resettles(tx.conn)? })
 }
 
 pub(super) fn hasten_polls(
@@ -168,6 +215,10 @@ pub(super) fn mend_schedule(tx: &Tx<'_>, now: Timestamp) -> Result<u64, StoreErr
     let mended = tx
         .conn
         .prepare_cached("UPDATE replicas SET next_at = ?1 WHERE next_at > ?2 AND NOT leased")?
+        .execute([now.as_millis(), now.plus(tx.longest_wait()).as_millis()])?;
+    // replicas: late at a time of the wrong clock
+    tx.conn
+        .prepare_cached("UPDATE replicas SET late_at = ?1 WHERE late_at > ?2")?
         .execute([now.as_millis(), now.plus(tx.longest_wait()).as_millis()])?;
     // replicas: in doubt for longer than any call can take
     tx.conn

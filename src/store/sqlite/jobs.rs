@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{SqliteStore, audits, errors::bad_code, events, tx::Tx, writer::Lane};
+use super::{SqliteStore, audits, errors::bad_code, events, providers, tx::Tx, writer::Lane};
 use crate::{
     model::{
-        AccountId, EventKind, Job, JobCommand, JobId, JobKind, JobProgress, JobState, NewEvent, NewJob,
+        AccountId, EventKind, Job, JobCommand, JobId, JobKind, JobProgress, JobState, Mode, NewEvent, NewJob,
         ProviderId, Timestamp,
     },
     store::{Checkpoint, JobStore, StoreError},
@@ -52,6 +52,10 @@ impl JobStore for SqliteStore {
         now: Timestamp,
     ) -> Result<Option<Job>, StoreError> {
         self.write(Write, Lane::Request, move |tx| tell(tx, id, command, by.as_deref(), now)).await
+    }
+
+    async fn drain(&self, job: JobId, allow_fewer: bool, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(Write, Lane::Background, move |tx| drain(tx, job, allow_fewer, now)).await
     }
 
     async fn forget_jobs(&self, ended_before: Timestamp) -> Result<u64, StoreError> {
@@ -208,8 +212,33 @@ fn tell(
     let told = find(tx.conn, id)?;
     if let Some(told) = &told {
         note(tx, told, job.state, by, now)?;
+        apply_to_provider(tx, told, by, now)?;
     }
     Ok(told)
+}
+
+fn drain(tx: &mut Tx<'_>, id: JobId, allow_fewer: bool, now: Timestamp) -> Result<bool, StoreError> {
+    let running = find(tx.conn, id)?.filter(|job| job.state == JobState::Running);
+    let Some((job, (provider, _))) = running.and_then(|job| job.provider.clone().map(|at| (job, at))) else {
+        return Ok(false);
+    };
+    providers::set_mode(tx, provider, Mode::Draining, allow_fewer, job.by.as_deref(), now)?;
+    Ok(true)
+}
+
+/// What a drain is told, its provider is: nothing leaves it while it is paused, and all is as before once it is cancelled.
+fn apply_to_provider(tx: &mut Tx<'_>, job: &Job, by: Option<&str>, now: Timestamp) -> Result<(), StoreError> {
+    let mode = match job.state {
+        JobState::Paused => Mode::Readonly,
+        JobState::Cancelled => Mode::Active,
+        _ => return Ok(()),
+    };
+    match &job.provider {
+        Some((provider, _)) if job.kind == JobKind::Drain => {
+            providers::set_mode(tx, *provider, mode, false, by, now)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Tells of a job that began, ended, or was told something.

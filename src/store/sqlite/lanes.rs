@@ -1,7 +1,8 @@
 //! Whose due replicas are claimed next: accounts share a provider by weight, in deficit round-robin.
 //!
 //! Each account has a lane. A lane's turn is as many replicas as its account weighs; a turn that a claim cuts short goes
-//! on in the next one, so that the shares are right however little a claim takes.
+//! on in the next one, so that the shares are right however little a claim takes. Inside a lane those that are ranked
+//! lower go first: what has the fewest live copies, then what its policy puts first, then what is due the longest.
 
 mod queue;
 
@@ -120,16 +121,23 @@ fn head(
     // replicas_due: the head of the next account's line, by one seek
     let mut seek = tx.conn.prepare_cached(
         "SELECT lane, next_at FROM replicas INDEXED BY replicas_due
-         WHERE provider = ?1 AND op = ?2 AND lane > ?3 AND next_at IS NOT NULL ORDER BY lane, next_at LIMIT 1",
+         WHERE provider = ?1 AND op = ?2 AND lane > ?3 AND next_at IS NOT NULL
+         ORDER BY lane, rank, next_at LIMIT 1",
     )?;
-    let mut first: Option<(i64, i64)> = None;
+    let mut first: Option<(i64, Timestamp)> = None;
     for op in line {
-        let found = seek
+        let found: Option<(i64, i64)> = seek
             .query_row(params![request.provider.0, op.code(), after], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        first = first.into_iter().chain(found).min();
+        let Some((lane, next_at)) = found else { continue };
+        let mut next_at = Timestamp::from_millis(next_at);
+        if next_at > request.now {
+            // What is less urgent may be due before.
+            next_at = queue::first_due(tx, request, *op, lane)?.unwrap_or(next_at);
+        }
+        first = first.into_iter().chain([(lane, next_at)]).min();
     }
-    Ok(first.map(|(lane, next_at)| (lane, Timestamp::from_millis(next_at))))
+    Ok(first)
 }
 
 pub(super) fn earlier(one: Option<Timestamp>, two: Option<Timestamp>) -> Option<Timestamp> {

@@ -66,7 +66,23 @@ pub(super) fn copies_on_record(conn: &Connection, provider: ProviderId) -> Resul
     Ok(u64::try_from(copies.unwrap_or(0)).unwrap_or(0))
 }
 
-/// Notes what was observed; `health_since` moves only when the health does.
+/// Whether pins of any provider are to be settled anew.
+pub(super) fn resettles(conn: &Connection) -> Result<bool, StoreError> {
+    // providers: any whose pins are to be settled anew
+    let any = conn
+        .prepare_cached("SELECT EXISTS(SELECT 1 FROM providers WHERE resettle_after IS NOT NULL)")?
+        .query_row([], |row| row.get(0))?;
+    Ok(any)
+}
+
+/// Has all pins of a provider's copies settled anew, from the beginning on if that was under way.
+pub(super) fn resettle(tx: &Tx<'_>, provider: ProviderId) -> Result<(), StoreError> {
+    // provider: its pins are to be settled anew
+    tx.conn.prepare_cached("UPDATE providers SET resettle_after = 0 WHERE id = ?1")?.execute([provider.0])?;
+    Ok(())
+}
+
+/// Notes what was observed; `health_since` moves only when the health does. The dead stay so until they can be used.
 pub(super) fn note(
     tx: &mut Tx<'_>,
     provider: ProviderId,
@@ -74,7 +90,14 @@ pub(super) fn note(
     blocked_until: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if let Some(known) = tx.providers()?.iter().find(|known| known.id == provider && known.health != health) {
+    let providers = tx.providers()?;
+    let known = providers.iter().find(|known| known.id == provider);
+    let is_dead = known.is_some_and(|known| known.health == Health::Dead);
+    let health = if is_dead && !health.is_usable() { Health::Dead } else { health };
+    if is_dead != (health == Health::Dead) {
+        resettle(tx, provider)?;
+    }
+    if let Some(known) = known.filter(|known| known.health != health) {
         let (kind, name) = (EventKind::ProviderHealth, known.name.as_str());
         let change = NewEvent::change(kind, name, known.health.as_str(), health.as_str());
         events::note(tx, &change, now)?;
@@ -157,6 +180,7 @@ pub(super) fn set_mode(
         .prepare_cached("UPDATE providers SET mode = ?2, allow_fewer = ?3 WHERE id = ?1")?
         .execute(params![provider.0, mode.code(), allow_fewer])?;
     tx.forget_config();
+    resettle(tx, provider)?;
     let (from, to) = (known.mode.as_str(), mode.as_str());
     let event = NewEvent::change(EventKind::ProviderMode, known.name.as_str(), from, to);
     let event = by.map_or(event.clone(), |by| event.with("by", by));

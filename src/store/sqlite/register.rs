@@ -7,12 +7,9 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{outcome, providers, replicas, tx::Tx};
 use crate::{
-    model::{
-        AccountDecl, AccountId, ContentId, Doubt, Goal, Health, Mode, Op, Owned, ProviderDecl, ReplicaId,
-        ReplicaState, Timestamp,
-    },
+    model::{AccountDecl, AccountId, Health, Mode, ProviderDecl, ReplicaId, Timestamp},
     policy::{Policy, replica::Event},
-    store::{Rebind, RebindReport, Recorded, Registered, Registration, StoreError},
+    store::{Recorded, Registered, Registration, StoreError},
 };
 
 /// A clock this far beyond the last time on record is warned of.
@@ -151,7 +148,7 @@ fn orphaned_policies(tx: &Tx<'_>, config: &Registration) -> Result<Vec<(String, 
     Ok(used.into_iter().filter(|(name, _)| !named(name)).collect())
 }
 
-fn register_provider(tx: &Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> Result<(), StoreError> {
+fn register_provider(tx: &mut Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> Result<(), StoreError> {
     write_provider(tx, declared, now)?;
     // provider: copies may come to lack looks of their own
     tx.conn
@@ -160,7 +157,7 @@ fn register_provider(tx: &Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> Re
     Ok(())
 }
 
-fn write_provider(tx: &Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> Result<(), StoreError> {
+fn write_provider(tx: &mut Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> Result<(), StoreError> {
     let facts = serde_json::to_string(&declared.facts).map_err(|error| StoreError::Corrupt(error.into()))?;
     let Some(known) = providers::by_name(tx.conn, &declared.name)? else {
         // provider: new
@@ -186,7 +183,11 @@ fn write_provider(tx: &Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> Resul
         "UPDATE providers SET fingerprint = ?2, absent_since = NULL, facts = ?3 WHERE id = ?1",
         params![known.id.0, declared.fingerprint.as_bytes(), facts],
     )?;
-    Ok(())
+    match (known.absent_since, known.health) {
+        // Whoever names it again wants it used; where it does not answer that is found out again.
+        (Some(_), Health::Dead) => providers::note(tx, known.id, Health::Healthy, None, now),
+        _ => Ok(()),
+    }
 }
 
 fn has_replicas(tx: &Tx<'_>, provider: &crate::model::ProviderRecord) -> Result<bool, StoreError> {
@@ -239,69 +240,4 @@ fn free_claims(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
         }
     }
     Ok(freed)
-}
-
-pub(super) fn rebind(
-    tx: &mut Tx<'_>,
-    declared: &ProviderDecl,
-    rebind: Rebind,
-    now: Timestamp,
-) -> Result<RebindReport, StoreError> {
-    let known = providers::by_name(tx.conn, &declared.name)?
-        .ok_or_else(|| StoreError::Unknown { what: "provider", name: declared.name.clone() })?;
-    let copies = providers::copies_on_record(tx.conn, known.id)?;
-    // provider: another fingerprint, whose credential is yet to be proven
-    tx.conn.execute(
-        "UPDATE providers SET fingerprint = ?2, proven = NULL, health = ?3, health_since = ?4,
-                blocked_until = NULL WHERE id = ?1",
-        params![known.id.0, declared.fingerprint.as_bytes(), Health::Healthy.code(), now.as_millis()],
-    )?;
-    if rebind == Rebind::NewAccount {
-        start_over(tx, known.id.0, now)?;
-    }
-    tx.forget_config();
-    Ok(RebindReport { provider: known.id, copies })
-}
-
-/// Nothing of ours is at the provider any more: what is wanted is made again, what was to be removed is forgotten.
-fn start_over(tx: &Tx<'_>, provider: i64, now: Timestamp) -> Result<(), StoreError> {
-    // replicas: forget what was to be removed there
-    let forgotten: Vec<i64> = tx
-        .conn
-        .prepare("DELETE FROM replicas WHERE provider = ?1 AND goal = ?2 RETURNING content")?
-        .query_map(params![provider, Goal::Remove.code()], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    for content in forgotten {
-        replicas::forget_content(tx, ContentId(content))?;
-    }
-    // replicas: nothing is there
-    tx.conn.execute(
-        "UPDATE replicas SET state = ?2, owned = ?3, doubt = ?4, doubt_until = NULL, attempt = attempt + 1,
-                op = ?5, next_at = ?6, leased = 0, tries = 0, refusals = 0, error = NULL, error_text = NULL,
-                state_at = ?6, seen_at = NULL, verified_at = NULL, upstream = NULL, delegates = NULL
-         WHERE provider = ?1",
-        params![
-            provider,
-            ReplicaState::Lost.code(),
-            Owned::Made.code(),
-            Doubt::None.code(),
-            Op::Submit.code(),
-            now.as_millis()
-        ],
-    )?;
-    // replica_counts: of a provider, anew
-    tx.conn.execute("DELETE FROM replica_counts WHERE provider = ?1", [provider])?;
-    tx.conn.execute(
-        "INSERT INTO replica_counts(provider, state, n)
-         SELECT provider, state, count(*) FROM replicas WHERE provider = ?1 GROUP BY state",
-        [provider],
-    )?;
-    // remerge: all its pins; surplus: none of it is there
-    tx.conn.execute(
-        "INSERT INTO remerge(replica, after_pin) SELECT id, 0 FROM replicas WHERE provider = ?1
-         ON CONFLICT DO UPDATE SET after_pin = 0",
-        [provider],
-    )?;
-    tx.conn.execute("DELETE FROM surplus WHERE provider = ?1", [provider])?;
-    Ok(())
 }

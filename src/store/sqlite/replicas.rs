@@ -272,7 +272,7 @@ fn save(tx: &Tx<'_>, replica: &Replica, attempt: i64) -> Result<(), StoreError> 
     Err(StoreError::Corrupt(anyhow::anyhow!("replica {} changed under its writer", replica.id)))
 }
 
-fn forget(tx: &Tx<'_>, id: ReplicaId, content: ContentId) -> Result<(), StoreError> {
+pub(super) fn forget(tx: &Tx<'_>, id: ReplicaId, content: ContentId) -> Result<(), StoreError> {
     // replica: gone
     tx.conn.prepare_cached("DELETE FROM replicas WHERE id = ?1")?.execute([id.0])?;
     // remerge: nothing left to settle for it

@@ -133,6 +133,7 @@ pub(super) fn settle(tx: &mut Tx<'_>, pin: i64, now: Timestamp) -> Result<u64, S
         relinked += release_held(tx, pin.id, now)?;
     }
     note_late(tx, &verdict.late_at)?;
+    note_rank(tx, &copies, verdict.rank)?;
     record(tx, &pin, &policy, &verdict, now)?;
     Ok(relinked)
 }
@@ -237,6 +238,23 @@ pub(super) fn note_late(tx: &Tx<'_>, late_at: &[(ReplicaId, Timestamp)]) -> Resu
                 "UPDATE replicas SET late_at = ?2 WHERE id = ?1 AND coalesce(late_at, ?2 + 1) > ?2",
             )?
             .execute([replica.0, at.as_millis()])?;
+    }
+    Ok(())
+}
+
+/// Plans when copies that are not sent are, before or after others. Of several pins the most urgent one counts.
+pub(super) fn note_rank(tx: &Tx<'_>, copies: &[CopyView], rank: i64) -> Result<(), StoreError> {
+    let waits = |copy: &&CopyView| {
+        matches!(copy.state, ReplicaState::None | ReplicaState::Lost | ReplicaState::Failed)
+    };
+    for copy in copies.iter().filter(waits) {
+        // replica: its rank; tens are live copies, of which all pins have about the same
+        tx.conn
+            .prepare_cached(
+                "UPDATE replicas SET rank = ?2 WHERE id = ?1 AND rank <> ?2
+                 AND (rank > ?2 OR (rank + 4) / 10 <> (?2 + 4) / 10)",
+            )?
+            .execute([copy.replica.0, rank])?;
     }
     Ok(())
 }

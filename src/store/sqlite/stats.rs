@@ -27,14 +27,34 @@ const REPLICAS: &str = "SELECT v.name, coalesce(c.n, 0) FROM providers v \
 const OLDEST: &str = "SELECT min(p.accepted) FROM accounts a CROSS JOIN pins p ON p.id = \
      (SELECT q.id FROM pins q INDEXED BY pins_list WHERE q.account = a.id AND q.status = ?1 \
       ORDER BY q.created LIMIT 1)";
+/// The ranks of each provider's and account's line, by a seek for each.
+macro_rules! ranks {
+    () => {
+        "WITH RECURSIVE ranks(provider, lane, rank) AS ( \
+           SELECT v.id, a.id, (SELECT r.rank FROM replicas r INDEXED BY replicas_due \
+             WHERE r.provider = v.id AND r.op = ?1 AND r.lane = a.id AND r.next_at IS NOT NULL \
+             ORDER BY r.rank LIMIT 1) FROM providers v CROSS JOIN accounts a \
+           UNION ALL \
+           SELECT k.provider, k.lane, (SELECT r.rank FROM replicas r INDEXED BY replicas_due \
+             WHERE r.provider = k.provider AND r.op = ?1 AND r.lane = k.lane AND r.rank > k.rank \
+             AND r.next_at IS NOT NULL ORDER BY r.rank LIMIT 1) FROM ranks k WHERE k.rank IS NOT NULL) "
+    };
+}
+
 /// due_now: an unexpired lease ends later than now, so that what is claimed is not among them.
-const DUE: &str = "SELECT count(*) FROM (SELECT 1 FROM providers v CROSS JOIN accounts a CROSS JOIN \
-     replicas r INDEXED BY replicas_due ON r.provider = v.id AND r.op = ?1 AND r.lane = a.id \
-     WHERE r.next_at <= ?2 LIMIT ?3)";
-/// due_since: the head of each provider's and account's line.
-const DUE_SINCE: &str = "SELECT min((SELECT r.next_at FROM replicas r INDEXED BY replicas_due \
-     WHERE r.provider = v.id AND r.op = ?1 AND r.lane = a.id AND r.next_at <= ?2 ORDER BY r.next_at LIMIT 1)) \
-     FROM providers v CROSS JOIN accounts a";
+const DUE: &str = concat!(
+    ranks!(),
+    "SELECT count(*) FROM (SELECT 1 FROM ranks k CROSS JOIN replicas r INDEXED BY replicas_due \
+     ON r.provider = k.provider AND r.op = ?1 AND r.lane = k.lane AND r.rank = k.rank \
+     WHERE r.next_at <= ?2 LIMIT ?3)"
+);
+/// due_since: the head of each provider's, account's and rank's line.
+const DUE_SINCE: &str = concat!(
+    ranks!(),
+    "SELECT min((SELECT r.next_at FROM replicas r INDEXED BY replicas_due WHERE r.provider = k.provider \
+     AND r.op = ?1 AND r.lane = k.lane AND r.rank = k.rank AND r.next_at <= ?2 ORDER BY r.next_at LIMIT 1)) \
+     FROM ranks k"
+);
 /// short_pins: a counter.
 const SHORT: &str = "SELECT n FROM tallies WHERE what = 'short'";
 /// remerge_queue: bounded.

@@ -79,7 +79,7 @@ fn no_statement_scans_pins_or_replicas() {
         let lines =
             statement.query_map(rusqlite::params_from_iter(nulls), |row| row.get::<_, String>(3)).unwrap();
         for line in lines.map(Result::unwrap) {
-            let small = ["SCAN a", "SCAN v", "SCAN accounts", "SCAN remerge", "SCAN (sub"];
+            let small = ["SCAN a", "SCAN v", "SCAN k", "SCAN accounts", "SCAN remerge", "SCAN (sub"];
             assert!(
                 !line.starts_with("SCAN") || small.iter().any(|small| line.starts_with(small)),
                 "{sql}: {line}"

@@ -1,0 +1,185 @@
+//! `/api/v1/jobs`: starts long operations, shows how far they are, and tells them what to do.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Router,
+    extract::{Path, RawQuery, State},
+    response::Response,
+    routing::{get, post},
+};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Failure, Sent, json_response};
+use crate::{
+    auth::Operator,
+    lifecycle::Activator,
+    model::{Clock, Job, JobCommand, JobId, JobKind, NewJob, ProviderRecord},
+    store::SharedStore,
+};
+
+/// The most jobs that are listed at once.
+const PAGE: u32 = 100;
+
+/// All that it takes; clones share it.
+#[derive(Clone)]
+pub(super) struct Foreman {
+    pub(super) store: SharedStore,
+    pub(super) clock: Arc<dyn Clock>,
+    activator: Activator,
+}
+
+/// Who did it, for the record.
+pub(super) type By = Option<Extension<Arc<Operator>>>;
+
+pub(super) fn who(by: &By) -> Option<String> {
+    by.as_ref().map(|Extension(operator)| operator.token_name.to_string())
+}
+
+/// The routes, below `/api/v1`. `activator` wakes whoever does the jobs.
+pub fn job_routes(store: SharedStore, clock: Arc<dyn Clock>, activator: Activator) -> Router {
+    Router::new()
+        .route("/jobs", get(list).post(start))
+        .route("/jobs/{id}", get(show))
+        .route("/jobs/{id}/{command}", post(tell))
+        .with_state(Foreman::new(store, clock, activator))
+}
+
+impl Foreman {
+    pub(super) fn new(store: SharedStore, clock: Arc<dyn Clock>, activator: Activator) -> Self {
+        Self { store, clock, activator }
+    }
+
+    /// Something is to be done: nobody waits for the next tick.
+    pub(super) fn poke(&self) {
+        self.activator.poke();
+    }
+
+    pub(super) async fn provider(&self, name: &str) -> Result<ProviderRecord, Failure> {
+        let known = self.store.providers().await?;
+        let found = known.into_iter().find(|provider| provider.name == name);
+        found.ok_or_else(|| Failure::not_found(format!("there is no provider {name:?}")))
+    }
+
+    /// The job at a provider that has not ended.
+    pub(super) async fn at(&self, kind: JobKind, provider: &ProviderRecord) -> Result<Option<Job>, Failure> {
+        let open = self.store.jobs(None, false, u32::MAX).await?;
+        let is_at = |job: &Job| job.provider.as_ref().is_some_and(|(id, _)| *id == provider.id);
+        Ok(open.into_iter().find(|job| job.kind == kind && is_at(job)))
+    }
+
+    pub(super) async fn drain(&self, name: &str, allow_fewer: bool, by: &By) -> Result<Response, Failure> {
+        let provider = self.provider(name).await?;
+        if let Some(job) = self.at(JobKind::Drain, &provider).await? {
+            let (id, state) = (job.id, job.state);
+            let details = format!("job {id} drains {name} already and is {state}: see pinfold job show {id}");
+            return Err(Failure::conflict(details));
+        }
+        let job = NewJob {
+            kind: JobKind::Drain,
+            provider: Some(provider.id),
+            account: None,
+            terms: json!({ "allow_fewer": allow_fewer }).to_string(),
+            by: who(by),
+        };
+        let job = self.store.create_job(job, self.clock.now()).await?;
+        tracing::info!(job = %job.id, provider = name, by = who(by), "a drain was started");
+        self.poke();
+        Ok(json_response(StatusCode::CREATED, &shown(&job)))
+    }
+
+    pub(super) async fn tell(&self, id: JobId, command: JobCommand, by: &By) -> Result<Job, Failure> {
+        let unknown = || Failure::not_found(format!("there is no job {id}"));
+        let before = self.store.job(id).await?.ok_or_else(unknown)?;
+        if command.step(before.state).is_none() {
+            let details = format!("job {id} is {}: {command} says nothing to it", before.state);
+            return Err(Failure::conflict(details));
+        }
+        let told = self.store.command_job(id, command, who(by), self.clock.now()).await?;
+        tracing::info!(job = %id, %command, by = who(by), "a job was told");
+        self.poke();
+        told.ok_or_else(unknown)
+    }
+}
+
+async fn list(State(foreman): State<Foreman>, RawQuery(query): RawQuery) -> Result<Response, Failure> {
+    let (mut before, mut limit, mut ended) = (None, PAGE, true);
+    for pair in query.as_deref().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=').unwrap_or((pair, "")) {
+            ("before", id) => before = Some(JobId(id.parse().map_err(|_| wrong())?)),
+            ("limit", most) => limit = most.parse().map_err(|_| wrong())?,
+            ("ended", "true") => ended = true,
+            ("ended", "false") => ended = false,
+            _ => return Err(wrong()),
+        }
+    }
+    let jobs = foreman.store.jobs(before, ended, limit.clamp(1, PAGE)).await?;
+    let next = jobs.last().filter(|_| jobs.len() == limit.clamp(1, PAGE) as usize).map(|job| job.id.0);
+    let jobs: Vec<_> = jobs.iter().map(shown).collect();
+    Ok(json_response(StatusCode::OK, &json!({ "jobs": jobs, "next": next })))
+}
+
+fn wrong() -> Failure {
+    Failure::bad_request(format!("write before=ID, limit= up to {PAGE}, and ended=true or false"))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    kind: String,
+    provider: String,
+    #[serde(default)]
+    allow_fewer: bool,
+}
+
+async fn start(State(foreman): State<Foreman>, by: By, Sent(body): Sent<Start>) -> Result<Response, Failure> {
+    if body.kind != JobKind::Drain.as_str() {
+        return Err(Failure::bad_request(format!("{:?} is no kind of job: write drain", body.kind)));
+    }
+    foreman.drain(&body.provider, body.allow_fewer, &by).await
+}
+
+async fn show(State(foreman): State<Foreman>, Path(id): Path<String>) -> Result<Response, Failure> {
+    let id = job_id(&id)?;
+    let job = foreman.store.job(id).await?;
+    let job = job.ok_or_else(|| Failure::not_found(format!("there is no job {id}")))?;
+    Ok(json_response(StatusCode::OK, &shown(&job)))
+}
+
+async fn tell(
+    State(foreman): State<Foreman>,
+    by: By,
+    Path((id, command)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    let command = command.parse().map_err(Failure::not_found)?;
+    let job = foreman.tell(job_id(&id)?, command, &by).await?;
+    Ok(json_response(StatusCode::OK, &shown(&job)))
+}
+
+fn job_id(text: &str) -> Result<JobId, Failure> {
+    let id = text.parse().map(JobId);
+    id.map_err(|_| Failure::bad_request(format!("{text:?} is no job: jobs have numbers")))
+}
+
+pub(super) fn shown(job: &Job) -> Value {
+    json!({
+        "id": job.id.0,
+        "kind": job.kind.as_str(),
+        "state": job.state.as_str(),
+        "provider": job.provider.as_ref().map(|(_, name)| name),
+        "account": job.account.as_ref().map(|(_, name)| name),
+        "terms": serde_json::from_str::<Value>(&job.terms).unwrap_or_default(),
+        "done": job.progress.done,
+        "total": job.progress.total,
+        "counts": job.progress.counts,
+        "words": job.progress.words,
+        "by": job.by,
+        "created": job.created.to_string(),
+        "updated": job.updated.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests;
