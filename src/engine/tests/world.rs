@@ -14,6 +14,7 @@ use crate::{
     sim::{self, Fault, Route, Sim},
     store::{
         AcceptPin, PinRecord, Registered, Registration, SharedStore,
+        contract::scratch,
         sqlite::{SqliteSettings, SqliteStore},
     },
     telemetry::Metrics,
@@ -165,7 +166,7 @@ impl Builder {
             sims.push((self.quirks)(n, self.sim(name).clock(clock.clone())).start().await);
         }
         let named = NAMES[..self.sims].to_vec();
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let mut world = World { dir, clock, sims, named, setup: self, peers: Peers::default(), inside: None };
         for (n, name) in NAMES.iter().enumerate() {
             world.put_token(n, name);

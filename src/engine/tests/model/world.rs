@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -24,7 +23,8 @@ use crate::{
     policy::{Choose, Copies, Deadlines, Late, Policy},
     store::{
         AcceptPin, PinRecord, Registration, SharedStore,
-        sqlite::{SqliteSettings, SqliteStore},
+        contract::scratch,
+        sqlite::{ReadSettings, SqliteSettings, SqliteStore},
     },
     telemetry::Metrics,
 };
@@ -61,6 +61,7 @@ struct Inside {
 pub(super) struct World {
     dir: tempfile::TempDir,
     clock: Arc<ManualClock>,
+    metrics: Metrics,
     chance: StdRng,
     fakes: Vec<Arc<Fake>>,
     inside: Option<Inside>,
@@ -98,12 +99,9 @@ impl World {
         let clock = Arc::new(ManualClock::at(START));
         let mut chance = StdRng::seed_from_u64(seed);
         let fakes = NAMES.map(|name| Fake::new(name, chance.random(), clock.clone())).to_vec();
-        // In memory where the system has such a place: the disk is another test's matter.
-        let memory = PathBuf::from("/dev/shm");
-        let place = if memory.is_dir() { memory } else { std::env::temp_dir() };
-        let dir = tempfile::tempdir_in(place).unwrap();
+        let (dir, metrics) = (scratch(), Metrics::new());
         let (pins, let_go) = (BTreeMap::new(), BTreeSet::new());
-        let mut world = Self { dir, clock, chance, fakes, inside: None, pins, let_go };
+        let mut world = Self { dir, clock, metrics, chance, fakes, inside: None, pins, let_go };
         for n in 0..CONTENTS {
             let by_hand = world.chance.random_bool(0.2);
             let fake = world.fakes.choose(&mut world.chance).unwrap();
@@ -116,9 +114,10 @@ impl World {
     }
 
     async fn start(&mut self) {
-        let metrics = Metrics::new();
-        let path = self.dir.path().join("pins.db");
-        let opened = SqliteStore::open(&path, &SqliteSettings::default(), Changes::default(), &metrics);
+        let (metrics, path) = (self.metrics.clone(), self.dir.path().join("pins.db"));
+        let reads = ReadSettings { point_connections: 1, ..ReadSettings::default() };
+        let settings = SqliteSettings { reads, ..SqliteSettings::default() };
+        let opened = SqliteStore::open(&path, &settings, Changes::default(), &metrics);
         let store: SharedStore = Arc::new(opened.unwrap());
         let provider = |(name, region): (&str, &str)| {
             let tags = BTreeMap::from([("region".to_owned(), region.to_owned())]);
