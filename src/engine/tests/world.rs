@@ -167,7 +167,9 @@ impl Builder {
         }
         let named = NAMES[..self.sims].to_vec();
         let dir = scratch();
-        let mut world = World { dir, clock, sims, named, setup: self, peers: Peers::default(), inside: None };
+        let client = http::Client::new(&http::Settings::default());
+        let peers = Peers::default();
+        let mut world = World { dir, clock, sims, named, setup: self, peers, client, inside: None };
         for (n, name) in NAMES.iter().enumerate() {
             world.put_token(n, name);
         }
@@ -193,6 +195,8 @@ pub(super) struct World {
     pub(super) named: Vec<&'static str>,
     setup: Builder,
     peers: Peers,
+    /// One for all starts: it reads the machine's certificates.
+    client: http::Client,
     inside: Option<Inside>,
 }
 
@@ -330,9 +334,13 @@ impl World {
         settings.retries = 0;
         (self.setup.budget)(n, &mut settings);
         settings.budget.ledger = ledger.clone();
-        let client = http::Client::new(&http::Settings::default());
         Driven {
-            provider: providers::connect(settings, client, self.clock.clone(), metrics.provider(NAMES[n])),
+            provider: providers::connect(
+                settings,
+                self.client.clone(),
+                self.clock.clone(),
+                metrics.provider(NAMES[n]),
+            ),
             record: record.clone(),
         }
     }

@@ -36,10 +36,11 @@ const ACCOUNTS: [&str; 2] = ["ada", "ben"];
 const CONTENTS: u64 = 6;
 /// What clients, operators and providers do in a world.
 const ACTS: u32 = 40;
-/// Looks for what is due while time passes: it is taken up at most this much too late.
-const GRAIN: Duration = Duration::from_secs(300);
-/// The same once nothing happens any more.
-const SLOW: Duration = Duration::from_secs(2 * 3600);
+/// Looks for what is due while a span passes, at most: it is taken up that much too late. Short spans show what happens
+/// within seconds, long ones what comes of it.
+const LOOKS: u32 = 8;
+/// The time between looks once nothing happens any more.
+const SLOW: Duration = Duration::from_secs(4 * 3600);
 /// Enough for what was given up to be tried again, and for what was forgotten to be found out.
 const REST: Duration = Duration::from_secs(18 * 24 * 3600);
 
@@ -186,7 +187,8 @@ impl World {
             _ => DAY,
         };
         let part: f64 = self.chance.random();
-        self.run_for(span.mul_f64(part), GRAIN).await;
+        let span = span.mul_f64(part);
+        self.run_for(span, span / LOOKS).await;
     }
 
     async fn add(&mut self) {
