@@ -42,6 +42,6 @@ pub trait JobStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Job>, StoreError>;
 
-    /// Forgets jobs that ended before a time, a bounded number. Background lane.
+    /// Forgets jobs that ended before a time, and what ended ones have left behind, a bounded number. Background lane.
     async fn forget_jobs(&self, ended_before: Timestamp) -> Result<u64, StoreError>;
 }
