@@ -108,7 +108,8 @@ fn orphan(orphan: &Orphan) -> Value {
     })
 }
 
-fn shown(job: &Job) -> Value {
+/// A job as JSON.
+pub(super) fn shown(job: &Job) -> Value {
     json!({
         "id": job.id.0,
         "kind": job.kind.as_str(),

@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 /// Watches it until it goes on by itself no more.
-async fn follow(admin: &Admin, path: &str) -> Result<Value, Failure> {
+pub(super) async fn follow(admin: &Admin, path: &str) -> Result<Value, Failure> {
     let mut watch = Watch::new();
     loop {
         let job = admin.call(Method::GET, path, None).await?;
