@@ -104,10 +104,11 @@ impl Jobs {
         );
         for (id, next) in steps.await {
             self.next.insert(id, next);
+            self.schedule.look_again();
             // There may be fan-out to do by now.
             self.shared.activator.poke();
         }
-        Ok(self.next.values().copied().chain([audits_at]).min())
+        Ok(self.next.values().copied().chain(audits_at).min())
     }
 
     async fn forget(&mut self, now: Timestamp) -> Result<(), StoreError> {
