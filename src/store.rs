@@ -1,5 +1,6 @@
 //! What is remembered: every intention is one durable transaction behind the object-safe trait [`Store`].
 
+pub mod adopt;
 pub mod audits;
 pub mod error;
 pub mod events;
@@ -16,6 +17,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
+pub use adopt::*;
 pub use audits::*;
 pub use error::StoreError;
 pub use events::*;
@@ -34,7 +36,7 @@ pub type SharedStore = Arc<dyn Store>;
 
 /// The intentions. Each is atomic and, once it has returned `Ok`, on disk (I1). Errors leave nothing behind.
 #[async_trait]
-pub trait Store: TokenStore + EventStore + JobStore + AuditStore {
+pub trait Store: TokenStore + EventStore + JobStore + AuditStore + AdoptStore {
     /// The id minted when this database was created.
     fn instance(&self) -> InstanceId;
 
