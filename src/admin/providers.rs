@@ -83,7 +83,7 @@ mod tests {
                 proven: None,
                 facts: Arc::default(),
                 allow_fewer: false,
-                unproven: false,
+                proof: ProofRecord::default(),
                 swept_at: None,
                 audited_at: None,
                 orphans: 0,

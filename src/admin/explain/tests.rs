@@ -22,7 +22,7 @@ fn provider(id: i64, name: &str) -> ProviderRecord {
         proven: None,
         facts: Default::default(),
         allow_fewer: false,
-        unproven: false,
+        proof: ProofRecord::default(),
         swept_at: None,
         audited_at: None,
         orphans: 0,
