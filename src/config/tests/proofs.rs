@@ -48,9 +48,7 @@ fn a_policy_asks_for_proofs_and_is_warned_of_where_nobody_can_give_one() {
     assert_eq!((with_gateway.settings.policies[0].proof, with_gateway.warnings), (Proof::Required, vec![]));
     let without = good(&gateway("", ASKS));
     assert_eq!(without.warnings.len(), 1);
-    assert!(
-        without.warnings[0].to_string().contains("policies[0].proof: none of its providers has a gateway")
-    );
+    assert!(without.warnings[0].line("").contains("policies[0].proof: none of its providers has a gateway"));
     assert!(bad(&gateway("", &ASKS.replace("required", "requird"))).contains("did you mean `required`?"));
 }
 
