@@ -1,6 +1,7 @@
 //! `pinfold provider ...`: commands about single upstream services.
 
 mod audit;
+mod list;
 mod login;
 mod mode;
 mod orphans;
@@ -15,6 +16,8 @@ use crate::config::{ProviderSettings, Settings};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
+    /// List the providers: how they are, and whether they serve what they say is pinned
+    Ls(list::Args),
     /// Compare what a provider has with what is on record, and have what it lost sent again
     Audit(audit::Args),
     /// Show the pins at a provider that nobody knows here, as its last audit found them
@@ -41,6 +44,7 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Ls(args) => list::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Orphans(args) => orphans::run(&args),
         Command::Login(args) => login::run(&args),

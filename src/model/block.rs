@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_real_block_is_known() {
-        let block = PinCid::parse("bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e").unwrap();
+        let block = PinCid::parse("bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e").unwrap();
         assert_eq!(block.content().is_block(b"hello world"), Some(true));
         assert_eq!(block.content().is_block(b"hello world\n"), Some(false));
     }

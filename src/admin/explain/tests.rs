@@ -72,7 +72,7 @@ fn story(copies: Vec<CopyStory>, change: impl FnOnce(&mut [ProviderRecord])) -> 
 }
 
 fn own(replica: Replica) -> CopyStory {
-    CopyStory { replica, held_since: None, pins: 1 }
+    CopyStory { replica, held_since: None, pins: 1, proved: None }
 }
 
 #[test]
