@@ -20,6 +20,7 @@ mod list;
 mod means;
 mod open;
 mod outcome;
+mod proofs;
 mod providers;
 mod readers;
 mod rebind;
