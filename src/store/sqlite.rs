@@ -2,6 +2,7 @@
 
 mod accept;
 mod accounts;
+mod adopt;
 mod audits;
 mod background;
 mod budget;

@@ -419,6 +419,10 @@ impl World {
         }
     }
 
+    pub(super) fn account(&self, account: usize) -> AccountId {
+        self.inside().accounts[account]
+    }
+
     pub(super) async fn add_for(&self, account: usize, n: u64) -> RequestId {
         self.inside().store.accept_pin(self.request(account, n)).await.unwrap().requestid
     }

@@ -22,7 +22,7 @@ const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const TOKEN: &str = "token-of-the-provider";
 const PASSWORD: &str = "password-at-the-provider";
 /// Real time in which anything here comes to its end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Two accounts of the gateway.
 #[derive(Clone, Copy, Debug)]
