@@ -12,7 +12,7 @@ pub mod story;
 pub mod tokens;
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 
 use std::{sync::Arc, time::Duration};
 

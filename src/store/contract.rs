@@ -22,7 +22,17 @@ pub(super) mod sharing;
 pub(super) mod spilling;
 pub(super) mod tokens;
 
+use std::path::Path;
+
 use super::SharedStore;
+
+/// A folder for a test's database: in memory where the system has such a place, since what a test waits for at a disk
+/// proves nothing.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a folder can be made")
+}
 
 /// A backend under test, with a database of its own.
 pub(super) trait Backend: Send + Sized {

@@ -241,6 +241,9 @@ impl Store for SqliteStore {
         now: Timestamp,
         retry_at: Timestamp,
     ) -> Result<Vec<UpstreamId>, StoreError> {
+        if !background::has_surplus(&self.readers.point(), provider, now)? {
+            return Ok(Vec::new());
+        }
         let claim = move |tx: &mut Tx<'_>| background::claim_surplus(tx, provider, limit, now, retry_at);
         self.write(Claim, Lane::Background, claim).await
     }

@@ -245,6 +245,19 @@ pub(super) fn mend_schedule(tx: &Tx<'_>, now: Timestamp) -> Result<u64, StoreErr
     Ok(mended as u64)
 }
 
+/// Whether a provider has doubles that are due to be deleted.
+pub(super) fn has_surplus(
+    connection: &Connection,
+    provider: ProviderId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    // surplus: any due one of a provider
+    let any = connection
+        .prepare_cached("SELECT EXISTS(SELECT 1 FROM surplus WHERE provider = ?1 AND next_at <= ?2)")?
+        .query_row([provider.0, now.as_millis()], |row| row.get(0))?;
+    Ok(any)
+}
+
 pub(super) fn claim_surplus(
     tx: &Tx<'_>,
     provider: ProviderId,

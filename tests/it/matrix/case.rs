@@ -224,11 +224,11 @@ impl Case {
 
     /// Lets the clock run fast until a state is reached.
     pub(super) async fn until(&self, what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Outcome {
-        let mut turns = tokio::time::interval(Duration::from_millis(5));
+        let mut turns = tokio::time::interval(Duration::from_millis(10));
         let reached = tokio::time::timeout(PATIENCE, async {
             while !is_so().await {
                 turns.tick().await;
-                self.pass(Duration::from_millis(500));
+                self.pass(Duration::from_secs(1));
             }
         });
         reached.await.map_err(|_| format!("waited in vain until {what}; {}", self.found()))
