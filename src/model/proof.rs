@@ -6,8 +6,10 @@ use super::{Timestamp, provider::codes};
 
 codes! {
     /// What samples of a provider's copies showed so far.
+    #[derive(Default)]
     ProofState {
         /// Nothing was asked for yet.
+        #[default]
         Unknown = 0 "unknown",
         /// It serves what it says is pinned.
         Proven = 1 "proven",
@@ -37,12 +39,6 @@ codes! {
         PutOff = 6 "put_off",
         /// Its hash cannot be computed here.
         Uncheckable = 7 "uncheckable",
-    }
-}
-
-impl Default for ProofState {
-    fn default() -> Self {
-        Self::Unknown
     }
 }
 

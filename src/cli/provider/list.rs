@@ -82,7 +82,7 @@ mod tests {
             rest.trim().trim_end_matches('-').trim().to_owned()
         };
         let proof = |served, failed, down| json!({ "state": "unproven", "served": served, "failed": failed, "gateway_down_since": down });
-        assert_eq!(told(Value::Null), "");
+        assert_eq!(told(Value::Null), "-");
         assert_eq!(told(proof(1, 19, None::<&str>)), "unproven 1/20");
         assert_eq!(told(proof(0, 0, None)), "unproven");
         assert_eq!(told(proof(0, 0, Some("2026-11-21T13:10:00.120Z"))), "unproven, gateway down");
