@@ -20,6 +20,6 @@ pub use order::Choose;
 pub use place::{Considered, Footing, Own, Placement, ProviderView, Reason};
 pub use purse::Purse;
 pub use routes::{Choice, Chooser, NotAllowed, Route, Routes, Sender, When};
-pub use settle::{PinView, Verdict, settle, weigh};
+pub use settle::{Forecast, PinView, Verdict, forecast, settle, weigh};
 pub use terms::{Copies, Deadlines, Late, Policy, Priority, Proof};
 pub use timing::{Moment, Timing};
