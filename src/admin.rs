@@ -15,6 +15,7 @@ mod health;
 mod jobs;
 mod modes;
 mod pins;
+mod plans;
 mod policies;
 mod providers;
 mod refresh;

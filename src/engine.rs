@@ -11,6 +11,7 @@ mod introduce;
 mod jobs;
 mod ledger;
 mod look;
+mod plan;
 mod poll;
 mod prove;
 mod report;
@@ -25,6 +26,7 @@ use std::{sync::Arc, time::Duration};
 pub use crate::providers::{LastError, Standing};
 pub use fleet::{Exchange, Fleet};
 pub use ledger::StoreLedger;
+pub use plan::{Bill, Costed, Planner};
 pub use report::TickReport;
 
 use self::{background::Background, driver::Driver, jobs::Jobs, roster::Roster};

@@ -4,6 +4,7 @@ pub mod audits;
 pub mod error;
 pub mod events;
 pub mod jobs;
+pub mod plans;
 pub mod records;
 pub mod sqlite;
 pub mod story;
@@ -20,6 +21,7 @@ pub use audits::*;
 pub use error::StoreError;
 pub use events::*;
 pub use jobs::*;
+pub use plans::*;
 pub use records::*;
 pub use story::*;
 pub use tokens::*;
@@ -34,7 +36,7 @@ pub type SharedStore = Arc<dyn Store>;
 
 /// The intentions. Each is atomic and, once it has returned `Ok`, on disk (I1). Errors leave nothing behind.
 #[async_trait]
-pub trait Store: TokenStore + EventStore + JobStore + AuditStore {
+pub trait Store: TokenStore + EventStore + JobStore + AuditStore + PlanStore {
     /// The id minted when this database was created.
     fn instance(&self) -> InstanceId;
 

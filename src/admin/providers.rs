@@ -100,6 +100,7 @@ mod tests {
                 since: NOW,
                 until: None,
                 last_error: Some(last_error),
+                rates: Default::default(),
             };
             Ok(vec![(record("alpha", None), Some(standing)), (record("gone", Some(NOW)), None)])
         }

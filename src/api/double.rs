@@ -2,6 +2,7 @@
 //! the whole API on top of it.
 
 mod audits;
+mod plans;
 
 use std::{
     collections::BTreeMap,

@@ -82,7 +82,7 @@ impl Gateway {
         let mut routes = admin::tokens(desk)
             .merge(admin::provider_routes(live.clone()))
             .merge(admin::policy_routes(live.clone()))
-            .merge(ground.operators(agent));
+            .merge(ground.operators(agent, &live));
         if let Some((source, hangup)) = source {
             let reloader = Arc::new(Reloader::new(&source, live.clone()));
             routes = routes.merge(admin::config_routes(reloader.clone()));

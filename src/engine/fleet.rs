@@ -7,7 +7,7 @@ use std::{
 
 use tokio::task::JoinHandle;
 
-use super::{Driven, Shared, background::Spills, driver::Driver, roster::Roster};
+use super::{Driven, Planner, Shared, background::Spills, driver::Driver, roster::Roster};
 use crate::{
     lifecycle::Shutdown,
     model::{ProviderId, Timestamp},
@@ -76,6 +76,12 @@ impl Fleet {
         }
         drop(seats);
         self.shared.activator.poke();
+    }
+
+    /// Who says what a change of many pins would cost.
+    pub fn planner(&self) -> Planner {
+        let Shared { store, clock, .. } = &self.shared;
+        Planner::new(store.clone(), clock.clone(), self.roster.clone())
     }
 
     /// How each provider that is driven stands, by its name.

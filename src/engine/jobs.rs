@@ -1,6 +1,7 @@
 //! Runs jobs: each is a row, moved on by steps that end in a checkpoint. A restart goes on from there, and the step that
 //! was cut off is taken again, so that every step may be taken twice.
 
+mod apply;
 mod audit;
 mod drain;
 mod schedule;
@@ -134,6 +135,7 @@ async fn step(job: &Job, tools: &Tools<'_>) -> Timestamp {
 
 async fn work(job: &Job, tools: &Tools<'_>) -> Result<Step, StoreError> {
     match (job.kind, &job.provider) {
+        (JobKind::Apply, _) => apply::step(job, tools).await,
         (JobKind::Audit, Some((provider, _))) => audit::step(job, *provider, tools).await,
         (JobKind::Drain, Some((provider, _))) => drain::step(job, *provider, tools).await,
         (kind, None) => Err(unreadable(anyhow::anyhow!("{kind} {} names no provider", job.id))),

@@ -11,6 +11,8 @@ codes! {
         Drain = 0 "drain",
         /// Compares what a provider has with what is on record.
         Audit = 2 "audit",
+        /// Has pins follow the newest revision of their policy.
+        Apply = 3 "apply",
     }
 }
 

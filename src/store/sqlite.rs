@@ -2,6 +2,7 @@
 
 mod accept;
 mod accounts;
+mod apply;
 mod audits;
 mod background;
 mod budget;
@@ -19,6 +20,7 @@ mod list;
 mod means;
 mod open;
 mod outcome;
+mod plans;
 mod providers;
 mod readers;
 mod rebind;

@@ -26,10 +26,11 @@ impl House {
         let path = dir.path().join("pins.db");
         let store = SqliteStore::open(&path, &Default::default(), Changes::default(), &Metrics::new());
         let store: SharedStore = Arc::new(store.unwrap());
-        let clock = Arc::new(ManualClock::at(NOW));
+        let clock = Arc::new(ManualClock::at(NOW)) as Arc<dyn Clock>;
+        let planner = Planner::alone(store.clone(), clock.clone());
         let house = Self {
-            routes: job_routes(store.clone(), clock.clone(), Activator::default())
-                .merge(super::super::mode_routes(store.clone(), clock, Activator::default())),
+            routes: job_routes(store.clone(), clock.clone(), Activator::default(), planner.clone())
+                .merge(super::super::mode_routes(store.clone(), clock, Activator::default(), planner)),
             store,
             _dir: dir,
         };

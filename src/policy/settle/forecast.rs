@@ -4,7 +4,7 @@
 use super::{PinView, Sight, settle, sights, weigh};
 use crate::{
     model::{ProviderId, ReplicaId, ReplicaState, Timestamp},
-    policy::{CopyView, Placement},
+    policy::{CopyView, Placement, Reason},
 };
 
 /// How a pin ends.
@@ -16,12 +16,21 @@ pub struct Forecast {
     pub gone: Vec<ReplicaId>,
     /// Where it still has copies that are to be moved elsewhere.
     pub stuck: Vec<ProviderId>,
-    /// Copies that are confirmed where they may stay.
-    pub safe: u16,
+    /// Where it has copies that are confirmed and may stay.
+    pub safe: Vec<ProviderId>,
     /// How many of these its policy asks for at least.
-    pub least: u16,
+    pub least: usize,
     /// Whether its copies are those that its policy asks for.
     pub whole: bool,
+    /// Its policy's providers, and why none of them gets a further copy; `None`: it does not answer now.
+    pub others: Vec<(ProviderId, Option<Reason>)>,
+}
+
+impl Forecast {
+    /// Whether it has fewer copies than its policy asks for at least.
+    pub fn is_short(&self) -> bool {
+        self.safe.len() < self.least
+    }
 }
 
 /// Follows a pin to its end. `copies` are its own ones; `there` gives the one that it gets at a provider, which may be
@@ -52,9 +61,12 @@ pub fn forecast(
     let sights = sights(&copies, placement, now);
     let leaves = |sight: &&Sight<'_>| sight.view.is_some_and(|view| view.leaving);
     forecast.stuck = sights.iter().filter(leaves).map(|sight| sight.copy.provider).collect();
-    let safe = sights.iter().filter(|sight| sight.is_safe()).count();
-    forecast.safe = u16::try_from(safe).unwrap_or(u16::MAX);
-    forecast.least = placement.policy.copies.min.min(pin.want);
+    let safe = sights.iter().filter(|sight| sight.is_safe());
+    forecast.safe = safe.map(|sight| sight.copy.provider).collect();
+    forecast.least = placement.policy.copies.min.min(pin.want).into();
+    let own: Vec<_> = sights.iter().map(Sight::own).collect();
+    let others = placement.consider(usize::MAX, &own).into_iter();
+    forecast.others = others.map(|other| (other.provider, other.passed_over)).collect();
     forecast
 }
 
