@@ -115,6 +115,12 @@ impl Engine {
         Self { shared, drivers, background, roster, jobs }
     }
 
+    /// Who says what a change of many pins would cost.
+    pub fn planner(&self) -> Planner {
+        let Shared { store, clock, .. } = &self.shared;
+        Planner::new(store.clone(), clock.clone(), self.roster.clone())
+    }
+
     /// Starts everything due at `now` and waits for none of it.
     pub async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
         let next_step = self.jobs.tick(now).await?;
@@ -137,10 +143,11 @@ impl Engine {
 
     /// Runs until stopping begins; what is under way then is tracked by the shutdown.
     pub fn spawn(self) -> Fleet {
+        let planner = self.planner();
         let Self { shared, drivers, background, roster, jobs } = self;
         let spills = background.spills();
         shared.shutdown.spawn_vital("engine background", background.run());
         shared.shutdown.spawn_vital("jobs", jobs.run());
-        Fleet::new(shared, roster, spills, drivers)
+        Fleet::new(shared, roster, spills, drivers, planner)
     }
 }

@@ -28,6 +28,7 @@ pub struct Fleet {
     shared: Shared,
     roster: Roster,
     spills: Spills,
+    planner: Planner,
     seats: Mutex<BTreeMap<ProviderId, Seat>>,
 }
 
@@ -40,14 +41,20 @@ struct Seat {
 }
 
 impl Fleet {
-    pub(super) fn new(shared: Shared, roster: Roster, spills: Spills, drivers: Vec<Driver>) -> Self {
+    pub(super) fn new(
+        shared: Shared,
+        roster: Roster,
+        spills: Spills,
+        drivers: Vec<Driver>,
+        planner: Planner,
+    ) -> Self {
         let seat = |driver: Driver| {
             let (id, provider, part) = (driver.id(), Some(driver.provider().clone()), driver.part().clone());
             let task = part.spawn_vital("provider driver", driver.run());
             (id, Seat { provider, part, task })
         };
         let seats = drivers.into_iter().map(seat).collect();
-        Self { shared, roster, spills, seats: Mutex::new(seats) }
+        Self { shared, roster, spills, planner, seats: Mutex::new(seats) }
     }
 
     /// Takes up a new config. A driver that goes claims nothing more and finishes its calls; whoever takes its seat
@@ -80,8 +87,7 @@ impl Fleet {
 
     /// Who says what a change of many pins would cost.
     pub fn planner(&self) -> Planner {
-        let Shared { store, clock, .. } = &self.shared;
-        Planner::new(store.clone(), clock.clone(), self.roster.clone())
+        self.planner.clone()
     }
 
     /// How each provider that is driven stands, by its name.

@@ -1,5 +1,6 @@
 //! The engine stepped over a real store and simulated providers.
 
+mod applying;
 mod auditing;
 mod budgets;
 mod clocks;
