@@ -47,8 +47,7 @@ impl Foreman {
 fn shown(costed: &Costed) -> Value {
     let plan = &costed.plan;
     let first = plan.first.iter();
-    let first: Vec<_> =
-        first.map(|(pin, why)| json!({ "requestid": pin.to_string(), "why": why })).collect();
+    let first: Vec<_> = first.map(|(pin, why)| json!({ "requestid": pin.to_string(), "why": why })).collect();
     let times: Option<Vec<_>> = costed.bills.iter().map(|bill| bill.time).collect();
     let slowest = times.map(|times| times.into_iter().max().unwrap_or_default());
     json!({

@@ -40,7 +40,7 @@ fn drawn(plan: &Value, look: Look) -> String {
 }
 
 fn drain(plan: &Value) -> String {
-    let mut page = format!("drain of {}: {} are concerned\n", text(&plan["provider"]), pins(&plan["pins"]));
+    let mut page = format!("drain of {}: it concerns {}\n", text(&plan["provider"]), pins(&plan["pins"]));
     for (key, words) in [
         ("moving", "are made elsewhere first, then removed"),
         ("spare", "are not needed there any more, and only removed"),
@@ -133,7 +133,22 @@ mod tests {
             "providers": [bill("alpha", 0, 30, Some(93)), bill("beta", 20, 0, Some(4000))], "seconds": 4000,
             "short": { "pins": 2, "first": [ { "requestid": "r-1", "why": "2 copies asked, 1 elsewhere: beta is full" } ] },
         });
-        insta::assert_snapshot!(drawn(&plan, Look::PLAIN), @"");
+        insta::assert_snapshot!(drawn(&plan, Look::PLAIN), @r"
+        drain of alpha: it concerns 31 pins
+                20  copies are made elsewhere first, then removed
+                10  copies are not needed there any more, and only removed
+                 1  copies cannot go
+
+        PROVIDER  COMING  GOING  LIST  READ  WRITE  TIME
+        alpha     0       30     2     0     30     1 min 33 s
+        beta      20      0      2     0     20     1 h 6 min
+
+        takes 1 h 6 min at least, by the budgets
+
+        2 pins cannot have the copies that their policy asks for:
+          r-1  2 copies asked, 1 elsewhere: beta is full
+          and 1 more
+        ");
     }
 
     #[test]
@@ -143,7 +158,16 @@ mod tests {
             "revisions": [ { "revision": 1, "pins": 5 }, { "revision": 3, "pins": 2 } ],
             "providers": [bill("beta", 5, 0, None)], "seconds": null, "short": { "pins": 0, "first": [] },
         });
-        insta::assert_snapshot!(drawn(&plan, Look::PLAIN), @"");
+        insta::assert_snapshot!(drawn(&plan, Look::PLAIN), @r"
+        policy archive: 5 pins change
+                 5  pins follow revision 1
+                 2  pins follow revision 3, the newest
+
+        PROVIDER  COMING  GOING  LIST  READ  WRITE  TIME
+        beta      5       0      2     0     5      unknown
+
+        how long it takes is unknown: not every provider has a budget
+        ");
     }
 
     #[test]

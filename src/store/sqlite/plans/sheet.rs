@@ -207,8 +207,11 @@ impl<'a> Sheet<'a> {
             }
         });
         let others: Vec<String> = others.collect();
-        let why =
-            if others.is_empty() { "its policy names no other provider".to_owned() } else { others.join("; ") };
+        let why = if others.is_empty() {
+            "its policy names no other provider".to_owned()
+        } else {
+            others.join("; ")
+        };
         let safe = end.safe.len();
         format!("{least} {} asked, {safe} elsewhere: {why}", if least == 1 { "copy" } else { "copies" })
     }
@@ -294,8 +297,7 @@ fn fresh(provider: ProviderId, now: Timestamp) -> Replica {
 }
 
 fn pin(row: &Row<'_>) -> rusqlite::Result<Pin> {
-    let view =
-        PinView { need: row.get(3)?, want: row.get(4)?, was_pinned: row.get(5)?, trim: row.get(6)? };
+    let view = PinView { need: row.get(3)?, want: row.get(4)?, was_pinned: row.get(5)?, trim: row.get(6)? };
     Ok(Pin {
         requestid: RequestId::from_bytes(row.get(1)?),
         policy: PolicyId(row.get(2)?),
