@@ -3,6 +3,7 @@
 //! What each request needs is said in one place: see [`Authority`].
 
 mod address;
+mod adopt;
 mod audit;
 mod authority;
 mod body;
@@ -34,6 +35,7 @@ use axum::{
 use http::{StatusCode, header::CONTENT_TYPE};
 
 pub use address::{AdminAddressError, check_address};
+pub use adopt::{AdoptError, Adoptions, Wish, adopt_routes};
 pub use audit::audit_routes;
 pub use authority::{Authority, Exposure};
 pub use body::Sent;

@@ -1,5 +1,6 @@
 //! The composition root: builds every part from the settings and joins them.
 
+mod adopt;
 mod demo;
 mod descriptors;
 mod doors;

@@ -25,6 +25,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use crate::providers::{LastError, Standing};
 pub use fleet::{Exchange, Fleet};
+pub use jobs::AdoptTerms;
 pub use ledger::StoreLedger;
 pub use plan::{Bill, Costed, Planner};
 pub use report::TickReport;

@@ -29,7 +29,8 @@ use thiserror::Error;
 use crate::{
     http,
     model::{
-        Allowance, ByClass, Clock, Content, ErrorClass, Operation, Reserved, Status, Timestamp, UpstreamId,
+        Allowance, ByClass, Clock, Content, ErrorClass, Operation, PinSpec, Reserved, Status, Timestamp,
+        UpstreamId,
     },
     presets::Protocol,
     telemetry::ProviderMetrics,
@@ -134,6 +135,8 @@ pub struct Traits {
     /// Whether lists show the true states of pins; where not, each is asked for by its id.
     pub lists_tell: bool,
     /// Whether the whole list can be walked in pages, newest first.
+    pub walks: bool,
+    /// Whether such a walk tells the true states of all pins.
     pub sweeps: bool,
     /// Whether what is on its way there stands still after a restart until it is asked for.
     pub resumes: bool,
@@ -204,6 +207,16 @@ pub struct UpstreamPin {
     pub tag: Option<String>,
     /// Why it failed, in the provider's words: short, without secrets.
     pub why: Option<String>,
+    /// What whoever made it asked for; in lists only.
+    pub asked: Option<Box<Asked>>,
+}
+
+/// A pin request that was made elsewhere, with what of it can be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub spec: PinSpec,
+    /// Something of its name or meta did not fit.
+    pub is_cut: bool,
 }
 
 /// One page of a provider's list.

@@ -1,5 +1,6 @@
 //! What is remembered: every intention is one durable transaction behind the object-safe trait [`Store`].
 
+pub mod adopt;
 pub mod audits;
 pub mod error;
 pub mod events;
@@ -11,12 +12,13 @@ pub mod story;
 pub mod tokens;
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
+pub use adopt::*;
 pub use audits::*;
 pub use error::StoreError;
 pub use events::*;
@@ -36,7 +38,7 @@ pub type SharedStore = Arc<dyn Store>;
 
 /// The intentions. Each is atomic and, once it has returned `Ok`, on disk (I1). Errors leave nothing behind.
 #[async_trait]
-pub trait Store: TokenStore + EventStore + JobStore + AuditStore + PlanStore {
+pub trait Store: TokenStore + EventStore + JobStore + AuditStore + AdoptStore + PlanStore {
     /// The id minted when this database was created.
     fn instance(&self) -> InstanceId;
 

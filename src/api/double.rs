@@ -94,6 +94,7 @@ impl ScriptedStore {
             answered: false,
             delegates: Arc::default(),
             expires: request.expires,
+            adopted: None,
         };
         if let Some(change) = *self.on_accept.lock().unwrap() {
             change(&mut pin);
@@ -319,6 +320,25 @@ impl JobStore for ScriptedStore {
         unreachable!("{NOT_ASKED}")
     }
     async fn forget_jobs(&self, _: Timestamp) -> Result<u64, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+}
+
+#[async_trait]
+impl AdoptStore for ScriptedStore {
+    async fn stage_pins(&self, _: Adoption, _: Vec<ListedPin>, _: Timestamp) -> Result<u64, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn compare_copies(&self, _: Adoption, _: ContentId, _: u32) -> Result<Compared, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn adopt_pins(&self, _: Adoption, _: u32, _: Timestamp) -> Result<Adopted, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn staged(&self, _: JobId) -> Result<Staged, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn clear_staged(&self, _: JobId, _: u32) -> Result<u64, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
 }

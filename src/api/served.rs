@@ -46,6 +46,18 @@ impl Served {
         self.terms.store(Arc::new(Terms::new(accounts, settings, &self.metrics)));
     }
 
+    /// The names of all accounts, in order.
+    pub fn accounts(&self) -> Vec<String> {
+        self.now().names()
+    }
+
+    /// An account by its name, and the name of its policy.
+    pub fn account(&self, name: &str) -> Option<(AccountId, String)> {
+        let terms = self.now();
+        let id = terms.id_of(name)?;
+        terms.accounts.get(&id).map(|customer| (id, customer.policy.clone()))
+    }
+
     pub(super) fn now(&self) -> Arc<Terms> {
         self.terms.load_full()
     }

@@ -81,6 +81,7 @@ impl Gateway {
         let (pins, agent) = ground.api(&live);
         let mut routes = admin::tokens(desk)
             .merge(admin::provider_routes(live.clone()))
+            .merge(admin::adopt_routes(live.clone()))
             .merge(admin::policy_routes(live.clone()))
             .merge(ground.operators(agent, &live));
         if let Some((source, hangup)) = source {

@@ -1,5 +1,6 @@
 //! `pinfold provider ...`: commands about single upstream services.
 
+mod adopt;
 mod audit;
 mod login;
 mod mode;
@@ -15,6 +16,8 @@ use crate::config::{ProviderSettings, Settings};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
+    /// Make pins of what a provider holds already
+    Adopt(adopt::Args),
     /// Compare what a provider has with what is on record, and have what it lost sent again
     Audit(audit::Args),
     /// Show the pins at a provider that nobody knows here, as its last audit found them
@@ -41,6 +44,7 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Adopt(args) => adopt::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Orphans(args) => orphans::run(&args),
         Command::Login(args) => login::run(&args),

@@ -17,11 +17,12 @@ const POLICY: Keys = Keys {
         "providers",
         "choose",
         "spread_by",
+        "deadlines",
         "late",
         "priority",
         "expire_after",
     ],
-    later: &["upstream_name", "deadlines", "proof"],
+    later: &["upstream_name", "proof"],
 };
 const DEADLINES: Keys = Keys { known: &["queued", "pinning"], later: &[] };
 const CENTURY: Duration = Duration::from_secs(100 * 366 * 24 * 3600);

@@ -35,9 +35,10 @@ const PROVIDER: Keys = Keys {
         "max_pins",
         "codecs",
         "retention",
+        "declare_dead_after",
         "audit",
     ],
-    later: &["limits", "quota", "gateway", "proof", "declare_dead_after"],
+    later: &["limits", "quota", "gateway", "proof"],
 };
 const TIMEOUTS: Keys = Keys { known: &["deadline", "settle"], later: &[] };
 

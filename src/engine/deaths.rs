@@ -11,8 +11,6 @@ use crate::{
 
 /// The time between looks, if nobody is to die before.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
-/// The wait of those who are not declared dead because nobody answers.
-const ALL_DOWN: Duration = Duration::from_secs(600);
 /// For so long a start tries those that were down before: what they did while nothing ran, nobody knows.
 const GRACE: Duration = Duration::from_secs(600);
 
@@ -43,7 +41,7 @@ impl Deaths {
         let any_answers = providers.iter().any(answers);
         let mut next = None;
         for provider in &providers {
-            match self.dies_at(provider, any_answers, now) {
+            match self.dies_at(provider, any_answers) {
                 Some(at) if at <= now => declare(shared, provider, now).await?,
                 at => next = earlier(next, at),
             }
@@ -52,15 +50,14 @@ impl Deaths {
         Ok(next)
     }
 
-    /// Where nobody answers at all it is more likely our own way to them that is broken.
-    fn dies_at(&self, provider: &ProviderRecord, any_answers: bool, now: Timestamp) -> Option<Timestamp> {
+    /// Where nobody answers at all it is more likely our own way to them that is broken: a look finds out once one does.
+    fn dies_at(&self, provider: &ProviderRecord, any_answers: bool) -> Option<Timestamp> {
         let after = provider.facts.dies_after();
         let absent = provider.absent_since.map(|since| since.plus(after));
         let down = match provider.health {
             Health::Dead => return None,
             Health::Down if provider.absent_since.is_none() => {
-                let at = provider.health_since.plus(after).max(self.began.plus(GRACE));
-                Some(if any_answers { at } else { at.max(now.plus(ALL_DOWN)) })
+                Some(provider.health_since.plus(after).max(self.began.plus(GRACE))).filter(|_| any_answers)
             }
             _ => None,
         };

@@ -90,6 +90,11 @@ impl Fleet {
         self.planner.clone()
     }
 
+    /// There is something to do, such as a job that was just started.
+    pub fn poke(&self) {
+        self.shared.activator.poke();
+    }
+
     /// How each provider that is driven stands, by its name.
     pub fn standings(&self, now: Timestamp) -> BTreeMap<String, Standing> {
         let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);

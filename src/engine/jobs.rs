@@ -1,10 +1,13 @@
 //! Runs jobs: each is a row, moved on by steps that end in a checkpoint. A restart goes on from there, and the step that
 //! was cut off is taken again, so that every step may be taken twice.
 
+mod adopt;
 mod apply;
 mod audit;
 mod drain;
 mod schedule;
+
+pub use adopt::Terms as AdoptTerms;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -102,10 +105,11 @@ impl Jobs {
         );
         for (id, next) in steps.await {
             self.next.insert(id, next);
+            self.schedule.look_again();
             // There may be fan-out to do by now.
             self.shared.activator.poke();
         }
-        Ok(self.next.values().copied().chain([audits_at]).min())
+        Ok(self.next.values().copied().chain(audits_at).min())
     }
 
     async fn forget(&mut self, now: Timestamp) -> Result<(), StoreError> {
@@ -138,6 +142,7 @@ async fn work(job: &Job, tools: &Tools<'_>) -> Result<Step, StoreError> {
         (JobKind::Apply, _) => apply::step(job, tools).await,
         (JobKind::Audit, Some((provider, _))) => audit::step(job, *provider, tools).await,
         (JobKind::Drain, Some((provider, _))) => drain::step(job, *provider, tools).await,
+        (JobKind::Adopt, Some((provider, _))) => adopt::step(job, *provider, tools).await,
         (kind, None) => Err(unreadable(anyhow::anyhow!("{kind} {} names no provider", job.id))),
     }
 }

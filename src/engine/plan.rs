@@ -131,6 +131,7 @@ mod tests {
             max_queued: None,
             lists_tell: true,
             sweeps: true,
+            walks: true,
             resumes: false,
             introduces: false,
         }

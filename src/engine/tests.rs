@@ -1,5 +1,6 @@
 //! The engine stepped over a real store and simulated providers.
 
+mod adopting;
 mod applying;
 mod auditing;
 mod budgets;

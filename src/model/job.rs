@@ -9,6 +9,8 @@ codes! {
     JobKind {
         /// Moves every copy off a provider.
         Drain = 0 "drain",
+        /// Makes pins of what a provider holds already.
+        Adopt = 1 "adopt",
         /// Compares what a provider has with what is on record.
         Audit = 2 "audit",
         /// Has pins follow the newest revision of their policy.

@@ -10,6 +10,13 @@ pub fn fits(name: &str) -> bool {
     name.len() <= MAX_CHARS || name.chars().count() <= MAX_CHARS
 }
 
+/// The name that can be kept of one that was given elsewhere, and whether that is less than it was.
+pub fn cut(name: &str) -> (String, bool) {
+    let kept: String = name.chars().filter(|char| *char != '\0').take(MAX_CHARS).collect();
+    let is_less = kept.len() < name.len();
+    (kept, is_less)
+}
+
 /// The full Unicode case folding of a name: equal for names that differ in case only.
 pub fn fold(name: &str) -> String {
     CaseMapper::new().fold_string(name).into_owned()
@@ -32,6 +39,13 @@ mod tests {
         assert_eq!(fold("ΣΊΣΥΦΟΣ"), fold("σίσυφος"));
         assert_eq!(folded_unless_same("plain.txt"), None);
         assert_eq!(folded_unless_same("Plain.txt").as_deref(), Some("plain.txt"));
+    }
+
+    #[test]
+    fn a_name_from_elsewhere_is_cut_to_what_fits() {
+        assert_eq!(cut("a\0b"), ("ab".to_owned(), true));
+        assert_eq!(cut(&"ü".repeat(256)), ("ü".repeat(255), true));
+        assert_eq!(cut("as it is"), ("as it is".to_owned(), false));
     }
 
     #[test]

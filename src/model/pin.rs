@@ -62,6 +62,25 @@ impl Meta {
         Ok(Self(entries))
     }
 
+    /// What can be kept of a meta object that was made elsewhere, and how many entries were dropped.
+    pub fn keep_usable(entries: impl IntoIterator<Item = (String, String)>) -> (Self, usize) {
+        let (mut kept, mut dropped) = (BTreeMap::new(), 0);
+        for (key, value) in entries {
+            let fits =
+                !key.is_empty() && key.len() <= Self::MAX_KEY_BYTES && value.len() <= Self::MAX_VALUE_BYTES;
+            if fits && kept.len() < Self::MAX_ENTRIES && !key.contains('\0') && !value.contains('\0') {
+                kept.insert(key, value);
+            } else {
+                dropped += 1;
+            }
+        }
+        (Self(kept), dropped)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
@@ -147,6 +166,21 @@ mod tests {
         assert_eq!(meta(1001, 4, 1), Err(MetaError::TooMany(1001)));
         assert_eq!(meta(1, 256, 1), Err(MetaError::Key));
         assert_eq!(meta(1, 1, 8193), Err(MetaError::Value("0".into())));
+    }
+
+    #[test]
+    fn meta_from_elsewhere_keeps_what_fits() {
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let (kept, dropped) = Meta::keep_usable([
+            pair("a", "1"),
+            pair("", "2"),
+            pair(&"k".repeat(256), "3"),
+            pair("b", &"v".repeat(8193)),
+            pair("c", "\0"),
+        ]);
+        assert_eq!((kept.to_json().as_str(), dropped), (r#"{"a":"1"}"#, 4));
+        let many = (0..1002).map(|n| pair(&n.to_string(), ""));
+        assert_eq!(Meta::keep_usable(many).1, 2);
     }
 
     #[test]

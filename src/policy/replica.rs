@@ -30,6 +30,9 @@ pub enum Event {
     Found { upstream: UpstreamId, status: Status, ours: bool },
     /// A look-up that left at `asked_at` found nothing: it settles a doubt only if it left after it.
     NotFound { asked_at: Timestamp },
+    /// An operator says that a pin which was listed at `seen_at` is the account's, and so ours to remove; of one that is known
+    /// already nothing else changes. Only for a replica that is not claimed, and not in doubt.
+    Adopted { upstream: UpstreamId, status: Status, confirmed: bool, seen_at: Timestamp },
     /// A poll or a re-check was answered; `why` it failed, where it did.
     Seen { status: Status, why: Option<String> },
     /// The provider does not know our pin any more, confirmed by a look-up.
@@ -183,6 +186,13 @@ impl Replica {
                 } else {
                     self.settle_on(upstream, status, true, at.now);
                 }
+            }
+            Event::Adopted { upstream, status, confirmed, seen_at } => {
+                self.owned = Owned::Adopted;
+                if self.upstream.as_ref() == Some(&upstream) {
+                    return Next::Keep(Box::new(self));
+                }
+                self.settle_on(upstream, status, confirmed, seen_at);
             }
             Event::NotFound { asked_at } => {
                 self.leased = false;

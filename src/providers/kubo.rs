@@ -53,6 +53,7 @@ impl Kubo {
             // A node's list is one answer of all its pins, whatever the size: each pin is asked for by itself.
             batch: 1,
             lists_tell: false,
+            walks: false,
             sweeps: false,
             deadline: settings.deadline,
             settle: settings.settle,
@@ -75,7 +76,17 @@ impl Kubo {
 
     fn pin(&self, id: UpstreamId, content: &Content, status: Status) -> UpstreamPin {
         let (content, delegates) = (content.clone(), self.delegates.known());
-        UpstreamPin { id, content, status, created: None, name: None, delegates, tag: None, why: None }
+        UpstreamPin {
+            id,
+            content,
+            status,
+            created: None,
+            name: None,
+            delegates,
+            tag: None,
+            why: None,
+            asked: None,
+        }
     }
 
     /// A pin of ours, or one that goes by the same spelling.

@@ -48,6 +48,7 @@ impl Psa {
             concurrency: settings.concurrency.max(1),
             max_queued: settings.max_queued,
             lists_tell,
+            walks: preset.ordered != Some(false),
             sweeps: preset.can_be_swept(),
             resumes: false,
             introduces: preset.refresh_origins == Some(RefreshOrigins::Post),

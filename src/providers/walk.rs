@@ -102,6 +102,11 @@ impl Walk {
         self.pages
     }
 
+    /// Instants of which some pins were passed over, since a page does not show as many.
+    pub fn crowds(&self) -> u64 {
+        self.crowds
+    }
+
     /// Whether nothing was passed over until now.
     pub fn is_whole(&self) -> bool {
         self.crowds == 0

@@ -36,6 +36,8 @@ pub struct Dialect {
     /// Lists tell of their limit in `x-ratelimit-` headers, and so many machines take turns, each with its own counter; 0:
     /// no headers.
     pub backends: usize,
+    /// A page holds no more rows than these, whatever `limit` asks for; 0: as many as it asks for.
+    pub rows_at_most: usize,
 }
 
 impl Default for Dialect {

@@ -196,8 +196,11 @@ impl Reader<'_> {
         let page = self.behaviour.page;
         let Some(value) = self.sent.get("limit") else { return Ok(page.default.unwrap_or(usize::MAX)) };
         let max = page.max.unwrap_or(usize::MAX);
+        let most = Some(self.behaviour.dialect.rows_at_most).filter(|most| *most > 0).unwrap_or(usize::MAX);
         let limit = value.parse().ok().filter(|limit| (1..=max).contains(limit));
-        limit.ok_or_else(|| wrong(&format!("limit is not from 1 to {max}")))
+        limit
+            .map(|limit: usize| limit.min(most))
+            .ok_or_else(|| wrong(&format!("limit is not from 1 to {max}")))
     }
 
     fn meta(&self, works: Option<bool>) -> Result<Vec<(String, String)>, Problem> {

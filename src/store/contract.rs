@@ -1,5 +1,6 @@
 //! What every backend of the store must do: one suite, stamped for each backend by [`contract_suite`].
 
+pub(super) mod adopting;
 pub(super) mod applying;
 pub(super) mod auditing;
 pub(super) mod budgets;
@@ -21,7 +22,17 @@ pub(super) mod sharing;
 pub(super) mod spilling;
 pub(super) mod tokens;
 
+use std::path::Path;
+
 use super::SharedStore;
+
+/// A folder for a test's database: in memory where the system has such a place, since what a test waits for at a disk
+/// proves nothing.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a folder can be made")
+}
 
 /// A backend under test, with a database of its own.
 pub(super) trait Backend: Send + Sized {
@@ -62,6 +73,15 @@ macro_rules! contract_suite {
                 what_is_replaced_by_another_policy_is_held_until_it_has_moved,
                 a_pin_that_is_not_there_is_replaced_by_nothing,
                 a_held_copy_that_is_asked_for_again_is_own;
+            adopting: what_is_listed_becomes_pins_the_oldest_first_with_their_copies,
+                adopted_copies_go_with_their_last_pin, adopting_twice_and_over_crashes_makes_each_pin_once,
+                further_pins_of_one_content_become_pins_of_one_copy,
+                a_double_goes_only_beside_one_that_is_confirmed,
+                what_was_found_there_becomes_adopted_and_its_pin_is_not_doubled,
+                a_pin_that_a_client_made_meanwhile_is_not_doubled,
+                what_a_client_deletes_meanwhile_does_not_come_back,
+                nothing_is_decided_on_while_a_call_is_under_way,
+                a_dry_run_counts_pins_and_copies_and_makes_nothing, what_a_cancelled_job_staged_is_forgotten;
             ending: a_pin_whose_time_has_come_is_deleted_whole,
                 pins_go_in_the_order_of_their_ends_a_limit_at_a_time, a_replace_sets_the_end_anew,
                 the_sooner_of_what_client_and_policy_say_counts, an_end_is_counted_from_the_acceptance,

@@ -46,6 +46,6 @@ pub trait JobStore: Send + Sync + 'static {
     /// pause, the job sets the provider readonly; told to cancel, active.
     async fn drain(&self, job: JobId, allow_fewer: bool, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Forgets jobs that ended before a time, a bounded number. Background lane.
+    /// Forgets jobs that ended before a time, and what ended ones have left behind, a bounded number. Background lane.
     async fn forget_jobs(&self, ended_before: Timestamp) -> Result<u64, StoreError>;
 }

@@ -102,6 +102,8 @@ pub struct PinRecord {
     pub delegates: Arc<Vec<String>>,
     /// When it goes away by itself.
     pub expires: Option<Timestamp>,
+    /// When it was made at the provider that it was adopted from, by that provider's clock.
+    pub adopted: Option<Timestamp>,
 }
 
 /// One copy as its owner sees it.

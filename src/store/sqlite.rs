@@ -2,6 +2,7 @@
 
 mod accept;
 mod accounts;
+mod adopt;
 mod apply;
 mod audits;
 mod background;
@@ -241,6 +242,9 @@ impl Store for SqliteStore {
         now: Timestamp,
         retry_at: Timestamp,
     ) -> Result<Vec<UpstreamId>, StoreError> {
+        if !background::has_surplus(&self.readers.point(), provider, now)? {
+            return Ok(Vec::new());
+        }
         let claim = move |tx: &mut Tx<'_>| background::claim_surplus(tx, provider, limit, now, retry_at);
         self.write(Claim, Lane::Background, claim).await
     }

@@ -4,6 +4,7 @@ mod api;
 mod arrows;
 mod cli;
 mod demo;
+mod leaving;
 mod login;
 mod matrix;
 mod operators;

@@ -5,9 +5,9 @@ mod case;
 mod document;
 mod operations;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
-use futures::future::join_all;
+use futures::{StreamExt as _, stream};
 use pinfold::presets::{Preset, Presets};
 
 use case::Case;
@@ -16,26 +16,19 @@ use operations::{OPERATIONS, Operation};
 /// What became of one operation at one preset.
 pub(crate) type Outcome = Result<(), String>;
 
+/// Cases that run at once: each mostly waits, and has a gateway, a store and a simulator of its own.
+const AT_ONCE: usize = 16;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_operation_works_at_every_preset_and_the_document_says_so() {
-    let presets: Vec<_> = Presets::built_in().iter().cloned().collect();
-    let mut rows = Vec::new();
-    // A few at a time: each has a gateway, a store and a simulator of its own for each operation.
-    for few in presets.chunks(4) {
-        let outcomes = join_all(few.iter().map(|preset| row(preset))).await;
-        rows.extend(few.iter().cloned().zip(outcomes));
-    }
+    let presets: Vec<Arc<Preset>> = Presets::built_in().iter().cloned().collect();
+    let cases = presets.iter().flat_map(|preset| OPERATIONS.iter().map(move |one| outcome(preset, one)));
+    let outcomes: Vec<Outcome> = stream::iter(cases).buffered(AT_ONCE).collect().await;
+    let row = outcomes.chunks(OPERATIONS.len()).map(<[_]>::to_vec);
+    let rows: Vec<(Arc<Preset>, Vec<Outcome>)> = presets.into_iter().zip(row).collect();
     let failures: Vec<String> = rows.iter().flat_map(|(preset, row)| failures(preset, row)).collect();
     assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n"));
     keep(&document::written(&rows));
-}
-
-async fn row(preset: &Preset) -> Vec<Outcome> {
-    let mut row = Vec::new();
-    for operation in OPERATIONS {
-        row.push(outcome(preset, operation).await);
-    }
-    row
 }
 
 /// Each operation begins with nothing, so that none hides what another left behind.

@@ -51,6 +51,7 @@ fn story(copies: Vec<CopyStory>, change: impl FnOnce(&mut [ProviderRecord])) -> 
             name: None,
             meta: Some(r#"{"app":"x"}"#.into()),
             origins: None,
+            adopted: None,
             have: 0,
             want: 2,
             need: 1,

@@ -30,6 +30,9 @@ pub fn write(out: &mut Vec<u8>, pin: &PinRecord, detail: Detail) {
     if let Some(end) = pin.expires {
         members.put("pinned_until", &end.to_string());
     }
+    if let Some(created) = pin.adopted {
+        members.put("adopted_created", &created.to_string());
+    }
     if detail == Detail::Copies {
         for copy in &pin.copies {
             members.put(&format!("copy.{}", copy.provider), &copy_state(copy));

@@ -25,6 +25,7 @@ fn pin(status: Status) -> PinRecord {
         answered: false,
         delegates: Arc::default(),
         expires: None,
+        adopted: None,
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Shared, audit::Terms, written};
+use super::{super::report::earlier, Shared, audit::Terms, written};
 use crate::{
     model::{Audit, ContentId, JobKind, NewJob, ProviderId, ProviderRecord, Timestamp},
     store::StoreError,
 };
 
-/// The time between looks at the clock.
+/// The least time between looks at what is on record, where no job moved and no audit is due.
 const EVERY: Duration = Duration::from_secs(60);
 /// Copies gone through in one step.
 const STEP: u32 = 2000;
@@ -16,26 +16,46 @@ const STEP: u32 = 2000;
 #[derive(Default)]
 pub(super) struct Schedule {
     looked_at: Timestamp,
+    /// When the next audit is due, as far as the last look told.
+    next: Option<Timestamp>,
     /// How far copies were given looks again.
     planned: BTreeMap<ProviderId, ContentId>,
 }
 
 impl Schedule {
-    /// When to come again.
-    pub(super) async fn tick(&mut self, shared: &Shared, now: Timestamp) -> Result<Timestamp, StoreError> {
-        let next = self.looked_at.plus(EVERY);
-        if now < next && now >= self.looked_at && self.planned.is_empty() {
-            return Ok(next);
+    /// Starts what is due; returns when something is next. What is changed on record meanwhile is seen when whoever did it
+    /// pokes, or at the end of the longest sleep.
+    pub(super) async fn tick(
+        &mut self,
+        shared: &Shared,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        if !self.looks(now) {
+            return Ok(self.next);
         }
-        self.looked_at = now;
-        for record in shared.store.providers().await? {
-            match record.facts.audit.filter(|_| record.facts.is_swept()) {
-                Some(audit) if record.absent_since.is_none() => start(shared, &record, audit, now).await?,
+        let (providers, mut next) = (shared.store.providers().await?, None);
+        self.planned.retain(|id, _| providers.iter().any(|one| one.id == *id && swept(one).is_none()));
+        for record in providers {
+            match swept(&record) {
+                Some(audit) if record.absent_since.is_none() => {
+                    next = earlier(next, start(shared, &record, audit, now).await?);
+                }
                 None if record.unplanned => self.plan(shared, record.id, now).await?,
                 _ => {}
             }
         }
-        Ok(if self.planned.is_empty() { now.plus(EVERY) } else { now })
+        (self.looked_at, self.next) = (now, if self.planned.is_empty() { next } else { Some(now) });
+        Ok(self.next)
+    }
+
+    /// A job moved: it may have been an audit that ended.
+    pub(super) fn look_again(&mut self) {
+        self.looked_at = Timestamp::ZERO;
+    }
+
+    fn looks(&self, now: Timestamp) -> bool {
+        let is_due = self.next.is_some_and(|at| at <= now);
+        is_due || now < self.looked_at || now.since(self.looked_at) >= EVERY
     }
 
     async fn plan(&mut self, shared: &Shared, id: ProviderId, now: Timestamp) -> Result<(), StoreError> {
@@ -48,25 +68,32 @@ impl Schedule {
     }
 }
 
+/// When the list is to be swept, where it is.
+fn swept(record: &ProviderRecord) -> Option<Audit> {
+    record.facts.audit.filter(|_| record.facts.is_swept())
+}
+
+/// Starts an audit that is due; returns when the next one is. One that is under way ends with a word of its own.
 async fn start(
     shared: &Shared,
     record: &ProviderRecord,
     audit: Audit,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Option<Timestamp>, StoreError> {
     let Some(last) = record.audited_at else {
         // What is there was looked at until now: the first one comes in its time.
-        return shared.store.audit_begins(record.id, now).await;
+        shared.store.audit_begins(record.id, now).await?;
+        return Ok(Some(now.plus(audit.every)));
     };
     // A time that is yet to come was noted by a clock that was wrong.
     if last <= now && now.since(last) < audit.every {
-        return Ok(());
+        return Ok(Some(last.plus(audit.every)));
     }
     let terms = written(&Terms { by: audit.by })?;
     let job = NewJob { kind: JobKind::Audit, provider: Some(record.id), account: None, terms, by: None };
     match shared.store.create_job(job, now).await {
         // One that is paused, or asks, is not over.
-        Ok(_) | Err(StoreError::Taken { .. }) => Ok(()),
+        Ok(_) | Err(StoreError::Taken { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -45,21 +45,6 @@ impl World {
         let job = NewJob { kind: JobKind::Apply, provider: None, account: None, terms, by: None };
         self.inside().store.create_job(job, self.now()).await.unwrap().id
     }
-
-    fn fewest(&self) -> usize {
-        let held: Vec<_> = self.sims.iter().map(|sim| sim.pins().by_content()).collect();
-        let copies = |n| held.iter().filter_map(|held| held.get(&content(n))).sum();
-        (0..PINS).map(copies).min().unwrap()
-    }
-
-    /// As [`run_for`](Self::run_for); at every moment each content is pinned at `least` providers.
-    async fn run_with(&mut self, span: std::time::Duration, least: usize) {
-        let end = self.now().plus(span);
-        while self.now() < end {
-            self.run_for(5 * SECOND).await;
-            assert!(self.fewest() >= least, "I8: {} copies", self.fewest());
-        }
-    }
 }
 
 #[tokio::test]
@@ -74,7 +59,7 @@ async fn i8_pins_move_to_where_the_newest_revision_wants_them_as_planned() {
     assert_eq!(bills, [("alpha", 0, 30), ("gamma", 30, 0)]);
     assert_eq!((planned.plan.pins, planned.plan.short), (30, 0));
     let job = world.apply().await;
-    world.run_with(10 * MINUTE, 2).await;
+    world.run_safely(10 * MINUTE, 2).await;
     let ended = world.job(job).await;
     assert_eq!((ended.state, ended.progress.done, ended.progress.total), (JobState::Done, PINS, Some(PINS)));
     assert_eq!((world.held(0), world.held(1), world.held(2)), (0, 30, 30));
@@ -90,14 +75,14 @@ async fn copies_come_and_go_with_the_number_that_is_asked_for() {
     let (mut world, pins) = start().await;
     world.declare(asks_for_three).await;
     world.apply().await;
-    world.run_with(10 * MINUTE, 2).await;
+    world.run_safely(10 * MINUTE, 2).await;
     assert_eq!((world.held(0), world.held(1), world.held(2)), (30, 30, 30));
     let pin = world.pin(pins[0]).await;
     assert_eq!((pin.want, pin.need, pin.have), (3, 2, 3));
     world.declare(asks_for_one).await;
     assert_eq!(world.plan(applied()).await.plan.going.values().map(|going| going.copies).sum::<u64>(), 60);
     let job = world.apply().await;
-    world.run_with(10 * MINUTE, 1).await;
+    world.run_safely(10 * MINUTE, 1).await;
     assert_eq!((world.held(0), world.held(1), world.held(2)), (30, 0, 0), "the most preferred one stays");
     assert_eq!(world.job(job).await.state, JobState::Done);
     world.end().await;
@@ -112,9 +97,9 @@ async fn i8_an_apply_goes_on_after_a_kill_and_rests_when_it_is_told_to() {
     for _ in 0..4 {
         world.tick().await;
         world.restart().await;
-        world.run_with(5 * SECOND, 2).await;
+        world.run_safely(5 * SECOND, 2).await;
     }
-    world.run_with(HOUR, 2).await;
+    world.run_safely(HOUR, 2).await;
     let waits = world.job(job).await;
     assert_eq!((waits.state, waits.progress.done, world.held(0)), (JobState::Running, 0, 30));
     assert!(waits.progress.words.starts_with("30 pins wait until"), "{}", waits.progress.words);
@@ -124,7 +109,7 @@ async fn i8_an_apply_goes_on_after_a_kill_and_rests_when_it_is_told_to() {
     world.settle().await;
     world.tell(job, JobCommand::Resume).await;
     world.sims[2].faults().clear();
-    world.run_with(3 * HOUR, 2).await;
+    world.run_safely(3 * HOUR, 2).await;
     assert_eq!((world.job(job).await.state, world.held(0), world.held(2)), (JobState::Done, 0, 30));
     world.end().await;
 }
@@ -136,7 +121,7 @@ async fn a_revision_that_comes_while_another_is_applied_is_what_counts_in_the_en
     let job = world.apply().await;
     world.tick().await;
     world.declare(moves).await;
-    world.run_with(HOUR, 2).await;
+    world.run_safely(HOUR, 2).await;
     assert_eq!((world.job(job).await.state, world.pin(pins[0]).await.want), (JobState::Done, 2));
     assert_eq!((world.held(0), world.held(1), world.held(2)), (0, 30, 30));
     world.end().await;

@@ -110,19 +110,19 @@ async fn rows_that_come_twice_count_once() {
 #[tokio::test]
 async fn a_list_that_fails_between_its_pages_is_read_on_over_a_restart() {
     let mut world = World::of(1).exclusive().start().await;
-    with_pins(&mut world, 1300).await;
+    with_pins(&mut world, 1050).await;
     world.sims[0].forget(&content(7));
     let id = world.audit(0).await;
     world.step().await;
     world.step().await;
     let listed = count(&world.job(id).await, "listed");
-    assert!((900..1300).contains(&listed), "{listed}");
+    assert!((900..1050).contains(&listed), "{listed}");
     world.strike(0, 3, Route::List, Fault::status(503));
     world.step().await;
     world.restart().await;
     assert_eq!(count(&world.job(id).await, "listed"), listed);
     let job = ended(&mut world, id).await;
-    assert_eq!((count(&job, "listed"), count(&job, "lost"), world.held(0)), (1299, 1, 1300));
+    assert_eq!((count(&job, "listed"), count(&job, "lost"), world.held(0)), (1049, 1, 1050));
     world.end().await;
 }
 
@@ -192,12 +192,12 @@ async fn where_lists_have_no_order_each_copy_is_looked_at() {
 #[tokio::test]
 async fn a_list_that_shows_its_first_page_for_ever_is_not_believed() {
     let mut world = World::of(1).exclusive().start().await;
-    with_pins(&mut world, 1200).await;
+    with_pins(&mut world, 1020).await;
     world.sims[0].set(|sim| sim.lists = Lists::First(1000));
     world.sims[0].set(|sim| sim.filters.before = Some(false));
     let id = world.audit(0).await;
     let job = ended(&mut world, id).await;
-    assert_eq!((count(&job, "lost"), count(&job, "found"), world.calls(0, Route::Add)), (0, 200, 0));
+    assert_eq!((count(&job, "lost"), count(&job, "found"), world.calls(0, Route::Add)), (0, 20, 0));
     assert_eq!(world.provider(0).await.swept_at, None);
     world.end().await;
 }

@@ -34,16 +34,31 @@ impl World {
         self.plan(Change::Drain { provider: self.provider(n).await.id, allow_fewer }).await
     }
 
-    /// As [`run_for`](Self::run_for); at every moment each content is pinned at `least` providers.
-    async fn run_safely(&mut self, span: std::time::Duration, least: usize) {
+    /// As [`run_for`](Self::run_for); whenever something was done each content is pinned at `least` providers.
+    pub(super) async fn run_safely(&mut self, span: std::time::Duration, least: usize) {
         let end = self.now().plus(span);
         while self.now() < end {
-            self.run_for(5 * SECOND).await;
-            let held: Vec<_> = self.sims.iter().map(|sim| sim.pins().by_content()).collect();
-            for n in 0..PINS {
-                let copies: usize = held.iter().filter_map(|held| held.get(&content(n))).sum();
-                assert!(copies >= least, "I8: content {n} has {copies} copies");
-            }
+            let next = self.catch_up().await.unwrap_or(end);
+            self.check_copies(least);
+            self.clock.set(next.min(end));
+        }
+        self.catch_up().await;
+        self.check_copies(least);
+    }
+
+    fn check_copies(&self, least: usize) {
+        let held: Vec<_> = self.sims.iter().map(|sim| sim.pins().by_content()).collect();
+        for n in 0..PINS {
+            let copies: usize = held.iter().filter_map(|held| held.get(&content(n))).sum();
+            assert!(copies >= least, "I8: content {n} has {copies} copies");
+        }
+    }
+
+    /// As [`run_safely`](Self::run_safely) until the job is over, if that is within `span`.
+    async fn run_to_end(&mut self, job: JobId, span: std::time::Duration, least: usize) {
+        let end = self.now().plus(span);
+        while self.now() < end && self.job(job).await.state == JobState::Running {
+            self.run_safely(MINUTE, least).await;
         }
     }
 }
@@ -84,12 +99,12 @@ async fn i8_a_drain_waits_for_a_target_that_fails_and_says_for_how_many_copies()
     let (mut world, _) = start().await;
     world.sims[2].faults().always(Route::Add, Fault::status(503));
     let job = world.drain(0, false).await;
-    world.run_safely(HOUR, 2).await;
+    world.run_safely(20 * MINUTE, 2).await;
     let waits = world.job(job).await;
     assert_eq!((waits.state, world.held(0)), (JobState::Running, 30));
     assert!(waits.progress.words.starts_with("30 copies"), "{}", waits.progress.words);
     world.sims[2].faults().clear();
-    world.run_safely(3 * HOUR, 2).await;
+    world.run_to_end(job, 3 * HOUR, 2).await;
     assert_eq!((world.job(job).await.state, world.held(0), world.held(2)), (JobState::Done, 0, 30));
     world.end().await;
 }
@@ -102,11 +117,11 @@ async fn i8_a_drain_that_has_nowhere_to_go_waits_unless_fewer_copies_are_allowed
     }
     world.run_for(10 * MINUTE).await;
     let job = world.drain(0, false).await;
-    world.run_safely(HOUR, 2).await;
+    world.run_safely(20 * MINUTE, 2).await;
     assert_eq!((world.job(job).await.state, world.held(0)), (JobState::Running, 30));
     world.tell(job, JobCommand::Cancel).await;
     let job = world.drain(0, true).await;
-    world.run_safely(HOUR, 1).await;
+    world.run_to_end(job, HOUR, 1).await;
     assert_eq!((world.job(job).await.state, world.held(0), world.held(1)), (JobState::Done, 0, 30));
     world.end().await;
 }
@@ -122,7 +137,7 @@ async fn a_paused_drain_moves_nothing_and_a_cancelled_one_is_as_if_it_had_not_be
     world.run_safely(HOUR, 2).await;
     assert_eq!(world.held(0), 30);
     world.tell(job, JobCommand::Resume).await;
-    world.run_safely(3 * HOUR, 2).await;
+    world.run_to_end(job, 3 * HOUR, 2).await;
     assert_eq!((world.job(job).await.state, world.held(0)), (JobState::Done, 0));
     let back = world.drain(1, false).await;
     world.tell(back, JobCommand::Cancel).await;

@@ -14,6 +14,7 @@ use crate::{
     sim::{self, Fault, Route, Sim},
     store::{
         AcceptPin, Change, PinRecord, Registered, Registration, SharedStore,
+        contract::scratch,
         sqlite::{SqliteSettings, SqliteStore},
     },
     telemetry::Metrics,
@@ -165,8 +166,10 @@ impl Builder {
             sims.push((self.quirks)(n, self.sim(name).clock(clock.clone())).start().await);
         }
         let named = NAMES[..self.sims].to_vec();
-        let dir = tempfile::tempdir().unwrap();
-        let mut world = World { dir, clock, sims, named, setup: self, peers: Peers::default(), inside: None };
+        let dir = scratch();
+        let client = http::Client::new(&http::Settings::default());
+        let peers = Peers::default();
+        let mut world = World { dir, clock, sims, named, setup: self, peers, client, inside: None };
         for (n, name) in NAMES.iter().enumerate() {
             world.put_token(n, name);
         }
@@ -192,6 +195,8 @@ pub(super) struct World {
     pub(super) named: Vec<&'static str>,
     setup: Builder,
     peers: Peers,
+    /// One for all starts: it reads the machine's certificates.
+    client: http::Client,
     inside: Option<Inside>,
 }
 
@@ -329,9 +334,13 @@ impl World {
         settings.retries = 0;
         (self.setup.budget)(n, &mut settings);
         settings.budget.ledger = ledger.clone();
-        let client = http::Client::new(&http::Settings::default());
         Driven {
-            provider: providers::connect(settings, client, self.clock.clone(), metrics.provider(NAMES[n])),
+            provider: providers::connect(
+                settings,
+                self.client.clone(),
+                self.clock.clone(),
+                metrics.provider(NAMES[n]),
+            ),
             record: record.clone(),
         }
     }
@@ -414,6 +423,10 @@ impl World {
             by: None,
             now: self.now(),
         }
+    }
+
+    pub(super) fn account(&self, account: usize) -> AccountId {
+        self.inside().accounts[account]
     }
 
     pub(super) async fn add_for(&self, account: usize, n: u64) -> RequestId {

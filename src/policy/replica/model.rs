@@ -78,7 +78,10 @@ fn never_two_of_ours(world: &World) -> Result<(), String> {
 /// I13.
 fn never_what_is_not_ours(world: &World) -> Result<(), String> {
     let sent = matches!(world.call, Some(Call::Delete(_, THEIRS)));
-    hold(!sent && !world.ghosts.contains(&Ghost::Delete(THEIRS)), "a delete of the user's own pin")
+    hold(
+        world.adopted || !sent && !world.ghosts.contains(&Ghost::Delete(THEIRS)),
+        "a delete of the user's own pin",
+    )
 }
 
 fn always_something_due(world: &World) -> Result<(), String> {
@@ -150,7 +153,7 @@ fn is_at_rest(world: &World) -> bool {
     };
     let known = |(id, status): &(u8, Status)| {
         let upstream = replica.upstream.as_ref().is_some_and(|upstream| upstream.as_str() == id.to_string());
-        upstream && *status == Status::Pinned && (*id == THEIRS) == (replica.owned == Owned::Found)
+        upstream && *status == Status::Pinned && world.is_ours(*id) == (replica.owned != Owned::Found)
     };
     let ours = world.ours().count();
     let pinned = replica.state == ReplicaState::Pinned
@@ -161,8 +164,19 @@ fn is_at_rest(world: &World) -> bool {
     world.wanted && world.call.is_none() && (pinned || blocked)
 }
 
+/// An operator's word may come at any time that no call is out.
+#[test]
+fn every_order_of_events_keeps_the_invariants_where_the_users_own_pin_is_adopted() {
+    for echo in [true, false] {
+        let rules = Rules { exclusive: false, echo, collapse: false, adopts: true };
+        for status in [Status::Pinned, Status::Failed] {
+            assert!(explore(World::new(vec![(THEIRS, status)]), rules) > 1_000);
+        }
+    }
+}
+
 fn explore_with(exclusive: bool, echo: bool, collapse: bool) {
-    let rules = Rules { exclusive, echo, collapse };
+    let rules = Rules { exclusive, echo, collapse, adopts: false };
     let worlds = explore(World::new(Vec::new()), rules);
     assert!(worlds > 1_000, "only {worlds} worlds: the model has lost its moves");
 }
@@ -193,7 +207,7 @@ fn every_order_of_events_keeps_the_invariants_where_users_pin_too_and_nothing_te
 /// cannot be told from ours.
 #[test]
 fn a_users_own_pin_made_within_our_untagged_doubt_is_taken_for_ours() {
-    let rules = Rules { exclusive: false, echo: false, collapse: false };
+    let rules = Rules { exclusive: false, echo: false, collapse: false, adopts: false };
     let mut world = World::new(Vec::new());
     world.want();
     world.claim(rules);
@@ -212,7 +226,7 @@ fn a_users_own_pin_made_within_our_untagged_doubt_is_taken_for_ours() {
 /// Without tags ours beside it could not be told from it within a doubt, and a failed pin taken for ours is deleted.
 #[test]
 fn none_is_made_beside_a_users_own_failed_pin() {
-    let rules = Rules { exclusive: false, echo: false, collapse: false };
+    let rules = Rules { exclusive: false, echo: false, collapse: false, adopts: false };
     let mut world = World::new(vec![(THEIRS, Status::Failed)]);
     world.want();
     world.claim(rules);

@@ -5,9 +5,13 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    model::{Content, PinCid, Status, Timestamp, UpstreamId, delegates},
-    providers::UpstreamPin,
+    model::{Content, Meta, Origins, PinCid, PinSpec, Status, Timestamp, UpstreamId, delegates, name},
+    providers::{Asked, UpstreamPin},
 };
+
+/// Where our own tag is, in a pin's meta.
+const TAG_KEY: &str = "pinfold";
+const TAG: &str = "/pin/meta/pinfold";
 
 /// A page of a list, with what paging needs to know.
 #[derive(Debug, Default)]
@@ -84,8 +88,11 @@ impl Reader {
             listing.oldest = Some(listing.oldest.map_or(created, |oldest| oldest.min(created)));
             listing.whole_seconds &= created.as_millis() % 1000 == 0;
         }
-        match (id(&value), content(&value)) {
-            (Some(id), Some(content)) => listing.pins.push(self.pin(&value, id, content)),
+        match (id(&value), cid(&value)) {
+            (Some(id), Some(cid)) => {
+                let pin = self.pin(&value, id, cid.content().clone());
+                listing.pins.push(UpstreamPin { asked: Some(Box::new(asked(&value, cid))), ..pin });
+            }
             _ => tracing::debug!("skipped an item of a provider's list without a usable id or CID"),
         }
     }
@@ -101,7 +108,8 @@ impl Reader {
             name: name(value),
             delegates: delegates::keep_usable(addresses, self.allow_private),
             why: why(value),
-            tag: value.pointer("/pin/meta/pinfold").and_then(Value::as_str).map(str::to_owned),
+            tag: value.pointer(TAG).and_then(Value::as_str).map(str::to_owned),
+            asked: None,
         }
     }
 }
@@ -141,15 +149,38 @@ fn id(value: &Value) -> Option<UpstreamId> {
 }
 
 fn content(value: &Value) -> Option<Content> {
+    cid(value).map(|cid| cid.content().clone())
+}
+
+fn cid(value: &Value) -> Option<PinCid> {
     let found = value.pointer("/pin/cid").or_else(|| value.get("cid"))?;
     let text = found.as_str().or_else(|| found.get("/")?.as_str())?;
-    PinCid::parse(text.trim()).ok().map(|cid| cid.content().clone())
+    PinCid::parse(text.trim()).ok()
 }
 
 /// A status that we do not know is one of a pin that is on its way: `queued`.
 fn status(value: &Value) -> Status {
     let word = value.get("status").and_then(Value::as_str).unwrap_or_default();
     Status::parse(&word.to_ascii_lowercase()).unwrap_or(Status::Queued)
+}
+
+/// What its maker asked for, less what does not fit and the tag, which is no maker's. Values that are no strings are kept
+/// as they are written.
+fn asked(value: &Value, cid: PinCid) -> Asked {
+    let of = |key: &str| value.pointer(&format!("/pin/{key}")).filter(|value| !value.is_null());
+    let given = of("name").and_then(Value::as_str).filter(|name| !name.is_empty());
+    let (name, name_cut) = given.map(name::cut).unzip();
+    let entries = of("meta").and_then(Value::as_object).into_iter().flatten();
+    let entries = entries.filter(|(key, value)| *key != TAG_KEY && !value.is_null());
+    let (meta, dropped) = Meta::keep_usable(entries.map(|(key, value)| (key.clone(), plain(value))));
+    let origins = of("origins").and_then(Value::as_array).into_iter().flatten();
+    let origins = Origins::keep_usable(origins.filter_map(Value::as_str).map(str::to_owned));
+    let meta = Some(meta).filter(|meta| !meta.is_empty());
+    Asked { spec: PinSpec { cid, name, meta, origins }, is_cut: name_cut.unwrap_or(false) || dropped > 0 }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Any offset, any fraction; without an offset it is taken as UTC.
@@ -203,6 +234,27 @@ mod tests {
         assert_eq!((pin.content.clone(), pin.tag.as_deref()), (asked(), Some("i/1")));
         assert_eq!(pin.created.unwrap().to_string(), "2023-06-27T10:00:00.123Z");
         assert!(pin.delegates.is_empty() && !listing.whole_seconds);
+    }
+
+    #[test]
+    fn a_listed_pin_says_what_its_maker_asked_for_as_far_as_it_fits() {
+        let long = "n".repeat(300);
+        let item = |pin: &str| format!(r#"{{"requestid":"a","pin":{{"cid":"{OLD}"{pin}}}}}"#);
+        let asked = |pin: &str| {
+            let listing = READER.listing(format!(r#"{{"results":[{}]}}"#, item(pin)).as_bytes()).unwrap();
+            *listing.pins[0].asked.clone().unwrap()
+        };
+        let whole = asked(r#","name":"Ünï","meta":{"app":"x","n":7,"gone":null,"pinfold":"i/1"}"#);
+        assert_eq!(
+            (whole.spec.cid.as_str(), whole.spec.name.as_deref(), whole.is_cut),
+            (OLD, Some("Ünï"), false)
+        );
+        assert_eq!(whole.spec.meta.unwrap().to_json(), r#"{"app":"x","n":"7"}"#);
+        let bare = asked(r#","name":"","meta":{"pinfold":"i/1"},"origins":null"#);
+        assert_eq!((bare.spec, bare.is_cut), (PinSpec::bare(PinCid::parse(OLD).unwrap()), false));
+        let cut = asked(&format!(r#","name":"{long}""#));
+        assert_eq!((cut.spec.name.unwrap().len(), cut.is_cut), (255, true));
+        assert!(asked(&format!(r#","meta":{{"{long}":"v"}}"#)).is_cut);
     }
 
     #[test]

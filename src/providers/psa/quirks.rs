@@ -78,6 +78,7 @@ mod tests {
             delegates: Vec::new(),
             tag: None,
             why: None,
+            asked: None,
         };
         let after =
             |preset: &str, status, age| unstuck(&Presets::known(preset), pin(status, age), NOW).status;

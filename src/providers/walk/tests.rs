@@ -77,6 +77,7 @@ fn pin(n: usize, created: i64) -> UpstreamPin {
         delegates: Vec::new(),
         tag: None,
         why: None,
+        asked: None,
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) const SPEC: Dialect = Dialect {
     loose_meta: false,
     repins_stick: false,
     backends: 0,
+    rows_at_most: 0,
 };
 
 const EVERLAND: Dialect = Dialect {

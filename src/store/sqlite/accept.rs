@@ -192,7 +192,7 @@ fn insert(tx: &Tx<'_>, pin: &Pin, request: &AcceptPin, meta: Option<&str>) -> Re
 }
 
 /// The content's id, and whether it was not on record: then nobody has a copy of it either.
-fn content_id(tx: &Tx<'_>, content: &Content) -> Result<(ContentId, bool), StoreError> {
+pub(super) fn content_id(tx: &Tx<'_>, content: &Content) -> Result<(ContentId, bool), StoreError> {
     // content: new, as most are
     let made = tx
         .conn

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    delete, events,
+    adopt, delete, events,
     outcome::pins_after,
     providers::resettles,
     replicas::{decode_upstream, leave_to_remerge, upstream_value},
@@ -25,18 +25,39 @@ const LONGEST_DOUBT: Duration = Duration::from_secs(3600);
 /// For how long a replaced pin's copies are held at most. Wall clock.
 const HOLD: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Settles pins of one replica after the other, so that many replicas of few pins each take few transactions, too.
 pub(super) fn remerge_step(tx: &mut Tx<'_>, now: Timestamp) -> Result<RemergeReport, StoreError> {
-    // remerge: first
-    let first: Option<(i64, i64)> = tx
-        .conn
-        .prepare_cached("SELECT replica, after_pin FROM remerge ORDER BY replica LIMIT 1")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((replica, after)) = first else { return Ok(RemergeReport::default()) };
-    let pins = pins_after(tx, ReplicaId(replica), after, STEP)?;
+    let mut settled = 0;
+    while settled < STEP {
+        // remerge: first
+        let first: Option<(i64, i64)> = tx
+            .conn
+            .prepare_cached("SELECT replica, after_pin FROM remerge ORDER BY replica LIMIT 1")?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((replica, after)) = first else {
+            return Ok(RemergeReport { pins: settled as u64, more: false });
+        };
+        settled += remerge(tx, replica, after, STEP - settled, now)?;
+    }
+    // remerge: anything left
+    let more =
+        tx.conn.prepare_cached("SELECT EXISTS(SELECT 1 FROM remerge)")?.query_row([], |row| row.get(0))?;
+    Ok(RemergeReport { pins: settled as u64, more })
+}
+
+/// Settles up to `limit` pins of a replica. Returns how many.
+fn remerge(
+    tx: &mut Tx<'_>,
+    replica: i64,
+    after: i64,
+    limit: usize,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let pins = pins_after(tx, ReplicaId(replica), after, limit)?;
     match pins.last() {
         // remerge: go on after these
-        Some(last) if pins.len() == STEP => tx
+        Some(last) if pins.len() == limit => tx
             .conn
             .prepare_cached("UPDATE remerge SET after_pin = ?2 WHERE replica = ?1")?
             .execute([replica, *last])?,
@@ -46,10 +67,7 @@ pub(super) fn remerge_step(tx: &mut Tx<'_>, now: Timestamp) -> Result<RemergeRep
     for pin in &pins {
         settle::settle(tx, *pin, now)?;
     }
-    // remerge: anything left
-    let more =
-        tx.conn.prepare_cached("SELECT EXISTS(SELECT 1 FROM remerge)")?.query_row([], |row| row.get(0))?;
-    Ok(RemergeReport { pins: pins.len() as u64, more })
+    Ok(pins.len())
 }
 
 pub(super) fn respill(
@@ -227,6 +245,19 @@ pub(super) fn mend_schedule(tx: &Tx<'_>, now: Timestamp) -> Result<u64, StoreErr
     Ok(mended as u64)
 }
 
+/// Whether a provider has doubles that are due to be deleted.
+pub(super) fn has_surplus(
+    connection: &Connection,
+    provider: ProviderId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    // surplus: any due one of a provider
+    let any = connection
+        .prepare_cached("SELECT EXISTS(SELECT 1 FROM surplus WHERE provider = ?1 AND next_at <= ?2)")?
+        .query_row([provider.0, now.as_millis()], |row| row.get(0))?;
+    Ok(any)
+}
+
 pub(super) fn claim_surplus(
     tx: &Tx<'_>,
     provider: ProviderId,
@@ -234,11 +265,13 @@ pub(super) fn claim_surplus(
     now: Timestamp,
     retry_at: Timestamp,
 ) -> Result<Vec<UpstreamId>, StoreError> {
-    // surplus: due ones of a provider, put off until their next try
+    // surplus: due ones of a provider, put off until their next try; never before the one that is kept is confirmed (I8)
     let mut select = tx.conn.prepare_cached(
         "UPDATE surplus SET next_at = ?4, tries = tries + 1
          WHERE (provider, upstream) IN
-           (SELECT provider, upstream FROM surplus WHERE provider = ?1 AND next_at <= ?2 LIMIT ?3)
+           (SELECT provider, upstream FROM surplus WHERE provider = ?1 AND next_at <= ?2
+              AND NOT EXISTS(SELECT 1 FROM replicas r WHERE r.provider = ?1 AND r.content = surplus.content
+                             AND r.goal = 0 AND (r.state <> 3 OR r.verified_at IS NULL OR r.doubt <> 0)) LIMIT ?3)
          RETURNING upstream",
     )?;
     let mut rows = select.query(params![provider.0, now.as_millis(), limit, retry_at.as_millis()])?;
@@ -250,6 +283,7 @@ pub(super) fn claim_surplus(
 }
 
 pub(super) fn record_surplus(tx: &Tx<'_>, provider: ProviderId, gone: &UpstreamId) -> Result<(), StoreError> {
+    adopt::gone(tx, provider, gone)?;
     // surplus: deleted
     tx.conn
         .prepare_cached("DELETE FROM surplus WHERE provider = ?1 AND upstream = ?2")?

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 
 use super::*;
-use crate::store::contract::{Backend, contract_suite};
+use crate::store::contract::{Backend, contract_suite, scratch};
 
 /// A database in a folder of its own; a crash moves on to a copy of the files as they are.
 struct SqliteBackend {
@@ -24,7 +24,7 @@ fn opened(dir: &tempfile::TempDir) -> SharedStore {
 
 impl Backend for SqliteBackend {
     async fn open() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let store = opened(&dir);
         Self { dir, store }
     }
@@ -35,7 +35,7 @@ impl Backend for SqliteBackend {
 
     /// What `kill -9` leaves: the file and its log, with nothing closed or moved from one to the other.
     async fn reopen(&mut self) {
-        let after = tempfile::tempdir().unwrap();
+        let after = scratch();
         for ending in ["", "-wal"] {
             let (from, to) =
                 (open::beside(&database(&self.dir), ending), open::beside(&database(&after), ending));

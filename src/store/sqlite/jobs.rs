@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{SqliteStore, audits, errors::bad_code, events, providers, tx::Tx, writer::Lane};
+use super::{SqliteStore, adopt, audits, errors::bad_code, events, providers, tx::Tx, writer::Lane};
 use crate::{
     model::{
         AccountId, EventKind, Job, JobCommand, JobId, JobKind, JobProgress, JobState, Mode, NewEvent, NewJob,
@@ -66,7 +66,8 @@ impl JobStore for SqliteStore {
                 "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state >= 3 AND updated < ?1 LIMIT ?2)",
             )?;
             let mut gone = gone;
-            Ok(gone.execute([ended_before.as_millis(), STEP])? as u64)
+            let jobs = gone.execute([ended_before.as_millis(), STEP])? as u64;
+            Ok(jobs + adopt::forget(tx, STEP)?)
         })
         .await
     }

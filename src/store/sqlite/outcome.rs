@@ -2,9 +2,9 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{replicas, settle, tx::Tx};
+use super::{adopt, replicas, settle, tx::Tx};
 use crate::{
-    model::{Op, ProviderId, ReplicaId, Timestamp, UpstreamId, replica::Replica},
+    model::{ContentId, Op, ProviderId, ReplicaId, Timestamp, UpstreamId, replica::Replica},
     policy::{merge::STALLED, replica::Event},
     store::{Outcome, Recorded, StoreError, Word},
 };
@@ -41,6 +41,10 @@ fn apply(
 ) -> Result<(), StoreError> {
     note_details(tx, &before, &word, now)?;
     let after = replicas::step(tx, before.clone(), event(word), now)?;
+    let upstream = after.as_ref().and_then(|after| after.upstream.as_ref());
+    if let Some(gone) = before.upstream.as_ref().filter(|before| Some(*before) != upstream) {
+        adopt::gone(tx, before.provider, gone)?;
+    }
     if let Some((Op::Remove | Op::Submit, _)) = after.as_ref().and_then(|after| after.due) {
         // Something is to be sent again, perhaps at once.
         recorded.relinked += 1;
@@ -76,7 +80,7 @@ fn note_details(tx: &Tx<'_>, replica: &Replica, word: &Word, now: Timestamp) -> 
         }
         Word::Found { upstream, delegates, doubles, .. } => {
             note_delegates(tx, replica, delegates)?;
-            note_doubles(tx, replica.provider, doubles, now)?;
+            note_doubles(tx, replica.provider, replica.content, doubles, now)?;
             is_no_double(tx, replica.provider, upstream)
         }
         _ => Ok(()),
@@ -113,9 +117,10 @@ fn note_delegates(tx: &Tx<'_>, replica: &Replica, delegates: &[String]) -> Resul
     Ok(())
 }
 
-fn note_doubles(
+pub(super) fn note_doubles(
     tx: &Tx<'_>,
     provider: ProviderId,
+    content: ContentId,
     doubles: &[UpstreamId],
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -123,15 +128,19 @@ fn note_doubles(
         // surplus: one more of ours
         tx.conn
             .prepare_cached(
-                "INSERT OR IGNORE INTO surplus(provider, upstream, next_at, tries) VALUES(?1, ?2, ?3, 0)",
+                "INSERT OR IGNORE INTO surplus(provider, upstream, content, next_at, tries) VALUES(?1, ?2, ?3, ?4, 0)",
             )?
-            .execute(params![provider.0, replicas::upstream_value(double), now.as_millis()])?;
+            .execute(params![provider.0, replicas::upstream_value(double), content.0, now.as_millis()])?;
     }
     Ok(())
 }
 
 /// What was a double once may be the only one left: it is not deleted as a double any more (I8).
-fn is_no_double(tx: &Tx<'_>, provider: ProviderId, upstream: &UpstreamId) -> Result<(), StoreError> {
+pub(super) fn is_no_double(
+    tx: &Tx<'_>,
+    provider: ProviderId,
+    upstream: &UpstreamId,
+) -> Result<(), StoreError> {
     // surplus: it counts now
     tx.conn
         .prepare_cached("DELETE FROM surplus WHERE provider = ?1 AND upstream = ?2")?

@@ -18,12 +18,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    model::{AccountId, ListQuery, RequestId, Timestamp},
-    store::{EventPage, EventQuery, PinPage, PinRecord, StoreError, StoreStats},
+    model::{AccountId, JobId, ListQuery, RequestId, Timestamp},
+    store::{EventPage, EventQuery, PinPage, PinRecord, Staged, StoreError, StoreStats},
 };
 
 use super::{
-    events, get,
+    adopt, events, get,
     list::{self, Lane},
     open,
     rows::DelegateSets,
@@ -157,6 +157,11 @@ impl Readers {
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.on_thread(Instant::now() + self.scan_timeout, read).await
+    }
+
+    pub(super) async fn staged(&self, job: JobId) -> Result<Staged, StoreError> {
+        let deadline = Instant::now() + self.scan_timeout;
+        self.on_thread(deadline, move |connection| adopt::staged(connection, job)).await
     }
 
     /// Whether the database can be read.

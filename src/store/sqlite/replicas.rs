@@ -103,7 +103,11 @@ pub(super) fn load(tx: &Tx<'_>, id: ReplicaId) -> Result<Option<Replica>, StoreE
     found.transpose()
 }
 
-fn load_at(tx: &Tx<'_>, provider: ProviderId, content: ContentId) -> Result<Option<Replica>, StoreError> {
+pub(super) fn load_at(
+    tx: &Tx<'_>,
+    provider: ProviderId,
+    content: ContentId,
+) -> Result<Option<Replica>, StoreError> {
     // replica by provider and content
     let found = tx
         .conn

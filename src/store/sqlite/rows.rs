@@ -18,11 +18,11 @@ use crate::{
 macro_rules! pin_columns {
     () => {
         "p.id, p.requestid, p.status, p.created, p.cid, p.name, p.meta, p.origins, p.have, p.want, p.need, \
-         iif(p.cid IS NULL, (SELECT key FROM contents WHERE id = p.content), NULL), p.expires_at"
+         iif(p.cid IS NULL, (SELECT key FROM contents WHERE id = p.content), NULL), p.expires_at, p.adopted_created"
     };
 }
 /// How many columns [`pin_columns`] are.
-pub(super) const PIN_WIDTH: usize = 13;
+pub(super) const PIN_WIDTH: usize = 14;
 
 /// The columns of a replica `r` at a provider `v`, for [`copy`]. One that a delete may still remove is shown as
 /// merging counts it: as none.
@@ -66,6 +66,7 @@ pub(super) fn pin(row: &Row<'_>) -> Result<(i64, PinRecord), StoreError> {
         answered: true,
         delegates: Arc::default(),
         expires: row.get::<_, Option<i64>>(12)?.map(Timestamp::from_millis),
+        adopted: row.get::<_, Option<i64>>(13)?.map(Timestamp::from_millis),
     };
     Ok((row.get(0)?, record))
 }

@@ -22,7 +22,7 @@ const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const TOKEN: &str = "token-of-the-provider";
 const PASSWORD: &str = "password-at-the-provider";
 /// Real time in which anything here comes to its end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Two accounts of the gateway.
 #[derive(Clone, Copy, Debug)]
@@ -224,11 +224,11 @@ impl Case {
 
     /// Lets the clock run fast until a state is reached.
     pub(super) async fn until(&self, what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Outcome {
-        let mut turns = tokio::time::interval(Duration::from_millis(5));
+        let mut turns = tokio::time::interval(Duration::from_millis(10));
         let reached = tokio::time::timeout(PATIENCE, async {
             while !is_so().await {
                 turns.tick().await;
-                self.pass(Duration::from_millis(500));
+                self.pass(Duration::from_secs(1));
             }
         });
         reached.await.map_err(|_| format!("waited in vain until {what}; {}", self.found()))

@@ -104,6 +104,7 @@ impl Fake {
             concurrency: 4,
             max_queued: chance.random_bool(0.2).then_some(3),
             lists_tell: chance.random_bool(0.7),
+            walks: true,
             sweeps: true,
             resumes: false,
             introduces: false,
@@ -255,6 +256,7 @@ impl Fake {
             delegates: Vec::new(),
             tag: pin.tag.filter(|_| self.echoes),
             why: None,
+            asked: None,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -24,7 +23,8 @@ use crate::{
     policy::{Choose, Copies, Deadlines, Late, Policy},
     store::{
         AcceptPin, PinRecord, Registration, SharedStore,
-        sqlite::{SqliteSettings, SqliteStore},
+        contract::scratch,
+        sqlite::{ReadSettings, SqliteSettings, SqliteStore},
     },
     telemetry::Metrics,
 };
@@ -36,10 +36,11 @@ const ACCOUNTS: [&str; 2] = ["ada", "ben"];
 const CONTENTS: u64 = 6;
 /// What clients, operators and providers do in a world.
 const ACTS: u32 = 40;
-/// Looks for what is due while time passes: it is taken up at most this much too late.
-const GRAIN: Duration = Duration::from_secs(300);
-/// The same once nothing happens any more.
-const SLOW: Duration = Duration::from_secs(2 * 3600);
+/// Looks for what is due while a span passes, at most: it is taken up that much too late. Short spans show what happens
+/// within seconds, long ones what comes of it.
+const LOOKS: u32 = 8;
+/// The time between looks once nothing happens any more.
+const SLOW: Duration = Duration::from_secs(4 * 3600);
 /// Enough for what was given up to be tried again, and for what was forgotten to be found out.
 const REST: Duration = Duration::from_secs(18 * 24 * 3600);
 
@@ -61,6 +62,7 @@ struct Inside {
 pub(super) struct World {
     dir: tempfile::TempDir,
     clock: Arc<ManualClock>,
+    metrics: Metrics,
     chance: StdRng,
     fakes: Vec<Arc<Fake>>,
     inside: Option<Inside>,
@@ -98,12 +100,9 @@ impl World {
         let clock = Arc::new(ManualClock::at(START));
         let mut chance = StdRng::seed_from_u64(seed);
         let fakes = NAMES.map(|name| Fake::new(name, chance.random(), clock.clone())).to_vec();
-        // In memory where the system has such a place: the disk is another test's matter.
-        let memory = PathBuf::from("/dev/shm");
-        let place = if memory.is_dir() { memory } else { std::env::temp_dir() };
-        let dir = tempfile::tempdir_in(place).unwrap();
+        let (dir, metrics) = (scratch(), Metrics::new());
         let (pins, let_go) = (BTreeMap::new(), BTreeSet::new());
-        let mut world = Self { dir, clock, chance, fakes, inside: None, pins, let_go };
+        let mut world = Self { dir, clock, metrics, chance, fakes, inside: None, pins, let_go };
         for n in 0..CONTENTS {
             let by_hand = world.chance.random_bool(0.2);
             let fake = world.fakes.choose(&mut world.chance).unwrap();
@@ -116,9 +115,10 @@ impl World {
     }
 
     async fn start(&mut self) {
-        let metrics = Metrics::new();
-        let path = self.dir.path().join("pins.db");
-        let opened = SqliteStore::open(&path, &SqliteSettings::default(), Changes::default(), &metrics);
+        let (metrics, path) = (self.metrics.clone(), self.dir.path().join("pins.db"));
+        let reads = ReadSettings { point_connections: 1, ..ReadSettings::default() };
+        let settings = SqliteSettings { reads, ..SqliteSettings::default() };
+        let opened = SqliteStore::open(&path, &settings, Changes::default(), &metrics);
         let store: SharedStore = Arc::new(opened.unwrap());
         let provider = |(name, region): (&str, &str)| {
             let tags = BTreeMap::from([("region".to_owned(), region.to_owned())]);
@@ -187,7 +187,8 @@ impl World {
             _ => DAY,
         };
         let part: f64 = self.chance.random();
-        self.run_for(span.mul_f64(part), GRAIN).await;
+        let span = span.mul_f64(part);
+        self.run_for(span, span / LOOKS).await;
     }
 
     async fn add(&mut self) {

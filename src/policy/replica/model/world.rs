@@ -30,6 +30,8 @@ pub(super) struct Rules {
     pub(super) echo: bool,
     /// A second submit of a content makes no second pin, and its answer says so.
     pub(super) collapse: bool,
+    /// An operator may say that the user's pin is the account's.
+    pub(super) adopts: bool,
 }
 
 /// Whether a write reached the provider.
@@ -70,6 +72,8 @@ pub(super) struct World {
     /// Half of the lease is over.
     late: bool,
     pub(super) ghosts: Vec<Ghost>,
+    /// The pin that the user made is ours by an operator's word.
+    pub(super) adopted: bool,
     /// A call was sent that should not have been.
     pub(super) wrong: Option<&'static str>,
 }
@@ -82,7 +86,7 @@ impl Hash for World {
             (goal, state, owned, doubt, doubt_until, due, leased, tries, refusals).hash(to);
             replica.upstream.as_ref().map(UpstreamId::as_str).hash(to);
         }
-        (self.wanted, &self.pins, &self.call, self.late, &self.ghosts, self.wrong).hash(to);
+        (self.wanted, &self.pins, &self.call, self.late, &self.ghosts, self.adopted, self.wrong).hash(to);
     }
 }
 
@@ -131,7 +135,8 @@ fn may_begin(replica: &Replica, asked_at: Timestamp) -> bool {
 
 impl World {
     pub(super) fn new(pins: Vec<(u8, Status)>) -> Self {
-        Self { replica: None, wanted: false, pins, call: None, late: false, ghosts: Vec::new(), wrong: None }
+        let (replica, call, ghosts, wrong) = (None, None, Vec::new(), None);
+        Self { replica, wanted: false, pins, call, late: false, ghosts, adopted: false, wrong }
     }
 
     fn with(&self, change: impl FnOnce(&mut Self)) -> Self {
@@ -156,7 +161,26 @@ impl World {
     }
 
     pub(super) fn ours(&self) -> impl Iterator<Item = &(u8, Status)> {
-        self.pins.iter().filter(|(id, _)| *id != THEIRS)
+        self.pins.iter().filter(|(id, _)| self.is_ours(*id))
+    }
+
+    pub(super) fn is_ours(&self, id: u8) -> bool {
+        self.adopted || id != THEIRS
+    }
+
+    /// Whether an operator's word is taken now: nothing of the replica is on its way.
+    fn may_be_adopted(&self, rules: Rules) -> bool {
+        let settled = |replica: &Replica| replica.doubt == Doubt::None && replica.goal == Goal::Keep;
+        let quiet = self.call.is_none() && self.replica.as_ref().is_none_or(settled);
+        rules.adopts && !self.adopted && quiet && self.ours().count() == 0 && self.status_of(THEIRS).is_some()
+    }
+
+    /// A pin is made of the one that the user made, as an adoption does.
+    fn adopt(&mut self) {
+        self.want();
+        self.adopted = true;
+        let (upstream, status) = (upstream(THEIRS), self.status_of(THEIRS).expect("it is there"));
+        self.step(Event::Adopted { upstream, status, confirmed: true, seen_at: NOW });
     }
 
     pub(super) fn status_of(&self, id: u8) -> Option<Status> {
@@ -406,7 +430,7 @@ impl World {
     fn may_be_made_by_the_user(&self, rules: Rules) -> bool {
         let doubt = self.replica.as_ref().is_some_and(|replica| replica.doubt == Doubt::Submit);
         let looked = matches!(&self.call, Some(Call::Look(_, Some(_))));
-        let apart = !rules.collapse || self.pins.is_empty();
+        let apart = !self.adopted && (!rules.collapse || self.pins.is_empty());
         !rules.exclusive && self.status_of(THEIRS).is_none() && apart && (rules.echo || !(doubt || looked))
     }
 
@@ -459,6 +483,9 @@ impl World {
                 moves.push(("failed by the provider", turned(Status::Failed)));
             }
             moves.push(("lost by the provider", self.with(|world| _ = world.pins.remove(place))));
+        }
+        if self.may_be_adopted(rules) {
+            moves.push(("adopted", self.with(Self::adopt)));
         }
         if self.may_be_made_by_the_user(rules) {
             moves.push(("pinned by the user", self.with(|world| world.pins.push((THEIRS, Status::Pinned)))));

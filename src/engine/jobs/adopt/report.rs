@@ -1,0 +1,76 @@
+//! What operators read of an adoption: ours only, theirs only, both, and what was made.
+
+use super::Cursor;
+use crate::{
+    model::{JobCounts, JobProgress},
+    store::Staged,
+};
+
+/// While the list is read; `told`: how many pins the provider says there are.
+pub(super) fn listing(cursor: &Cursor, told: u64) -> JobProgress {
+    let counts = counts([
+        ("listed", cursor.listed),
+        ("unreadable", cursor.unreadable),
+        ("ours_only", cursor.ours_only),
+    ]);
+    let words = "reading the provider's list".to_owned();
+    JobProgress { done: cursor.listed, total: Some(told.max(cursor.listed)), counts, words }
+}
+
+/// While pins are made.
+pub(super) fn making(cursor: &Cursor, before: &JobProgress, waiting: u64) -> JobProgress {
+    let words = match waiting {
+        0 => "making pins, the oldest first".to_owned(),
+        waiting => format!("{waiting} wait for calls that are under way"),
+    };
+    JobProgress { done: cursor.decided, total: Some(cursor.listed), counts: before.counts.clone(), words }
+}
+
+/// At the end.
+pub(super) fn whole(cursor: &Cursor, staged: &Staged, is_dry: bool) -> JobProgress {
+    let theirs = staged.open + staged.made + staged.had + staged.gone;
+    let mut all = counts([
+        ("listed", cursor.listed),
+        ("theirs_only", theirs),
+        ("both", staged.both),
+        ("ours_only", cursor.ours_only),
+        ("pins", staged.made),
+        ("pinned_before", staged.had),
+        ("surplus", staged.doubles),
+    ]);
+    let odd = [
+        ("unreadable", cursor.unreadable),
+        ("crowded", cursor.crowded),
+        ("inline", staged.inline),
+        ("gone", staged.gone),
+        ("cut", staged.cut),
+    ];
+    all.extend(counts(odd).into_iter().filter(|(_, count)| *count > 0));
+    if is_dry {
+        all.insert("copies".to_owned(), staged.copies);
+    }
+    JobProgress {
+        done: cursor.listed,
+        total: Some(cursor.listed),
+        counts: all,
+        words: words(cursor, staged, is_dry),
+    }
+}
+
+fn words(cursor: &Cursor, staged: &Staged, is_dry: bool) -> String {
+    let mut words = match is_dry {
+        true => format!("would make {} pins, and {} copies elsewhere", staged.made, staged.copies),
+        false => format!("{} pins were made", staged.made),
+    };
+    if cursor.crowded > 0 {
+        let crowded = cursor.crowded;
+        words.push_str(&format!(
+            "; at {crowded} instants there are more pins than a page shows: some may be missing"
+        ));
+    }
+    words
+}
+
+fn counts<const N: usize>(counts: [(&str, u64); N]) -> JobCounts {
+    counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
+}
