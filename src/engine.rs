@@ -11,6 +11,7 @@ mod introduce;
 mod jobs;
 mod ledger;
 mod look;
+mod plan;
 mod poll;
 mod prove;
 mod report;
@@ -27,6 +28,7 @@ pub use crate::providers::{LastError, Standing};
 pub use fleet::{Exchange, Fleet};
 pub use jobs::AdoptTerms;
 pub use ledger::StoreLedger;
+pub use plan::{Bill, Costed, Planner};
 pub use report::TickReport;
 
 use self::{background::Background, driver::Driver, jobs::Jobs, retrieval::Retrieval, roster::Roster};
@@ -117,6 +119,12 @@ impl Engine {
         Self { shared, drivers, background, roster, jobs, retrieval }
     }
 
+    /// Who says what a change of many pins would cost.
+    pub fn planner(&self) -> Planner {
+        let Shared { store, clock, .. } = &self.shared;
+        Planner::new(store.clone(), clock.clone(), self.roster.clone())
+    }
+
     /// Starts everything due at `now` and waits for none of it.
     pub async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
         let next_step = self.jobs.tick(now).await?;
@@ -140,11 +148,12 @@ impl Engine {
 
     /// Runs until stopping begins; what is under way then is tracked by the shutdown.
     pub fn spawn(self) -> Fleet {
+        let planner = self.planner();
         let Self { shared, drivers, background, roster, jobs, retrieval } = self;
         let spills = background.spills();
         shared.shutdown.spawn_vital("engine background", background.run());
         shared.shutdown.spawn_vital("jobs", jobs.run());
         shared.shutdown.spawn_vital("proofs", retrieval.run());
-        Fleet::new(shared, roster, spills, drivers)
+        Fleet::new(shared, roster, spills, drivers, planner)
     }
 }

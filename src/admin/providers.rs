@@ -116,6 +116,7 @@ mod tests {
                 since: NOW,
                 until: None,
                 last_error: Some(last_error),
+                rates: Default::default(),
             };
             let mut liar = record("alpha", None);
             let sampling = Sampling { every: std::time::Duration::from_secs(3600), sample: 20 };

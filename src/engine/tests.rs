@@ -1,6 +1,7 @@
 //! The engine stepped over a real store and simulated providers.
 
 mod adopting;
+mod applying;
 mod auditing;
 mod budgets;
 mod clocks;

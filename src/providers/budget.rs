@@ -211,6 +211,11 @@ impl Budget {
         self.slots.free()
     }
 
+    /// The calls that are planned with.
+    pub(super) fn rates(&self, now: Timestamp) -> Rates {
+        self.lessons(now).rates(now)
+    }
+
     /// What work may spend; `None`: as much as it likes.
     pub(super) fn allowance(&self, costs: Costs, now: Timestamp) -> Option<Allowance> {
         let (rates, shut) = {

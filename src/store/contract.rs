@@ -1,6 +1,7 @@
 //! What every backend of the store must do: one suite, stamped for each backend by [`contract_suite`].
 
 pub(super) mod adopting;
+pub(super) mod applying;
 pub(super) mod auditing;
 pub(super) mod budgets;
 pub(super) mod claiming;
@@ -116,6 +117,10 @@ macro_rules! contract_suite {
                 a_copy_that_is_there_already_counts_for_who_spills_over_to_it;
             late: a_copy_that_is_late_goes_to_the_next_provider, a_late_copy_that_comes_after_all_stays_or_goes_by_policy,
                 late_copies_are_taken_up_a_limit_at_a_time;
+            applying: an_applied_revision_is_followed_a_limit_at_a_time_and_over_a_crash,
+                i8_what_a_new_revision_does_not_ask_for_goes_once_another_copy_is_confirmed,
+                a_plan_of_a_drain_says_what_moves_and_who_cannot, a_plan_of_what_nobody_knows_is_refused,
+                a_copy_that_another_pin_needs_does_not_go, identity_cids_follow_and_need_nothing;
             dying: what_a_dead_provider_holds_is_asked_for_elsewhere, the_dead_stay_so_until_they_can_be_used,
                 one_that_comes_back_into_the_config_is_healthy,
                 settling_anew_survives_a_crash_and_begins_again_where_things_change,

@@ -4,7 +4,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    engine::{Driven, Engine, Fleet, Settings, Shared, StoreLedger, TickReport},
+    engine::{Costed, Driven, Engine, Fleet, Settings, Shared, StoreLedger, TickReport},
     http,
     lifecycle::{Activator, Changes, Interest, Shutdown},
     model::*,
@@ -13,7 +13,7 @@ use crate::{
     providers::{self, Credential, Endpoint, GatewaySettings, Login, Peers, SecretFile, SecretKind, Source},
     sim::{self, Fault, Route, Sim},
     store::{
-        AcceptPin, PinRecord, Registered, Registration, SharedStore,
+        AcceptPin, Change, PinRecord, Registered, Registration, SharedStore,
         contract::scratch,
         sqlite::{SqliteSettings, SqliteStore},
     },
@@ -392,6 +392,17 @@ impl World {
     pub(super) async fn provider(&self, n: usize) -> ProviderRecord {
         let providers = self.inside().store.providers().await.unwrap();
         providers.into_iter().find(|provider| provider.name == NAMES[n]).unwrap()
+    }
+
+    /// What a change of many pins would come to.
+    pub(super) async fn plan(&self, change: Change) -> Costed {
+        self.inside().engine.planner().plan(change).await.unwrap()
+    }
+
+    /// Takes up a config whose policy says something else besides.
+    pub(super) async fn declare(&mut self, policy: fn(&mut Policy)) {
+        self.setup.policy = policy;
+        self.inside().store.reregister(self.registration(), self.now()).await.unwrap();
     }
 
     pub(super) async fn try_audit(&self, n: usize) -> Result<JobId, crate::store::StoreError> {
