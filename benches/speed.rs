@@ -1,10 +1,12 @@
 //! The speed table: each figure is a ratio to a baseline measured in turn with it, in many short rounds.
 //!
-//! `cargo bench --bench speed -- [--pins N] [ROW...]`, rows `get post durable walk list disk start calls fanout`; docs/performance.md
+//! `cargo bench --bench speed -- [--pins N] [ROW...]`, rows `get post durable walk list disk start calls fanout death`; docs/performance.md
 //! tells what each means. Seeded databases are kept under `target/bench`.
 
 #[path = "speed/calls.rs"]
 mod calls;
+#[path = "speed/death.rs"]
+mod death;
 #[path = "speed/durable.rs"]
 mod durable;
 #[path = "speed/house.rs"]
@@ -55,11 +57,12 @@ fn main() {
         return runtime().block_on(durable::child()).iter().for_each(Figure::print);
     }
     say(&format!("{pins} pins"));
-    for row in ["get", "post", "durable", "walk", "list", "disk", "start", "calls", "fanout"] {
+    for row in ["get", "post", "durable", "walk", "list", "disk", "start", "calls", "fanout", "death"] {
         if wanted.is_empty() || wanted.iter().any(|name| name == row) {
             match row {
                 "durable" => durable::run(),
                 "calls" => runtime().block_on(calls::run()),
+                "death" => runtime().block_on(death::run()),
                 // A runtime a row: what it served, and the store's lock, go with it.
                 row => runtime().block_on(rows::run(row, pins)).iter().for_each(Figure::print),
             }

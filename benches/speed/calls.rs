@@ -1,6 +1,7 @@
 //! Row 9: how many calls a provider gets for each copy, from the POST until the copy was seen pinned.
 
 use std::{
+    ops::Range,
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
@@ -43,19 +44,7 @@ async fn paced(pace: Duration) -> Figure {
     let (settings, tuning) = (settings.expect("a config").settings, Tuning::default());
     let gateway = Gateway::start(settings, &tuning, Metrics::new()).await.expect("the gateway starts");
     let began = Instant::now();
-    let next = AtomicUsize::new(0);
-    join_all((0..CONNECTIONS).map(|_| async {
-        let mut connection = Connection::open(gateway.address()).await;
-        loop {
-            let n = next.fetch_add(1, Ordering::Relaxed) as u64;
-            if n >= PINS as u64 {
-                break;
-            }
-            let body = format!("{{\"cid\":\"{}\",\"name\":\"{}\"}}", cid(n).as_str(), name(n));
-            connection.ask(&post(&body)).await;
-        }
-    }))
-    .await;
+    post_all(&gateway, 0..PINS).await;
     let posted = began.elapsed();
     let mut connection = Connection::open(gateway.address()).await;
     while pinned(&mut connection).await < PINS {
@@ -78,6 +67,24 @@ async fn paced(pace: Duration) -> Figure {
     }
 }
 
+/// Asks for all these pins.
+pub async fn post_all(gateway: &Gateway, pins: Range<usize>) {
+    let next = AtomicUsize::new(pins.start);
+    join_all((0..CONNECTIONS).map(|_| async {
+        let mut connection = Connection::open(gateway.address()).await;
+        loop {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            if n >= pins.end {
+                break;
+            }
+            let n = n as u64;
+            let body = format!("{{\"cid\":\"{}\",\"name\":\"{}\"}}", cid(n).as_str(), name(n));
+            connection.ask(&post(&body)).await;
+        }
+    }))
+    .await;
+}
+
 fn config(dir: &Path, endpoint: &str) -> String {
     format!(
         "server: {{ listen: \"127.0.0.1:0\" }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n\
@@ -88,7 +95,8 @@ fn config(dir: &Path, endpoint: &str) -> String {
     )
 }
 
-async fn pinned(connection: &mut Connection) -> usize {
+/// How many pins are listed as pinned.
+pub async fn pinned(connection: &mut Connection) -> usize {
     let body = connection.ask(&get("/pins?status=pinned&limit=1")).await;
     let text = String::from_utf8_lossy(body);
     let count =
