@@ -3,6 +3,7 @@
 
 mod audits;
 mod plans;
+mod proofs;
 
 use std::{
     collections::BTreeMap,

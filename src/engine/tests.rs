@@ -17,6 +17,7 @@ mod late;
 mod looking;
 mod model;
 mod quirks;
+mod retrieving;
 mod sharing;
 mod starting;
 mod trouble;

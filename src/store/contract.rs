@@ -15,6 +15,7 @@ pub(super) mod late;
 pub(super) mod model;
 pub(super) mod outcomes;
 pub(super) mod pins;
+pub(super) mod proving;
 pub(super) mod quotas;
 pub(super) mod registering;
 pub(super) mod replacing;
@@ -149,6 +150,10 @@ macro_rules! contract_suite {
                 a_suspect_that_nobody_wants_any_more_is_dropped, orphans_are_what_nobody_here_knows,
                 doubles_that_are_being_removed_are_no_orphans,
                 copies_of_a_swept_provider_get_looks_again_when_it_is_swept_no_more;
+            proving: a_sample_is_of_copies_that_were_confirmed_each_once,
+                a_provider_that_serves_nothing_gets_nothing_and_counts_no_more_where_proof_is_asked_for,
+                a_gateway_that_is_down_changes_nothing_but_is_noted,
+                what_a_gateway_showed_is_forgotten_with_it_and_with_the_last_copy;
             model: counters_and_statuses_agree_after_every_random_step, nothing_is_left_once_all_is_deleted;
         }
     };

@@ -22,6 +22,7 @@ mod means;
 mod open;
 mod outcome;
 mod plans;
+mod proofs;
 mod providers;
 mod readers;
 mod rebind;
