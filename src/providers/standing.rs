@@ -17,7 +17,7 @@ pub struct Standing {
     /// Until when nothing is sent, if that is so: the breaker is open, or the provider asked for it.
     pub until: Option<Timestamp>,
     pub last_error: Option<LastError>,
-    /// The calls that it allows, as configured, or as its refusals taught.
+    /// The calls that are planned with: as configured, or as its refusals taught, short of those that are kept back.
     pub rates: Rates,
 }
 
