@@ -16,6 +16,7 @@ mod health;
 mod jobs;
 mod modes;
 mod pins;
+mod plans;
 mod policies;
 mod providers;
 mod refresh;

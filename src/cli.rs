@@ -7,6 +7,7 @@ mod exit;
 mod healthcheck;
 mod job;
 mod pin;
+mod plan;
 mod policy;
 mod provider;
 mod reload;

@@ -16,6 +16,7 @@ mod limits;
 mod policies;
 mod presets;
 mod problem;
+mod proofs;
 mod providers;
 mod reader;
 mod render;
@@ -39,8 +40,8 @@ pub use limits::{AccountTerms, Ceiling, LimitSettings, OwnLimits};
 pub use problem::{Problem, Problems, Spot};
 pub use reader::{Seen, nearest};
 pub use settings::{
-    AdminSettings, ApiSettings, CertificateDecl, LogFormat, LogSettings, ProviderSettings, ServerSettings,
-    Settings, StoreUrl, Timeouts, TokenDecl, UpstreamSettings, Way,
+    AdminSettings, ApiSettings, CertificateDecl, GatewayDecl, LogFormat, LogSettings, ProviderSettings,
+    ServerSettings, Settings, StoreUrl, Timeouts, TokenDecl, UpstreamSettings, Way,
 };
 
 pub use whereabouts::{Whereabouts, whereabouts};

@@ -11,9 +11,11 @@ mod introduce;
 mod jobs;
 mod ledger;
 mod look;
+mod plan;
 mod poll;
 mod prove;
 mod report;
+mod retrieval;
 mod roster;
 mod trust;
 
@@ -26,9 +28,10 @@ pub use crate::providers::{LastError, Standing};
 pub use fleet::{Exchange, Fleet};
 pub use jobs::AdoptTerms;
 pub use ledger::StoreLedger;
+pub use plan::{Bill, Costed, Planner};
 pub use report::TickReport;
 
-use self::{background::Background, driver::Driver, jobs::Jobs, roster::Roster};
+use self::{background::Background, driver::Driver, jobs::Jobs, retrieval::Retrieval, roster::Roster};
 use crate::{
     lifecycle::{Activator, Interest, Shutdown},
     model::{Clock, ProviderRecord, Timestamp},
@@ -92,6 +95,7 @@ pub struct Engine {
     background: Background,
     roster: Roster,
     jobs: Jobs,
+    retrieval: Retrieval,
 }
 
 impl Engine {
@@ -103,6 +107,7 @@ impl Engine {
         }
         let roster = Roster::default();
         let jobs = Jobs::new(shared.clone(), roster.clone(), background.spills());
+        let retrieval = Retrieval::new(shared.clone(), roster.clone());
         let drivers = driven
             .into_iter()
             .map(|driven| {
@@ -111,14 +116,21 @@ impl Engine {
                 Driver::new(shared, driven, background.spills())
             })
             .collect();
-        Self { shared, drivers, background, roster, jobs }
+        Self { shared, drivers, background, roster, jobs, retrieval }
+    }
+
+    /// Who says what a change of many pins would cost.
+    pub fn planner(&self) -> Planner {
+        let Shared { store, clock, .. } = &self.shared;
+        Planner::new(store.clone(), clock.clone(), self.roster.clone())
     }
 
     /// Starts everything due at `now` and waits for none of it.
     pub async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
         let next_step = self.jobs.tick(now).await?;
+        let next_sample = self.retrieval.tick(now).await?;
         let mut report = self.background.tick(now).await?;
-        report.next = report.next.into_iter().chain(next_step).min();
+        report.next = report.next.into_iter().chain(next_step).chain(next_sample).min();
         for driver in &mut self.drivers {
             report.add(driver.tick(now).await?);
         }
@@ -136,10 +148,12 @@ impl Engine {
 
     /// Runs until stopping begins; what is under way then is tracked by the shutdown.
     pub fn spawn(self) -> Fleet {
-        let Self { shared, drivers, background, roster, jobs } = self;
+        let planner = self.planner();
+        let Self { shared, drivers, background, roster, jobs, retrieval } = self;
         let spills = background.spills();
         shared.shutdown.spawn_vital("engine background", background.run());
         shared.shutdown.spawn_vital("jobs", jobs.run());
-        Fleet::new(shared, roster, spills, drivers)
+        shared.shutdown.spawn_vital("proofs", retrieval.run());
+        Fleet::new(shared, roster, spills, drivers, planner)
     }
 }

@@ -11,6 +11,7 @@ mod connection;
 mod credential;
 mod desk;
 mod dialect;
+mod gateway;
 mod ledger;
 mod retries;
 mod retry_after;
@@ -40,6 +41,7 @@ pub use breaker::{BreakerSettings, Peers};
 pub use budget::Permit;
 pub use credential::{Credential, Login, NoVault, Pair, SecretFile, SecretKind, Source, UnfitSecret, Vault};
 pub use desk::{Desk, DeskError};
+pub use gateway::{Fetched, Gateway, GatewaySettings};
 pub use ledger::{Ledger, LedgerError, NoLedger};
 pub use settings::{BudgetSettings, Endpoint, Settings, SettingsError};
 pub use standing::{LastError, Standing};
@@ -92,6 +94,11 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Removes a pin; one that the provider does not know counts as removed.
     async fn remove(&self, id: &UpstreamId) -> Result<(), ProviderError>;
+
+    /// Where its copies can be asked for by anybody, if that is known.
+    fn gateway(&self) -> Option<&Gateway> {
+        None
+    }
 }
 
 /// Makes a provider of its settings. Nothing is sent before the first call.

@@ -28,6 +28,7 @@ mod dialect;
 mod errors;
 mod fate;
 mod faults;
+mod gateway;
 mod ids;
 mod instant;
 mod kubo;
@@ -51,6 +52,7 @@ pub use dialect::{Dialect, Info, Matching, MetaFilter, Nulls, Posted, Removed, R
 pub use errors::Errors;
 pub use fate::{FailRule, PinAfter, Predicate};
 pub use faults::{Fault, FaultKind, FaultRule, RateLimit, RetryAfter};
+pub use gateway::Mood;
 pub use instant::Zone;
 pub use observe::{Counts, Deleted, LogEntry, Outcome, SimPin, SimPins};
 pub use route::{Route, Routes};
@@ -203,6 +205,17 @@ impl Sim {
     pub fn plant(&self, asked: Asked) -> String {
         let now = self.world.now();
         self.world.inside().put(asked, false, now)
+    }
+
+    /// Puts a block onto its gateway's shelf, to be handed out while it is pinned. Its CID; `None` where there is no room.
+    pub fn stock(&self, block: impl Into<bytes::Bytes>) -> Option<crate::model::PinCid> {
+        self.world.inside().shelf.stock(block.into())
+    }
+
+    /// How often its gateway was asked, and how often of these with a credential.
+    pub fn gateway_asked(&self) -> (u64, u64) {
+        let inside = self.world.inside();
+        (inside.shelf.asked, inside.shelf.authorized)
     }
 
     pub fn counts(&self) -> Counts {

@@ -5,6 +5,8 @@ pub mod audits;
 pub mod error;
 pub mod events;
 pub mod jobs;
+pub mod plans;
+pub mod proofs;
 pub mod records;
 pub mod sqlite;
 pub mod story;
@@ -22,6 +24,8 @@ pub use audits::*;
 pub use error::StoreError;
 pub use events::*;
 pub use jobs::*;
+pub use plans::*;
+pub use proofs::*;
 pub use records::*;
 pub use story::*;
 pub use tokens::*;
@@ -36,7 +40,9 @@ pub type SharedStore = Arc<dyn Store>;
 
 /// The intentions. Each is atomic and, once it has returned `Ok`, on disk (I1). Errors leave nothing behind.
 #[async_trait]
-pub trait Store: TokenStore + EventStore + JobStore + AuditStore + AdoptStore {
+pub trait Store:
+    TokenStore + EventStore + JobStore + AuditStore + AdoptStore + PlanStore + ProofStore
+{
     /// The id minted when this database was created.
     fn instance(&self) -> InstanceId;
 

@@ -114,7 +114,7 @@ fn time(at: Timestamp) -> String {
 }
 
 fn told(weighed: &Weighed<'_>, copy: &CopyStory, now: Timestamp) -> Value {
-    let CopyStory { replica, held_since, pins } = copy;
+    let CopyStory { replica, held_since, pins, proved } = copy;
     let provider = weighed.story.provider_of(copy);
     let mut told = json!({
         "state": replica.state.as_str(),
@@ -136,6 +136,7 @@ fn told(weighed: &Weighed<'_>, copy: &CopyStory, now: Timestamp) -> Value {
         "next": next(replica, provider, now),
         "seen": replica.seen_at.map(time),
         "verified": replica.verified(provider.and_then(|provider| provider.swept_at)).map(time),
+        "proved": proved.map(|(proved, at)| json!({ "outcome": proved.as_str(), "at": time(at) })),
         "doubt": doubt(replica),
         "upstream": replica.upstream.as_ref().map(|id| id.as_str()),
     });
@@ -143,6 +144,7 @@ fn told(weighed: &Weighed<'_>, copy: &CopyStory, now: Timestamp) -> Value {
         told["provider"] = provider.name.as_str().into();
         told["health"] = provider.health.as_str().into();
         told["health_since"] = time(provider.health_since).into();
+        told["proof"] = provider.facts.proof.map(|_| provider.proof.state.as_str()).into();
         told["mode"] = provider.mode.as_str().into();
         told["absent_since"] = provider.absent_since.map(time).into();
         told["left_alone_until"] = blocked(provider, now).map(time).into();

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{Failure, Sent, json_response};
 use crate::{
     auth::Operator,
+    engine::Planner,
     lifecycle::Activator,
     model::{Clock, Job, JobCommand, JobId, JobKind, NewJob, ProviderRecord},
     store::SharedStore,
@@ -28,6 +29,7 @@ const PAGE: u32 = 100;
 pub(super) struct Foreman {
     pub(super) store: SharedStore,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) planner: Planner,
     activator: Activator,
 }
 
@@ -39,17 +41,28 @@ pub(super) fn who(by: &By) -> Option<String> {
 }
 
 /// The routes, below `/api/v1`. `activator` wakes whoever does the jobs.
-pub fn job_routes(store: SharedStore, clock: Arc<dyn Clock>, activator: Activator) -> Router {
+pub fn job_routes(
+    store: SharedStore,
+    clock: Arc<dyn Clock>,
+    activator: Activator,
+    planner: Planner,
+) -> Router {
     Router::new()
         .route("/jobs", get(list).post(start))
         .route("/jobs/{id}", get(show))
         .route("/jobs/{id}/{command}", post(tell))
-        .with_state(Foreman::new(store, clock, activator))
+        .route("/policies/{name}/apply", post(apply))
+        .with_state(Foreman::new(store, clock, activator, planner))
 }
 
 impl Foreman {
-    pub(super) fn new(store: SharedStore, clock: Arc<dyn Clock>, activator: Activator) -> Self {
-        Self { store, clock, activator }
+    pub(super) fn new(
+        store: SharedStore,
+        clock: Arc<dyn Clock>,
+        activator: Activator,
+        planner: Planner,
+    ) -> Self {
+        Self { store, clock, planner, activator }
     }
 
     /// Something is to be done: nobody waits for the next tick.
@@ -70,8 +83,12 @@ impl Foreman {
         Ok(open.into_iter().find(|job| job.kind == kind && is_at(job)))
     }
 
-    pub(super) async fn drain(&self, name: &str, allow_fewer: bool, by: &By) -> Result<Response, Failure> {
+    pub(super) async fn drain(&self, name: &str, how: &Drain, by: &By) -> Result<Response, Failure> {
         let provider = self.provider(name).await?;
+        let Drain { allow_fewer, dry_run } = *how;
+        if dry_run {
+            return self.plan_drain(&provider, allow_fewer).await;
+        }
         if let Some(job) = self.at(JobKind::Drain, &provider).await? {
             let (id, state) = (job.id, job.state);
             let details = format!("job {id} drains {name} already and is {state}: see pinfold job show {id}");
@@ -86,6 +103,29 @@ impl Foreman {
         };
         let job = self.store.create_job(job, self.clock.now()).await?;
         tracing::info!(job = %job.id, provider = name, by = who(by), "a drain was started");
+        self.poke();
+        Ok(json_response(StatusCode::CREATED, &shown(&job)))
+    }
+
+    /// Has the pins of a policy follow its newest revision.
+    async fn apply(&self, policy: &str, dry_run: bool, by: &By) -> Result<Response, Failure> {
+        if self.store.revisions(policy).await?.is_empty() {
+            return Err(Failure::not_found(format!("there is no policy {policy:?}")));
+        }
+        if dry_run {
+            return self.plan_apply(policy).await;
+        }
+        let terms = json!({ "policy": policy }).to_string();
+        let open = self.store.jobs(None, false, u32::MAX).await?;
+        if let Some(job) = open.iter().find(|job| job.kind == JobKind::Apply && job.terms == terms) {
+            let (id, state) = (job.id, job.state);
+            let details =
+                format!("job {id} applies {policy} already and is {state}: see pinfold job show {id}");
+            return Err(Failure::conflict(details));
+        }
+        let job = NewJob { kind: JobKind::Apply, provider: None, account: None, terms, by: who(by) };
+        let job = self.store.create_job(job, self.clock.now()).await?;
+        tracing::info!(job = %job.id, policy, by = who(by), "a policy's newest revision is applied");
         self.poke();
         Ok(json_response(StatusCode::CREATED, &shown(&job)))
     }
@@ -125,20 +165,55 @@ fn wrong() -> Failure {
     Failure::bad_request(format!("write before=ID, limit= up to {PAGE}, and ended=true or false"))
 }
 
+/// How a provider is drained.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Drain {
+    #[serde(default)]
+    allow_fewer: bool,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Apply {
+    #[serde(default)]
+    dry_run: bool,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Start {
     kind: String,
-    provider: String,
+    provider: Option<String>,
+    policy: Option<String>,
     #[serde(default)]
     allow_fewer: bool,
+    #[serde(default)]
+    dry_run: bool,
 }
 
 async fn start(State(foreman): State<Foreman>, by: By, Sent(body): Sent<Start>) -> Result<Response, Failure> {
-    if body.kind != JobKind::Drain.as_str() {
-        return Err(Failure::bad_request(format!("{:?} is no kind of job: write drain", body.kind)));
+    let Start { kind, provider, policy, allow_fewer, dry_run } = body;
+    match (kind.as_str(), provider, policy) {
+        ("drain", Some(provider), None) => {
+            foreman.drain(&provider, &Drain { allow_fewer, dry_run }, &by).await
+        }
+        ("apply", None, Some(policy)) if !allow_fewer => foreman.apply(&policy, dry_run, &by).await,
+        _ => Err(Failure::bad_request(
+            "write {\"kind\": \"drain\", \"provider\": NAME} or {\"kind\": \"apply\", \"policy\": NAME}",
+        )),
     }
-    foreman.drain(&body.provider, body.allow_fewer, &by).await
+}
+
+async fn apply(
+    State(foreman): State<Foreman>,
+    by: By,
+    Path(name): Path<String>,
+    Sent(body): Sent<Apply>,
+) -> Result<Response, Failure> {
+    foreman.apply(&name, body.dry_run, &by).await
 }
 
 async fn show(State(foreman): State<Foreman>, Path(id): Path<String>) -> Result<Response, Failure> {

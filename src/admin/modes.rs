@@ -9,36 +9,34 @@ use axum::{
     routing::post,
 };
 use http::StatusCode;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::{
     Failure, Sent,
-    jobs::{By, Foreman, who},
+    jobs::{By, Drain, Foreman, who},
     json_response,
 };
 use crate::{
+    engine::Planner,
     lifecycle::Activator,
     model::{Clock, JobCommand, JobKind, Mode, ProviderRecord},
     store::{Forgotten, SharedStore},
 };
 
 /// The routes, below `/api/v1`. `activator` wakes whoever settles pins by it.
-pub fn mode_routes(store: SharedStore, clock: Arc<dyn Clock>, activator: Activator) -> Router {
+pub fn mode_routes(
+    store: SharedStore,
+    clock: Arc<dyn Clock>,
+    activator: Activator,
+    planner: Planner,
+) -> Router {
     Router::new()
         .route("/providers/{name}/drain", post(drain))
         .route("/providers/{name}/undrain", post(undrain))
         .route("/providers/{name}/readonly", post(readonly))
         .route("/providers/{name}/activate", post(activate))
         .route("/providers/{name}/forget", post(forget))
-        .with_state(Foreman::new(store, clock, activator))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Drain {
-    #[serde(default)]
-    allow_fewer: bool,
+        .with_state(Foreman::new(store, clock, activator, planner))
 }
 
 async fn drain(
@@ -47,7 +45,7 @@ async fn drain(
     Path(name): Path<String>,
     Sent(body): Sent<Drain>,
 ) -> Result<Response, Failure> {
-    foreman.drain(&name, body.allow_fewer, &by).await
+    foreman.drain(&name, &body, &by).await
 }
 
 /// Ends the drain that is under way, and takes the provider back into use.

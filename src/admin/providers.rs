@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Failure, json_response};
 use crate::{
     engine::Standing,
-    model::{ProviderRecord, Timestamp},
+    model::{ProofRecord, ProviderRecord, Sampled, Timestamp},
     store::StoreError,
     telemetry::Label,
 };
@@ -45,6 +45,7 @@ fn line(record: &ProviderRecord, standing: Option<&Standing>) -> Value {
         "audited_at": record.audited_at.map(time),
         "swept_at": record.swept_at.map(time),
         "orphans": record.orphans,
+        "proof": record.facts.proof.map(|_| proof(&record.proof)),
         "breaker": standing.map(|standing| standing.breaker.as_str()),
         "breaker_since": standing.map(|standing| time(standing.since)),
         "left_alone_until": standing.and_then(|standing| standing.until).map(time),
@@ -54,6 +55,21 @@ fn line(record: &ProviderRecord, standing: Option<&Standing>) -> Value {
             "class": error.class.to_string(),
             "text": error.text,
         })),
+    })
+}
+
+/// What its gateway served.
+fn proof(record: &ProofRecord) -> Value {
+    let Sampled { served, failed, unreached, uncheckable } = record.last;
+    json!({
+        "state": record.state.as_str(),
+        "sampled_at": record.at.map(|at| at.to_string()),
+        "served": served,
+        "failed": failed,
+        "unreached": unreached,
+        "uncheckable": uncheckable,
+        "why": record.why,
+        "gateway_down_since": record.down_since.map(|at| at.to_string()),
     })
 }
 
@@ -83,7 +99,7 @@ mod tests {
                 proven: None,
                 facts: Arc::default(),
                 allow_fewer: false,
-                unproven: false,
+                proof: ProofRecord::default(),
                 swept_at: None,
                 audited_at: None,
                 orphans: 0,
@@ -100,8 +116,15 @@ mod tests {
                 since: NOW,
                 until: None,
                 last_error: Some(last_error),
+                rates: Default::default(),
             };
-            Ok(vec![(record("alpha", None), Some(standing)), (record("gone", Some(NOW)), None)])
+            let mut liar = record("alpha", None);
+            let sampling = Sampling { every: std::time::Duration::from_secs(3600), sample: 20 };
+            liar.facts = Arc::new(Facts { proof: Some(sampling), ..Facts::default() });
+            let last = Sampled { served: 1, failed: 19, ..Sampled::default() };
+            liar.proof =
+                ProofRecord { state: ProofState::Unproven, at: Some(NOW), last, ..ProofRecord::default() };
+            Ok(vec![(liar, Some(standing)), (record("gone", Some(NOW)), None)])
         }
     }
 
@@ -118,6 +141,9 @@ mod tests {
         );
         assert_eq!(alpha["breaker_since"], json!("2023-11-14T22:13:20.000Z"));
         assert_eq!(alpha["last_error"]["text"], json!("503: busy"));
+        let proof = &alpha["proof"];
+        assert_eq!((&proof["state"], &proof["failed"]), (&json!("unproven"), &json!(19)));
+        assert_eq!((&proof["sampled_at"], &gone["proof"]), (&alpha["breaker_since"], &Value::Null));
         assert_eq!((&gone["breaker"], &gone["last_error"]), (&Value::Null, &Value::Null));
         assert_eq!(gone["absent_since"], alpha["breaker_since"]);
     }

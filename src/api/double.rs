@@ -2,6 +2,8 @@
 //! the whole API on top of it.
 
 mod audits;
+mod plans;
+mod proofs;
 
 use std::{
     collections::BTreeMap,

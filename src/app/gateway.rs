@@ -83,7 +83,7 @@ impl Gateway {
             .merge(admin::provider_routes(live.clone()))
             .merge(admin::adopt_routes(live.clone()))
             .merge(admin::policy_routes(live.clone()))
-            .merge(ground.operators(agent));
+            .merge(ground.operators(agent, &live));
         if let Some((source, hangup)) = source {
             let reloader = Arc::new(Reloader::new(&source, live.clone()));
             routes = routes.merge(admin::config_routes(reloader.clone()));

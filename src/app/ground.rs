@@ -124,10 +124,11 @@ impl Ground {
     }
 
     /// The admin API's routes about pins, events, jobs, and what is wanted of providers.
-    pub(super) fn operators(&self, agent: api::Agent) -> Router {
+    pub(super) fn operators(&self, agent: api::Agent, live: &Live) -> Router {
         let Self { store, clock, changes, shutdown, activator, .. } = self;
-        let jobs = admin::job_routes(store.clone(), clock.clone(), activator.clone());
-        let modes = admin::mode_routes(store.clone(), clock.clone(), activator.clone());
+        let planner = live.fleet.planner();
+        let jobs = admin::job_routes(store.clone(), clock.clone(), activator.clone(), planner.clone());
+        let modes = admin::mode_routes(store.clone(), clock.clone(), activator.clone(), planner);
         let audits = admin::audit_routes(store.clone(), clock.clone(), activator.clone());
         let events = admin::event_routes(store.clone(), changes, shutdown);
         let pins = admin::pin_routes(Arc::new(agent), store.clone(), clock.clone());

@@ -11,7 +11,7 @@ use crate::{
     engine::Driven,
     limits::{self, Caps},
     model::{AccountId, Clock, ProviderRecord},
-    providers::{self, Endpoint},
+    providers::{self, Endpoint, GatewaySettings},
     server,
     store::{Registered, Registration, sqlite::SqliteSettings},
     telemetry::{Metrics, logging},
@@ -217,6 +217,9 @@ pub(super) fn provider(
     settings.deadline = entry.deadline;
     settings.try_timeout = entry.preset.try_timeout().min(entry.deadline);
     settings.settle = tuning.settle.unwrap_or(entry.settle);
+    if let Some(gateway) = &entry.gateway {
+        settings.gateway = Some(GatewaySettings::new(Endpoint::parse(&gateway.url)?, gateway.http.clone()));
+    }
     if let Some(deadline) = tuning.deadline {
         settings.deadline = deadline;
         settings.try_timeout = deadline / 2;

@@ -133,8 +133,19 @@ impl Admin {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
+        self.call_within(DEADLINE, method, path, body).await
+    }
+
+    /// As [`call`](Self::call), for an answer that may take longer.
+    pub(super) async fn call_within(
+        &self,
+        deadline: Duration,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
         let request = self.request(method, path, body)?;
-        let asked = tokio::time::timeout(DEADLINE, self.client.send(request, BODY_LIMIT)).await;
+        let asked = tokio::time::timeout(deadline, self.client.send(request, BODY_LIMIT)).await;
         let unreachable = |why: String| {
             let text = format!("error: cannot reach {}: {why}; is `pinfold serve` running?", self.base);
             Failure::new(Exit::Unreachable, text)
@@ -142,7 +153,7 @@ impl Admin {
         let answer = match asked {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(unreachable(error.to_string())),
-            Err(_) => return Err(unreachable(format!("no answer within {} s", DEADLINE.as_secs()))),
+            Err(_) => return Err(unreachable(format!("no answer within {} s", deadline.as_secs()))),
         };
         let json: Option<Value> = serde_json::from_slice(answer.body()).ok();
         match (answer.status(), json) {

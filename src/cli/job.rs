@@ -56,6 +56,12 @@ fn word<'a>(job: &'a Value, key: &str) -> &'a str {
     job[key].as_str().filter(|word| !word.is_empty()).unwrap_or("-")
 }
 
+/// What a job is about.
+fn of(job: &Value) -> &str {
+    let about = [&job["provider"], &job["account"], &job["terms"]["policy"]];
+    about.into_iter().find_map(Value::as_str).unwrap_or("-")
+}
+
 /// How far a job is, such as `12/40`.
 fn progress(job: &Value) -> String {
     match (job["done"].as_u64(), job["total"].as_u64()) {

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod audit;
+mod list;
 mod login;
 mod mode;
 mod orphans;
@@ -18,6 +19,8 @@ use crate::config::{ProviderSettings, Settings};
 pub(super) enum Command {
     /// Make pins of what a provider holds already
     Adopt(adopt::Args),
+    /// List the providers: how they are, and whether they serve what they say is pinned
+    Ls(list::Args),
     /// Compare what a provider has with what is on record, and have what it lost sent again
     Audit(audit::Args),
     /// Show the pins at a provider that nobody knows here, as its last audit found them
@@ -45,6 +48,7 @@ pub(super) enum Command {
 pub(super) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Adopt(args) => adopt::run(&args),
+        Command::Ls(args) => list::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Orphans(args) => orphans::run(&args),
         Command::Login(args) => login::run(&args),

@@ -28,8 +28,8 @@ use crate::{
 /// the service's own endpoint and at the root. Other flags change what the preset says.
 ///
 /// It keeps its pins in memory and is gone when it is stopped. Whoever reaches its address can steer it without a
-/// token at /_sim/ (GET stats, pins, deletes, log, faults, behaviour, mail; POST faults, behaviour, token,
-/// reset_stats): keep it on the loopback.
+/// token at /_sim/ (GET stats, pins, deletes, log, faults, behaviour, mail; POST faults, behaviour, blocks,
+/// token, reset_stats): keep it on the loopback.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct SimArgs {

@@ -137,7 +137,7 @@ impl Settings {
     fn other_ways(&self, newer: &Self) -> Vec<Change> {
         let differs = newer.providers.iter().filter(|new| {
             let old = self.providers.iter().find(|old| old.name == new.name);
-            old.is_some_and(|old| old.way.http != new.way.http)
+            old.is_some_and(|old| old.way.http != new.way.http || has_other_way_to_gateway(old, new))
         });
         let change = |new: &ProviderSettings| {
             let path = format!("providers[{}].proxy or ca_file", new.name);
@@ -170,6 +170,12 @@ impl Settings {
             .map(|new| Change { path: format!("providers[{}].preset", new.name), from: None, to: None })
             .collect()
     }
+}
+
+/// Another gateway is another change.
+fn has_other_way_to_gateway(old: &ProviderSettings, new: &ProviderSettings) -> bool {
+    let both = old.gateway.as_ref().zip(new.gateway.as_ref());
+    both.is_some_and(|(old, new)| old.url == new.url && old.http != new.http)
 }
 
 /// What follows a section's path and a dot.

@@ -11,7 +11,7 @@ use super::settings::{
 };
 use super::value::show_span;
 use crate::auth::Mark;
-use crate::model::{AccountDecl, Audit, AuditBy, Facts, Status, StatusSet};
+use crate::model::{AccountDecl, Audit, AuditBy, Facts, Sampling, Status, StatusSet};
 use crate::policy::Policy;
 use crate::providers::Credential;
 use crate::server::tls;
@@ -168,6 +168,9 @@ fn write_provider(out: &mut String, provider: &ProviderSettings) -> fmt::Result 
         writeln!(out, "    account: {}", quoted(account))?;
     }
     writeln!(out, "    exclusive: {exclusive}")?;
+    if let Some(gateway) = &provider.gateway {
+        writeln!(out, "    gateway: {}", quoted(&gateway.url))?;
+    }
     write_facts(out, &provider.facts)?;
     write_budget(out, budget)?;
     writeln!(out, "    timeouts: {{ deadline: {deadline}, settle: {settle} }}")?;
@@ -230,7 +233,7 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     writeln!(out, "  - name: {}\n    copies: {{ min: {}, max: {} }}", quoted(name), copies.min, copies.max)?;
     writeln!(out, "    pinned_when: {need}\n    providers: {}", list(providers.iter().map(quoted)))?;
     writeln!(out, "    choose: {}\n    late: {}", choose.as_str(), late.as_str())?;
-    writeln!(out, "    priority: {}", priority.get())?;
+    writeln!(out, "    priority: {}\n    proof: {}", priority.get(), policy.proof.as_str())?;
     if let Some(tag) = spread_by {
         writeln!(out, "    spread_by: {}", quoted(tag))?;
     }
@@ -244,7 +247,7 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
 }
 
 fn write_facts(out: &mut String, facts: &Facts) -> fmt::Result {
-    let Facts { weight, tags, cost, max_pins, codecs, retention, declare_dead_after, audit } = facts;
+    let Facts { weight, tags, cost, max_pins, codecs, retention, declare_dead_after, audit, proof } = facts;
     writeln!(out, "    weight: {}", weight.get())?;
     if !tags.is_empty() {
         let tags: Vec<_> = tags.iter().map(|(tag, value)| format!("{tag}: {}", quoted(value))).collect();
@@ -258,6 +261,7 @@ fn write_facts(out: &mut String, facts: &Facts) -> fmt::Result {
         ("retention", retention.map(show_span)),
         ("declare_dead_after", declare_dead_after.map(show_span)),
         ("audit", Some(audit.map_or("off".to_owned(), show_audit))),
+        ("proof", proof.map(show_sampling)),
     ];
     lines
         .into_iter()
@@ -271,6 +275,10 @@ fn show_audit(Audit { every, by }: Audit) -> String {
         AuditBy::Look => "look",
     };
     format!("{{ every: {}, by: {by} }}", show_span(every))
+}
+
+fn show_sampling(Sampling { every, sample }: Sampling) -> String {
+    format!("{{ every: {}, sample: {sample} }}", show_span(every))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -28,6 +28,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, preset: &Pres
         retention: retention.and_then(|text| reader.parse(&text, span(DAY * 36_500))),
         declare_dead_after: dead.and_then(|text| reader.parse(&text, span(DAY * 36_500))),
         audit: audits::read(reader, section, preset),
+        proof: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use super::accounts::{DEFAULT_POLICY, Names};
+use super::proofs;
 use super::reader::{Field, Keys, Reader, Section, Text, Wrong, nearest};
 use super::value::{number, one_of, span};
 use super::yaml::Value;
@@ -21,8 +22,9 @@ const POLICY: Keys = Keys {
         "late",
         "priority",
         "expire_after",
+        "proof",
     ],
-    later: &["upstream_name", "proof"],
+    later: &["upstream_name"],
 };
 const DEADLINES: Keys = Keys { known: &["queued", "pinning"], later: &[] };
 const CENTURY: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
@@ -37,6 +39,13 @@ pub(super) struct Providers<'a> {
     pub facts: Vec<&'a Facts>,
     /// Some entry was wrong, so that a missing name proves nothing.
     pub incomplete: bool,
+}
+
+impl Providers<'_> {
+    fn facts_of(&self, listed: &[String]) -> Vec<&Facts> {
+        let at = |name: &String| self.names.iter().position(|known| known == name);
+        listed.iter().filter_map(at).map(|at| self.facts[at]).collect()
+    }
 }
 
 /// The policies of the file; where it has none, one that keeps a copy everywhere. The second list holds the names
@@ -93,9 +102,12 @@ fn policy(
     let spread_by = spread_by(reader, section, &listed, providers, &asked);
     let copies = asked.resolve(count(listed.len()));
     check(reader, section, copies, need, listed.len());
+    let facts = providers.facts_of(&listed);
     let terms = Policy::plain(name, copies, need, listed);
     let priority = Priority::new(priority).unwrap_or_default();
-    Some(Policy { choose, spread_by, deadlines, late, priority, expire_after, proof, ..terms })
+    let policy = Policy { choose, spread_by, deadlines, late, priority, expire_after, proof, ..terms };
+    proofs::warn_of_none(reader, section, &policy, &facts);
+    Some(policy)
 }
 
 /// One of a few words; the default where it is left out or wrong.

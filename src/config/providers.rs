@@ -7,6 +7,7 @@ use super::budget::{self, Groups};
 use super::credential::{self, Credentials};
 use super::facts;
 use super::problem::Problem;
+use super::proofs;
 use super::reader::{Field, Keys, Reader, Section, Text, Wrong};
 use super::settings::ProviderSettings;
 use super::upstream::Upstream;
@@ -37,8 +38,10 @@ const PROVIDER: Keys = Keys {
         "retention",
         "declare_dead_after",
         "audit",
+        "gateway",
+        "proof",
     ],
-    later: &["limits", "quota", "gateway", "proof"],
+    later: &["limits", "quota"],
 };
 const TIMEOUTS: Keys = Keys { known: &["deadline", "settle"], later: &[] };
 
@@ -88,10 +91,12 @@ fn provider(
     if exclusive && preset.shares_pins() {
         warn_of_shared_pins(reader, &section, &preset);
     }
-    let facts = facts::read(reader, &section, &preset);
+    let mut facts = facts::read(reader, &section, &preset);
     let budget = budget::read(reader, &section, &preset, groups);
     let (deadline, settle) = timeouts(reader, &section, &preset);
     let way = upstream.way(reader, &section, endpoint.as_deref());
+    let (gateway, sampling) = proofs::read(reader, &section, upstream, &way);
+    facts.proof = sampling;
     if let (Some(endpoint), Some(credential)) = (&endpoint, &credential) {
         credentials.check(reader, &section, endpoint, credential);
     }
@@ -108,6 +113,7 @@ fn provider(
         deadline,
         settle,
         way,
+        gateway,
     })
 }
 

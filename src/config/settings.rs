@@ -213,6 +213,17 @@ pub struct ProviderSettings {
     /// How long after a call's deadline it may still take effect.
     pub settle: Duration,
     pub way: Way,
+    /// Where its copies are asked for, to see that it serves them.
+    pub gateway: Option<GatewayDecl>,
+}
+
+/// A provider's trustless gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayDecl {
+    /// Normalised: `http` or `https`, no user, query or trailing slash, without `/ipfs`.
+    pub url: String,
+    /// What its client is made of.
+    pub http: http::Settings,
 }
 
 /// The calls that a provider allows.

@@ -4,6 +4,7 @@ mod clients;
 mod credentials;
 mod limits;
 mod presets;
+mod proofs;
 mod routes;
 mod tls;
 mod tokens;

@@ -64,6 +64,20 @@ impl Upstream {
         Way { http, proxy: own.map(shown), ca_file }
     }
 
+    /// The way to another address of the same provider.
+    pub(super) fn elsewhere(
+        &self,
+        reader: &mut Reader<'_>,
+        entry: &Section<'_>,
+        way: &Way,
+        to: &str,
+    ) -> Settings {
+        if way.proxy.is_some() {
+            return way.http.clone();
+        }
+        Settings { proxy: self.general(reader, entry, to), ..way.http.clone() }
+    }
+
     fn general(&self, reader: &mut Reader<'_>, entry: &Section<'_>, endpoint: &str) -> Option<Proxy> {
         let destination: Uri = endpoint.parse().ok()?;
         self.rules.to(&destination).unwrap_or_else(|error| {

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::task::JoinHandle;
 
-use super::{Driven, Shared, background::Spills, driver::Driver, roster::Roster};
+use super::{Driven, Planner, Shared, background::Spills, driver::Driver, roster::Roster};
 use crate::{
     lifecycle::Shutdown,
     model::{ProviderId, Timestamp},
@@ -28,6 +28,7 @@ pub struct Fleet {
     shared: Shared,
     roster: Roster,
     spills: Spills,
+    planner: Planner,
     seats: Mutex<BTreeMap<ProviderId, Seat>>,
 }
 
@@ -40,14 +41,20 @@ struct Seat {
 }
 
 impl Fleet {
-    pub(super) fn new(shared: Shared, roster: Roster, spills: Spills, drivers: Vec<Driver>) -> Self {
+    pub(super) fn new(
+        shared: Shared,
+        roster: Roster,
+        spills: Spills,
+        drivers: Vec<Driver>,
+        planner: Planner,
+    ) -> Self {
         let seat = |driver: Driver| {
             let (id, provider, part) = (driver.id(), Some(driver.provider().clone()), driver.part().clone());
             let task = part.spawn_vital("provider driver", driver.run());
             (id, Seat { provider, part, task })
         };
         let seats = drivers.into_iter().map(seat).collect();
-        Self { shared, roster, spills, seats: Mutex::new(seats) }
+        Self { shared, roster, spills, planner, seats: Mutex::new(seats) }
     }
 
     /// Takes up a new config. A driver that goes claims nothing more and finishes its calls; whoever takes its seat
@@ -76,6 +83,11 @@ impl Fleet {
         }
         drop(seats);
         self.shared.activator.poke();
+    }
+
+    /// Who says what a change of many pins would cost.
+    pub fn planner(&self) -> Planner {
+        self.planner.clone()
     }
 
     /// There is something to do, such as a job that was just started.

@@ -2,6 +2,7 @@
 //! was cut off is taken again, so that every step may be taken twice.
 
 mod adopt;
+mod apply;
 mod audit;
 mod drain;
 mod schedule;
@@ -138,6 +139,7 @@ async fn step(job: &Job, tools: &Tools<'_>) -> Timestamp {
 
 async fn work(job: &Job, tools: &Tools<'_>) -> Result<Step, StoreError> {
     match (job.kind, &job.provider) {
+        (JobKind::Apply, _) => apply::step(job, tools).await,
         (JobKind::Audit, Some((provider, _))) => audit::step(job, *provider, tools).await,
         (JobKind::Drain, Some((provider, _))) => drain::step(job, *provider, tools).await,
         (JobKind::Adopt, Some((provider, _))) => adopt::step(job, *provider, tools).await,

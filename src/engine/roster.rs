@@ -1,4 +1,4 @@
-//! The providers that can be called now, for whoever is not their driver: jobs and proofs.
+//! The providers that can be called now, for whoever is not their driver: jobs, and proofs of retrieval.
 
 use std::{
     collections::BTreeMap,

@@ -1,6 +1,7 @@
 //! The engine stepped over a real store and simulated providers.
 
 mod adopting;
+mod applying;
 mod auditing;
 mod budgets;
 mod clocks;
@@ -16,6 +17,7 @@ mod late;
 mod looking;
 mod model;
 mod quirks;
+mod retrieving;
 mod sharing;
 mod starting;
 mod trouble;

@@ -60,6 +60,12 @@ impl Content {
         AnyCid::new(Version::V0, self.cid().codec(), hash).ok().map(|v0| v0.to_string())
     }
 
+    /// The code of its hash function, and the digest.
+    pub(super) fn hash(&self) -> (u64, Vec<u8>) {
+        let cid = self.cid();
+        (cid.hash().code(), cid.hash().digest().to_vec())
+    }
+
     /// Whether the digest is the content itself, so that there is nothing to fetch or keep.
     pub fn is_identity(&self) -> bool {
         self.cid().hash().code() == IDENTITY

@@ -21,6 +21,8 @@ codes! {
         Reload = 5 "reload",
         /// A pin went away, because its time was over.
         PinExpired = 6 "pin_expired",
+        /// A provider showed, or did not show, that it serves what it says is pinned.
+        ProviderProof = 7 "provider_proof",
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Facts {
     pub declare_dead_after: Option<Duration>,
     /// How what it has is compared with what is on record; `None`: each copy is looked at now and then.
     pub audit: Option<Audit>,
+    /// How often it has to show that it serves what it says is pinned; `None`: it has no gateway to ask.
+    pub proof: Option<Sampling>,
 }
 
 impl Facts {
@@ -52,6 +54,13 @@ impl Facts {
 pub struct Audit {
     pub every: Duration,
     pub by: AuditBy,
+}
+
+/// How often copies are asked for at a provider's gateway, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sampling {
+    pub every: Duration,
+    pub sample: u32,
 }
 
 /// How a provider is audited.

@@ -13,6 +13,8 @@ codes! {
         Adopt = 1 "adopt",
         /// Compares what a provider has with what is on record.
         Audit = 2 "audit",
+        /// Has pins follow the newest revision of their policy.
+        Apply = 3 "apply",
     }
 }
 

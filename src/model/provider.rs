@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
-use super::{Facts, ProviderId, Timestamp};
+use super::{Facts, ProofRecord, ProviderId, Timestamp};
 
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal $text:literal),+ $(,)? }) => {
@@ -158,8 +158,8 @@ pub struct ProviderRecord {
     pub facts: Arc<Facts>,
     /// A drain may leave pins with fewer copies than their policies ask.
     pub allow_fewer: bool,
-    /// It did not serve what it says is pinned, when that was looked at last.
-    pub unproven: bool,
+    /// Whether it serves what it says is pinned.
+    pub proof: ProofRecord,
     /// When the last sweep of its whole list began that ended well.
     pub swept_at: Option<Timestamp>,
     /// When the last audit began.

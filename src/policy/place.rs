@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{Policy, Proof};
-use crate::model::{Codec, Content, Facts, Health, Mode, ProviderId, ProviderRecord, Timestamp};
+use crate::model::{Codec, Content, Facts, Health, Mode, ProofState, ProviderId, ProviderRecord, Timestamp};
 
 /// What may be asked of a provider now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,9 @@ impl ProviderView {
             (Health::Dead, _) => Footing::Dead,
             (_, Mode::Draining) => Footing::Leaving,
             _ if provider.absent_since.is_some() => Footing::Absent,
-            _ if provider.unproven && proof == Proof::Required => Footing::Distrusted,
+            _ if provider.proof.state == ProofState::Unproven && proof == Proof::Required => {
+                Footing::Distrusted
+            }
             (_, Mode::Readonly) => Footing::Readonly,
             (health, Mode::Active) if !health.is_usable() || throttled => Footing::Waiting,
             _ => Footing::Usable,

@@ -1,5 +1,7 @@
 //! What follows for a pin from the state of its copies: its status, and copies to ask for or to let go.
 
+mod forecast;
+
 use std::cmp::Reverse;
 
 use crate::model::{ProviderId, ReplicaId, ReplicaState, Status, Timestamp};
@@ -8,6 +10,8 @@ use super::{
     CopyView, Late, Placement, Priority, ProviderView, Tally, merge,
     place::{Footing, Own},
 };
+
+pub use forecast::{Forecast, forecast};
 
 /// As many live copies are as good as any more.
 const MANY: u16 = 3;

@@ -91,11 +91,16 @@ pub(super) struct Budget {
     settings: BudgetSettings,
     #[cfg(test)]
     granted: AtomicU64,
-    metrics: ProviderMetrics,
+    /// `None`: of calls that are none of the provider's own.
+    metrics: Option<ProviderMetrics>,
 }
 
 impl Budget {
-    pub(super) fn new(concurrency: usize, settings: BudgetSettings, metrics: ProviderMetrics) -> Self {
+    pub(super) fn new(
+        concurrency: usize,
+        settings: BudgetSettings,
+        metrics: impl Into<Option<ProviderMetrics>>,
+    ) -> Self {
         Self {
             slots: Slots::new(concurrency),
             lessons: Mutex::new(Lessons::new(&settings.rates)),
@@ -106,7 +111,7 @@ impl Budget {
             settings,
             #[cfg(test)]
             granted: AtomicU64::default(),
-            metrics,
+            metrics: metrics.into(),
         }
     }
 
@@ -123,7 +128,9 @@ impl Budget {
             self.is_welcome(class, now())?;
             let spent = self.spend(class, now()).await.map_err(|LedgerError| NoPermit::Uncounted)?;
             let Some(wait) = spent else {
-                self.metrics.throttle_wait(waited.elapsed());
+                if let Some(metrics) = &self.metrics {
+                    metrics.throttle_wait(waited.elapsed());
+                }
                 // What was counted for it meanwhile lapses.
                 self.is_welcome(class, now())?;
                 return Ok(self.start(slot, class, now()));
@@ -204,6 +211,11 @@ impl Budget {
         self.slots.free()
     }
 
+    /// The calls that are planned with.
+    pub(super) fn rates(&self, now: Timestamp) -> Rates {
+        self.lessons(now).rates(now)
+    }
+
     /// What work may spend; `None`: as much as it likes.
     pub(super) fn allowance(&self, costs: Costs, now: Timestamp) -> Option<Allowance> {
         let (rates, shut) = {
@@ -254,9 +266,10 @@ impl Budget {
     }
 
     fn show(&self, lessons: &Lessons, now: Timestamp) {
+        let Some(metrics) = &self.metrics else { return };
         let rates = lessons.rates(now);
         for (class, rate) in rates.iter() {
-            self.metrics.budget(class, rate.map(|rate| rate.calls), lessons.started(class, now));
+            metrics.budget(class, rate.map(|rate| rate.calls), lessons.started(class, now));
         }
     }
 

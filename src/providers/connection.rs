@@ -73,7 +73,8 @@ impl Connection {
             Readiness::Wait { until, .. } => Some(until),
             Readiness::Ready { .. } => None,
         };
-        Standing { breaker, since, until, last_error: self.parts.errors.last() }
+        let (last_error, rates) = (self.parts.errors.last(), self.parts.budget.rates(now));
+        Standing { breaker, since, until, last_error, rates }
     }
 
     pub(super) fn allowance(&self, traits: &Traits, now: Timestamp) -> Option<Allowance> {

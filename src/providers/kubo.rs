@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use super::{
-    Accepted, Held, Known, Provider, ProviderError, Readiness, Settings, Standing, Submit, Traits,
+    Accepted, Gateway, Held, Known, Provider, ProviderError, Readiness, Settings, Standing, Submit, Traits,
     UpstreamPage, UpstreamPin, connection::Connection,
 };
 use crate::{
@@ -39,6 +39,7 @@ pub(super) struct Kubo {
     rpc: Arc<Rpc>,
     fetches: Fetches,
     delegates: Delegates,
+    gateway: Option<Gateway>,
 }
 
 impl Kubo {
@@ -69,9 +70,11 @@ impl Kubo {
             again_max: Duration::from_secs(60),
             grace: Duration::from_millis(500),
         };
+        let gateway = Gateway::of(&settings, &client, &clock);
         let connection = Connection::new(settings, client, clock, metrics);
         let rpc = Arc::new(Rpc::new(connection));
-        Self { traits, fetches: Fetches::new(rpc.clone(), pace), rpc, delegates: Delegates::default() }
+        let fetches = Fetches::new(rpc.clone(), pace);
+        Self { traits, fetches, rpc, delegates: Delegates::default(), gateway }
     }
 
     fn pin(&self, id: UpstreamId, content: &Content, status: Status) -> UpstreamPin {
@@ -154,6 +157,10 @@ impl Provider for Kubo {
 
     fn traits(&self) -> &Traits {
         &self.traits
+    }
+
+    fn gateway(&self) -> Option<&Gateway> {
+        self.gateway.as_ref()
     }
 
     fn readiness(&self, now: Timestamp) -> Readiness {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    Accepted, Held, Known, Provider, ProviderError, Readiness, Settings, Standing, Submit, Traits,
+    Accepted, Gateway, Held, Known, Provider, ProviderError, Readiness, Settings, Standing, Submit, Traits,
     UpstreamPage, UpstreamPin, classify::Expect, connection::Connection, stack::Answer,
 };
 use crate::{
@@ -29,6 +29,7 @@ pub(super) struct Psa {
     requests: Requests,
     reader: Reader,
     connection: Connection,
+    gateway: Option<Gateway>,
 }
 
 impl Psa {
@@ -55,8 +56,9 @@ impl Psa {
         };
         let requests = Requests::new(&settings.endpoint);
         let reader = Reader { allow_private: settings.allow_private_delegates };
+        let gateway = Gateway::of(&settings, &client, &clock);
         let connection = Connection::new(settings, client, clock, metrics);
-        Self { traits, requests, reader, connection }
+        Self { traits, requests, reader, connection, gateway }
     }
 
     async fn ask(&self, id: &UpstreamId, deadline: Instant) -> Result<Option<UpstreamPin>, ProviderError> {
@@ -164,6 +166,10 @@ impl Provider for Psa {
 
     fn traits(&self) -> &Traits {
         &self.traits
+    }
+
+    fn gateway(&self) -> Option<&Gateway> {
+        self.gateway.as_ref()
     }
 
     fn readiness(&self, now: Timestamp) -> Readiness {

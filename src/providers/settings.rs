@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use ::http::Uri;
 use thiserror::Error;
 
-use super::{BreakerSettings, Credential, Ledger, NoLedger, NoVault, Peers, Vault};
+use super::{BreakerSettings, Credential, GatewaySettings, Ledger, NoLedger, NoVault, Peers, Vault};
 use crate::{
     http,
     model::Rates,
@@ -47,6 +47,8 @@ pub struct Settings {
     pub peers: Peers,
     /// Passes on delegates in private networks: for providers in a lab.
     pub allow_private_delegates: bool,
+    /// Where copies are asked for, to see that they are served.
+    pub gateway: Option<GatewaySettings>,
 }
 
 impl Settings {
@@ -81,6 +83,7 @@ impl Settings {
             breaker: BreakerSettings::default(),
             peers: Peers::default(),
             allow_private_delegates: false,
+            gateway: None,
             preset,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::ProviderError;
 use crate::{
-    model::{ErrorClass, Operation, Timestamp},
+    model::{ErrorClass, Operation, Rates, Timestamp},
     telemetry::BreakerState,
 };
 
@@ -17,6 +17,8 @@ pub struct Standing {
     /// Until when nothing is sent, if that is so: the breaker is open, or the provider asked for it.
     pub until: Option<Timestamp>,
     pub last_error: Option<LastError>,
+    /// The calls that it allows, as configured, or as its refusals taught.
+    pub rates: Rates,
 }
 
 /// A call that the provider failed; in words without secrets.

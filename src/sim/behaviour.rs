@@ -16,6 +16,7 @@ use crate::{
 use super::{
     dialect::Dialect,
     fate::{FailRule, PinAfter, Predicate},
+    gateway::Mood,
 };
 
 /// How a simulated provider behaves: in the words of presets, and what these leave open in its [`Dialect`]. The default
@@ -82,6 +83,8 @@ pub struct Behaviour {
     /// With this many pins queued, another POST is refused with 429 `QUEUE_FULL`.
     pub max_queued: Option<usize>,
 
+    /// How its trustless gateway is disposed.
+    pub gateway: Mood,
     pub dialect: Dialect,
 }
 
@@ -147,6 +150,7 @@ impl Default for Behaviour {
             delegates_rule: Delegates::Always,
             delegates: vec![Self::DELEGATE.to_owned()],
             max_queued: None,
+            gateway: Mood::Serves,
             dialect: Dialect::default(),
         }
     }

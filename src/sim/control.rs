@@ -16,6 +16,7 @@
 //! | | `"status": {"bafy...": "failed"}` holds their pins in that state; `null` lets them go |
 //! | `GET /_sim/behaviour` | the [`Behaviour`](super::Behaviour) |
 //! | `POST /_sim/behaviour` | changes the fields that are named, such as `{"pin_after": "never"}` or `{"filters": {"cid": false}}` |
+//! | `POST /_sim/blocks` | the body is a block that its gateway hands out at `/ipfs/` once it is pinned: `{"cid": "bafk..."}` |
 //! | `POST /_sim/token` | `{"token": "..."}`: the old token is 401 from now on |
 //! | `GET /_sim/mail` | the code for a log-in that was last sent: `{"code": "123456"}`, or `null` |
 //! | `POST /_sim/reset_stats` | counts, log and deletes start anew |
@@ -43,7 +44,7 @@ use super::{
 
 pub(super) const PREFIX: &str = "/_sim/";
 
-const MAX_BODY: usize = 1 << 20;
+const MAX_BODY: usize = 4 << 20;
 
 pub(super) async fn answer(world: &World, request: Request<Incoming>) -> Answer {
     let method = request.method().clone();
@@ -61,6 +62,7 @@ pub(super) async fn answer(world: &World, request: Request<Incoming>) -> Answer 
         (&Method::POST, "faults") => change_faults(world, &body).map(|()| faults(world)),
         (&Method::GET, "behaviour") => Ok(json!(world.inside().behaviour)),
         (&Method::POST, "behaviour") => change_behaviour(world, &body),
+        (&Method::POST, "blocks") => stock(world, body),
         (&Method::POST, "token") => change_token(world, &body),
         (&Method::GET, "mail") => Ok(json!({ "code": world.inside().credentials.mailed() })),
         (&Method::POST, "reset_stats") => {
@@ -198,6 +200,11 @@ fn parse_cid(text: &str) -> Result<PinCid, String> {
 fn parse_forced((cid, status): (&String, &Option<String>)) -> Result<(PinCid, Option<Status>), String> {
     let parse = |text: &String| Status::parse(text).ok_or_else(|| format!("no status {text:?}"));
     Ok((parse_cid(cid)?, status.as_ref().map(parse).transpose()?))
+}
+
+fn stock(world: &World, block: bytes::Bytes) -> Result<Value, String> {
+    let cid = world.inside().shelf.stock(block).ok_or("the block is too large, or there are too many")?;
+    Ok(json!({ "cid": cid.as_str() }))
 }
 
 fn change_behaviour(world: &World, body: &[u8]) -> Result<Value, String> {

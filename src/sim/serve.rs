@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::presets::Protocol;
 
 use super::{
-    control,
+    control, gateway,
     kubo::{self, Body, Played},
     psa,
     world::World,
@@ -94,7 +94,9 @@ async fn respond(
     if request.uri().path().starts_with(control::PREFIX) {
         return Ok(kubo::whole(control::answer(world, request).await));
     }
+    let is_for_gateway = request.uri().path().starts_with(gateway::PREFIX);
     let played = match world.protocol {
+        _ if is_for_gateway => gateway::answer(world, request).await.into(),
         Protocol::Psa => psa::answer(world, request).await.into(),
         Protocol::Kubo => kubo::answer(world, request).await,
     };

@@ -11,6 +11,7 @@ use super::*;
 
 mod client;
 mod faulty;
+mod gateway;
 mod presets;
 mod quirks;
 

@@ -16,6 +16,7 @@ use super::{
     behaviour::Behaviour,
     credentials::Credentials,
     fate::FailRule,
+    gateway::Shelf,
     ids,
     instant::Instant,
     kubo::Node,
@@ -41,6 +42,7 @@ pub(super) struct Inside {
     pub(super) credentials: Credentials,
     pub(super) seen: Seen,
     pub(super) node: Node,
+    pub(super) shelf: Shelf,
 }
 
 impl World {
@@ -59,6 +61,7 @@ impl World {
             credentials,
             seen: Seen::default(),
             node: Node::default(),
+            shelf: Shelf::default(),
         };
         Self { clock, protocol, down: watch::Sender::new(false), inside: Mutex::new(inside) }
     }

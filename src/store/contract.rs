@@ -1,6 +1,7 @@
 //! What every backend of the store must do: one suite, stamped for each backend by [`contract_suite`].
 
 pub(super) mod adopting;
+pub(super) mod applying;
 pub(super) mod auditing;
 pub(super) mod budgets;
 pub(super) mod claiming;
@@ -14,6 +15,7 @@ pub(super) mod late;
 pub(super) mod model;
 pub(super) mod outcomes;
 pub(super) mod pins;
+pub(super) mod proving;
 pub(super) mod quotas;
 pub(super) mod registering;
 pub(super) mod replacing;
@@ -115,6 +117,10 @@ macro_rules! contract_suite {
                 a_copy_that_is_there_already_counts_for_who_spills_over_to_it;
             late: a_copy_that_is_late_goes_to_the_next_provider, a_late_copy_that_comes_after_all_stays_or_goes_by_policy,
                 late_copies_are_taken_up_a_limit_at_a_time;
+            applying: an_applied_revision_is_followed_a_limit_at_a_time_and_over_a_crash,
+                i8_what_a_new_revision_does_not_ask_for_goes_once_another_copy_is_confirmed,
+                a_plan_of_a_drain_says_what_moves_and_who_cannot, a_plan_of_what_nobody_knows_is_refused,
+                a_copy_that_another_pin_needs_does_not_go, identity_cids_follow_and_need_nothing;
             dying: what_a_dead_provider_holds_is_asked_for_elsewhere, the_dead_stay_so_until_they_can_be_used,
                 one_that_comes_back_into_the_config_is_healthy,
                 settling_anew_survives_a_crash_and_begins_again_where_things_change,
@@ -144,6 +150,10 @@ macro_rules! contract_suite {
                 a_suspect_that_nobody_wants_any_more_is_dropped, orphans_are_what_nobody_here_knows,
                 doubles_that_are_being_removed_are_no_orphans,
                 copies_of_a_swept_provider_get_looks_again_when_it_is_swept_no_more;
+            proving: a_sample_is_of_copies_that_were_confirmed_each_once,
+                a_provider_that_serves_nothing_gets_nothing_and_counts_no_more_where_proof_is_asked_for,
+                a_gateway_that_is_down_changes_nothing_but_is_noted,
+                what_a_gateway_showed_is_forgotten_with_it_and_with_the_last_copy;
             model: counters_and_statuses_agree_after_every_random_step, nothing_is_left_once_all_is_deleted;
         }
     };

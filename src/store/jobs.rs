@@ -16,8 +16,8 @@ pub struct Checkpoint {
 /// The intentions about jobs; each is atomic and, once it has returned `Ok`, on disk (I1).
 #[async_trait]
 pub trait JobStore: Send + Sync + 'static {
-    /// Records a job, which runs from now on. [`StoreError::Taken`]: one of this kind, for the same provider, has not
-    /// ended; [`StoreError::Unknown`]: no such provider or account.
+    /// Records a job, which runs from now on. [`StoreError::Taken`]: one of this kind, for the same provider, or
+    /// on the same terms where it is about none, has not ended; [`StoreError::Unknown`]: no such provider or account.
     async fn create_job(&self, job: NewJob, now: Timestamp) -> Result<Job, StoreError>;
 
     /// Jobs older than one, newest first; those that have not ended only, or all.

@@ -3,6 +3,7 @@
 mod accept;
 mod accounts;
 mod adopt;
+mod apply;
 mod audits;
 mod background;
 mod budget;
@@ -20,6 +21,8 @@ mod list;
 mod means;
 mod open;
 mod outcome;
+mod plans;
+mod proofs;
 mod providers;
 mod readers;
 mod rebind;

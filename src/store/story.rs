@@ -2,7 +2,7 @@
 
 use super::PinRecord;
 use crate::{
-    model::{AccountId, Content, ProviderRecord, Timestamp, replica::Replica},
+    model::{AccountId, Content, Proved, ProviderRecord, Timestamp, replica::Replica},
     policy::{CopyView, Placement, Policy, ProviderView},
 };
 
@@ -37,6 +37,8 @@ pub struct CopyStory {
     pub held_since: Option<Timestamp>,
     /// How many pins need it, this one included.
     pub pins: u64,
+    /// What the provider's gateway answered when it was last asked for it, and when.
+    pub proved: Option<(Proved, Timestamp)>,
 }
 
 impl PinStory {

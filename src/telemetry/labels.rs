@@ -2,7 +2,7 @@
 
 use ::http::{Method as HttpMethod, StatusCode};
 
-use crate::model::{BudgetClass, ErrorClass, Op, Operation, QuotaKind, ReplicaState, Status};
+use crate::model::{BudgetClass, ErrorClass, Op, Operation, Proved, QuotaKind, ReplicaState, Status};
 
 /// A closed set of label values, numbered from 0 without gaps.
 pub trait Label: Copy + 'static {
@@ -50,7 +50,7 @@ macro_rules! model_labels {
     )+};
 }
 
-model_labels!(BudgetClass, Operation, QuotaKind, ReplicaState, Status);
+model_labels!(BudgetClass, Operation, Proved, QuotaKind, ReplicaState, Status);
 
 labels! {
     /// A request's method; those that the API does not use are one.

@@ -9,7 +9,7 @@ use super::{
     family::{Counters, GaugeGuard, Gauges, Histograms, PerLabel, Registrar},
     labels::{Audited, BreakerState, CallOutcome, Label},
 };
-use crate::model::{BudgetClass, ErrorClass, Operation, Timestamp};
+use crate::model::{BudgetClass, ErrorClass, Operation, ProofRecord, ProofState, Proved, Timestamp};
 
 const DURATIONS: [f64; 11] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0];
 
@@ -28,6 +28,9 @@ pub(super) struct Providers {
     breaker_transitions: IntCounterVec,
     audited: IntCounterVec,
     audit_alarms: IntCounterVec,
+    proofs: IntCounterVec,
+    unproven: IntGaugeVec,
+    gateway_down: IntGaugeVec,
     known: DashMap<String, ProviderMetrics>,
 }
 
@@ -100,6 +103,21 @@ impl Providers {
                 "Audits that missed so many copies that they asked before anything was sent again.",
                 &["provider"],
             ),
+            proofs: registrar.counters(
+                "provider_proofs_total",
+                "Copies that were asked for at the provider's gateway, or were to be, by what came of it.",
+                &["provider", "outcome"],
+            ),
+            unproven: registrar.gauges(
+                "provider_unproven",
+                "Whether the provider did not serve most of what it says is pinned, in two samples or more.",
+                &["provider"],
+            ),
+            gateway_down: registrar.gauges(
+                "provider_gateway_down",
+                "Whether the provider's gateway could not be asked for anything when it was last tried.",
+                &["provider"],
+            ),
             known: DashMap::new(),
         }
     }
@@ -130,6 +148,9 @@ impl Providers {
             breaker_transitions: Counters::of(&self.breaker_transitions, &[name]),
             audited: Counters::of(&self.audited, &[name]),
             audit_alarms: self.audit_alarms.with_label_values(&[name]),
+            proofs: Counters::of(&self.proofs, &[name]),
+            unproven: self.unproven.with_label_values(&[name]),
+            gateway_down: self.gateway_down.with_label_values(&[name]),
         }))
     }
 }
@@ -152,6 +173,9 @@ struct Inner {
     breaker_transitions: Counters<BreakerState>,
     audited: Counters<Audited>,
     audit_alarms: IntCounter,
+    proofs: Counters<Proved>,
+    unproven: IntGauge,
+    gateway_down: IntGauge,
 }
 
 impl ProviderMetrics {
@@ -204,6 +228,17 @@ impl ProviderMetrics {
     /// Counts an audit that asks.
     pub fn audit_alarm(&self) {
         self.0.audit_alarms.inc();
+    }
+
+    /// Counts a copy that was asked for at the gateway.
+    pub fn proved(&self, outcome: Proved) {
+        self.0.proofs.get(outcome).inc();
+    }
+
+    /// Tells what is known of the gateway, and of the provider by it.
+    pub fn proof(&self, record: &ProofRecord) {
+        self.0.unproven.set(i64::from(record.state == ProofState::Unproven));
+        self.0.gateway_down.set(i64::from(record.down_since.is_some()));
     }
 
     /// Tells whether new copies may be sent there.

@@ -290,3 +290,25 @@ async fn an_operator_audits_a_provider_and_sees_what_nobody_knows_there() {
     assert_eq!(house.sim.deletes().len(), 0);
     house.stop().await;
 }
+
+#[tokio::test]
+async fn an_operator_sees_plans_before_anything_is_done_and_applies_a_policy() {
+    let house = House::start(ADA).await;
+    house.lines(&["pin", "add", CID]).await;
+    let told = house.lines(&["provider", "drain", "alpha", "--dry-run"]).await.join("\n");
+    assert!(told.starts_with("drain of alpha: it concerns 1 pin\n"), "{told}");
+    assert!(
+        told.contains("1 pin cannot have the copies") && told.contains("1 copy asked, 0 elsewhere"),
+        "{told}"
+    );
+    let (code, out, err) = house.run(&["provider", "drain", "alpha", "--dry-run", "--json"]).await;
+    let plan: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, &plan["staying"], &plan["short"]["pins"]), (0, &json!(1), &json!(1)), "{err}");
+    assert_eq!(house.lines(&["job", "ls", "--all"]).await.len(), 1, "the heading");
+    let told = house.lines(&["policy", "apply", "default", "--wait"]).await.join("\n");
+    assert!(told.starts_with("policy default: 0 pins change"), "{told}");
+    assert!(told.contains("job 1: apply of default, done"), "{told}");
+    let (code, _, err) = house.run(&["policy", "apply", "nothing"]).await;
+    assert!(code == 1 && err.contains("there is no policy"), "{err}");
+    house.stop().await;
+}

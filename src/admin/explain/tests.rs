@@ -22,7 +22,7 @@ fn provider(id: i64, name: &str) -> ProviderRecord {
         proven: None,
         facts: Default::default(),
         allow_fewer: false,
-        unproven: false,
+        proof: ProofRecord::default(),
         swept_at: None,
         audited_at: None,
         orphans: 0,
@@ -73,7 +73,7 @@ fn story(copies: Vec<CopyStory>, change: impl FnOnce(&mut [ProviderRecord])) -> 
 }
 
 fn own(replica: Replica) -> CopyStory {
-    CopyStory { replica, held_since: None, pins: 1 }
+    CopyStory { replica, held_since: None, pins: 1, proved: None }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     lifecycle::Changes,
     model::{Fingerprint, ManualClock, ProviderDecl, Timestamp},
+    policy::{Copies, Policy},
     store::{Registration, sqlite::SqliteStore},
     telemetry::Metrics,
 };
@@ -26,10 +27,11 @@ impl House {
         let path = dir.path().join("pins.db");
         let store = SqliteStore::open(&path, &Default::default(), Changes::default(), &Metrics::new());
         let store: SharedStore = Arc::new(store.unwrap());
-        let clock = Arc::new(ManualClock::at(NOW));
+        let clock = Arc::new(ManualClock::at(NOW)) as Arc<dyn Clock>;
+        let planner = Planner::alone(store.clone(), clock.clone());
         let house = Self {
-            routes: job_routes(store.clone(), clock.clone(), Activator::default())
-                .merge(super::super::mode_routes(store.clone(), clock, Activator::default())),
+            routes: job_routes(store.clone(), clock.clone(), Activator::default(), planner.clone())
+                .merge(super::super::mode_routes(store.clone(), clock, Activator::default(), planner)),
             store,
             _dir: dir,
         };
@@ -40,7 +42,10 @@ impl House {
     async fn declare(&self, names: &[&str]) {
         let provider = |name: &&str| ProviderDecl::new(*name, Fingerprint::new(name, None));
         let providers = names.iter().map(provider).collect();
-        self.store.register(Registration { providers, ..Registration::default() }, NOW).await.unwrap();
+        let listed = names.iter().map(ToString::to_string).collect();
+        let policies = vec![Policy::plain("p", Copies { min: 1, max: 1 }, 1, listed)];
+        let config = Registration { providers, policies, ..Registration::default() };
+        self.store.register(config, NOW).await.unwrap();
     }
 
     async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
@@ -132,9 +137,40 @@ async fn what_makes_no_sense_is_refused_with_what_to_write() {
         ("POST", "/jobs/7/pause", Value::Null, 404),
         ("POST", "/jobs/7/dance", Value::Null, 404),
         ("POST", "/jobs", json!({ "kind": "dance", "provider": "alpha" }), 400),
+        ("POST", "/jobs", json!({ "kind": "apply", "provider": "alpha" }), 400),
+        ("POST", "/jobs", json!({ "kind": "drain", "provider": "alpha", "policy": "p" }), 400),
+        ("POST", "/policies/q/apply", Value::Null, 404),
+        ("POST", "/policies/q/apply", json!({ "dry_run": true }), 404),
         ("POST", "/providers/omega/drain", Value::Null, 404),
         ("POST", "/providers/alpha/drain", json!({ "fewer": true }), 400),
     ] {
         assert_eq!(house.ask(method, path, body).await.0, status, "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_a_plan_and_starts_nothing() {
+    let house = House::open().await;
+    let dry = json!({ "dry_run": true, "allow_fewer": true });
+    let (status, plan) = house.ask("POST", "/providers/alpha/drain", dry).await;
+    assert_eq!((status, &plan["plan"], &plan["provider"]), (200, &json!("drain"), &json!("alpha")));
+    assert_eq!((&plan["moving"], &plan["seconds"], &plan["providers"]), (&json!(0), &json!(0), &json!([])));
+    house.declare(&["beta", "alpha"]).await;
+    let (status, plan) = house.ask("POST", "/policies/p/apply", json!({ "dry_run": true })).await;
+    assert_eq!((status, &plan["plan"], &plan["newest"]), (200, &json!("apply"), &json!(2)));
+    assert_eq!((&plan["pins"], &plan["short"]["pins"]), (&json!(0), &json!(0)));
+    assert_eq!(house.ask("GET", "/jobs", Value::Null).await.1["jobs"], json!([]));
+    assert_eq!(house.mode().await, "active");
+}
+
+#[tokio::test]
+async fn a_policy_is_applied_by_one_job_at_a_time() {
+    let house = House::open().await;
+    let (status, job) = house.post("/policies/p/apply").await;
+    assert_eq!((status, &job["kind"], &job["terms"]["policy"]), (201, &json!("apply"), &json!("p")));
+    let (status, told) = house.ask("POST", "/jobs", json!({ "kind": "apply", "policy": "p" })).await;
+    assert_eq!(status, 409);
+    assert!(told["error"]["details"].as_str().unwrap().contains("job 1 applies p already"));
+    house.post("/jobs/1/cancel").await;
+    assert_eq!(house.post("/policies/p/apply").await.0, 201);
 }

@@ -27,7 +27,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, short)]
     follow: bool,
     /// Those of these kinds: pin_status, provider_health, provider_mode, job, admin, reload,
-    /// pin_expired
+    /// pin_expired, provider_proof
     #[arg(long = "kind", value_name = "KIND", value_delimiter = ',')]
     kinds: Vec<EventKind>,
     /// Those about this account's pins

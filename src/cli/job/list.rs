@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::Value;
 
-use super::{progress, word};
+use super::{of, progress, word};
 use crate::cli::{
     Exit, Failure,
     admin::AdminArgs,
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 fn drawn(jobs: &[Value], look: Look) -> String {
     let mut table = table(look, ["ID", "KIND", "OF", "STATE", "DONE", "UPDATED", "WORDS"]);
     for job in jobs {
-        let of = job["provider"].as_str().or(job["account"].as_str()).unwrap_or("-");
+        let of = of(job);
         let id = job["id"].to_string();
         let done = progress(job);
         table.add_row([

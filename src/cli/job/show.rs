@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::Value;
 
-use super::{progress, wait, word};
+use super::{of, progress, wait, word};
 use crate::cli::{Exit, Failure, admin::AdminArgs, on_runtime, say};
 
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 /// All there is to say of a job.
 pub(in crate::cli) fn lines(job: &Value) -> String {
-    let of = job["provider"].as_str().or(job["account"].as_str()).unwrap_or("-");
+    let of = of(job);
     let mut text = format!("job {}: {} of {of}, {}\n", job["id"], word(job, "kind"), word(job, "state"));
     let mut say = |key: &str, value: &str| text.push_str(&format!("  {key:<14} {value}\n"));
     say("done", &progress(job));

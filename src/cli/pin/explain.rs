@@ -85,6 +85,7 @@ impl Told {
         self.line(2, "last error", &[&copy["error"]["class"], &copy["error"]["text"]]);
         self.line(2, "next", &[&copy["next"]["at"], &copy["next"]["words"]]);
         self.line(2, "verified", &[&copy["verified"]]);
+        self.line(2, "proved", &[&copy["proved"]["outcome"], &copy["proved"]["at"]]);
         let doubt = &copy["doubt"];
         if let Some(of) = doubt["of"].as_str() {
             self.text(2, "in doubt", &format!("whether a {of} was done, until {}", word(&doubt["until"])));

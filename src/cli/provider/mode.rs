@@ -7,7 +7,7 @@ use crate::cli::{
     Exit, Failure,
     admin::AdminArgs,
     job::{show, wait},
-    on_runtime, say,
+    on_runtime, plan, say,
 };
 
 #[derive(Debug, clap::Args)]
@@ -19,8 +19,14 @@ pub(in crate::cli) struct Drain {
     #[arg(long)]
     allow_fewer: bool,
     /// Wait until it is done: exit code 0; 5 if it was paused or cancelled, or on Ctrl-C, which leaves it running
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["dry_run", "json"])]
     wait: bool,
+    /// Show what it would do, where to, and how long that takes; do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     admin: AdminArgs,
 }
@@ -39,10 +45,15 @@ pub(super) fn drain(args: &Drain) -> Result<Exit, Failure> {
     let admin = args.admin.client()?;
     on_runtime(async {
         let path = format!("/providers/{}/drain", args.name);
-        let body = json!({ "allow_fewer": args.allow_fewer });
+        let body = json!({ "allow_fewer": args.allow_fewer, "dry_run": args.dry_run });
+        if args.dry_run {
+            let planned = plan::ask(&admin, &path, &body).await?;
+            return say(&plan::told(&planned, args.json));
+        }
         let job = admin.call(Method::POST, &path, Some(&body)).await?;
         match job["id"].as_u64().filter(|_| args.wait) {
             Some(id) => wait::until_ended(&admin, id, show::lines).await,
+            None if args.json => say(&format!("{job:#}\n")),
             None => say(&show::lines(&job)),
         }
     })?

@@ -2,8 +2,10 @@
 
 use super::world::*;
 use crate::{
-    model::{JobCommand, JobId, JobKind, JobState, NewJob, RequestId, Status},
+    engine::{Bill, Costed},
+    model::{BudgetClass, JobCommand, JobId, JobKind, JobState, NewJob, Rate, RequestId, Status},
     sim::{Fault, Route},
+    store::{Change, Leaving},
 };
 
 const PINS: u64 = 30;
@@ -28,8 +30,12 @@ impl World {
         self.inside().store.create_job(job, self.now()).await.unwrap().id
     }
 
+    async fn plan_drain(&self, n: usize, allow_fewer: bool) -> Costed {
+        self.plan(Change::Drain { provider: self.provider(n).await.id, allow_fewer }).await
+    }
+
     /// As [`run_for`](Self::run_for); whenever something was done each content is pinned at `least` providers.
-    async fn run_safely(&mut self, span: std::time::Duration, least: usize) {
+    pub(super) async fn run_safely(&mut self, span: std::time::Duration, least: usize) {
         let end = self.now().plus(span);
         while self.now() < end {
             let next = self.catch_up().await.unwrap_or(end);
@@ -157,5 +163,97 @@ async fn a_drain_of_what_left_the_config_makes_copies_elsewhere_and_waits_for_no
     }
     assert_eq!(store.providers().await.unwrap().len(), 2);
     drop(store);
+    world.end().await;
+}
+
+/// As [`start`], but eleven pins have a copy too many at the first provider, and the third one has room for 22 in all.
+async fn start_mixed() -> World {
+    let mut world = World::of(3)
+        .exclusive()
+        .copies(2, 1)
+        .facts(|n, facts| {
+            facts.max_pins = (n == 2).then_some(22);
+            facts.declare_dead_after = (n == 0).then_some(HOUR);
+        })
+        .budget(|_, settings| {
+            settings.budget.rates[BudgetClass::Write] = Some(Rate { calls: 20, per: MINUTE });
+        })
+        .start()
+        .await;
+    for n in 0..10 {
+        world.add(n).await;
+    }
+    world.run_for(10 * MINUTE).await;
+    world.sims[0].faults().down();
+    // It is found out by this one. What was there is made elsewhere, until it comes back.
+    world.add(10).await;
+    world.run_for(2 * HOUR).await;
+    world.sims[0].faults().up();
+    world.run_for(HOUR).await;
+    for n in 11..PINS {
+        world.add(n).await;
+    }
+    world.run_for(HOUR).await;
+    assert_eq!((world.held(0), world.held(1), world.held(2)), (30, 30, 11));
+    world
+}
+
+fn bill<'a>(costed: &'a Costed, provider: &str) -> &'a Bill {
+    costed.bills.iter().find(|bill| bill.provider == provider).unwrap()
+}
+
+#[tokio::test]
+async fn what_a_drain_does_is_what_its_plan_says() {
+    let mut world = start_mixed().await;
+    let planned = world.plan_drain(0, false).await;
+    assert_eq!(planned.plan.leaving, Leaving { moving: 11, spare: 11, staying: 8, removing: 0 });
+    assert_eq!((planned.plan.pins, planned.plan.short), (30, 8));
+    let (_, why) = &planned.plan.first[0];
+    assert_eq!(why, "2 copies asked, 1 elsewhere: gamma has as many copies as it may have: 22");
+    let (alpha, gamma) = (bill(&planned, "alpha"), bill(&planned, "gamma"));
+    assert_eq!((alpha.coming, alpha.going, gamma.coming, gamma.going), (0, 22, 11, 0));
+    assert_eq!(
+        alpha.time,
+        Some(std::time::Duration::from_millis(60_000 * 22 / 19)),
+        "one call in twenty is kept back"
+    );
+    assert_eq!(world.held(0), 30, "nothing was done");
+    let (deletes, adds) = (world.calls(0, Route::Remove), world.calls(2, Route::Add));
+    let job = world.drain(0, false).await;
+    world.run_safely(2 * HOUR, 2).await;
+    assert_eq!((world.held(0), world.held(1), world.held(2)), (8, 30, 22));
+    assert_eq!(world.calls(0, Route::Remove) - deletes, alpha.calls[BudgetClass::Write]);
+    assert_eq!(world.calls(2, Route::Add) - adds, gamma.calls[BudgetClass::Write]);
+    let waits = world.job(job).await;
+    assert_eq!((waits.state, waits.progress.counts["wanted"]), (JobState::Running, 8));
+    let left = world.plan_drain(0, false).await;
+    assert_eq!((left.plan.leaving, left.plan.short), (Leaving { staying: 8, ..Leaving::default() }, 8));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_a_drain_does_that_may_leave_fewer_copies_is_what_its_plan_says() {
+    let mut world = start_mixed().await;
+    let planned = world.plan_drain(0, true).await;
+    assert_eq!(planned.plan.leaving, Leaving { moving: 11, spare: 19, staying: 0, removing: 0 });
+    assert_eq!((planned.plan.short, planned.plan.first.len()), (8, 8));
+    let job = world.drain(0, true).await;
+    world.run_safely(2 * HOUR, 1).await;
+    assert_eq!((world.held(0), world.held(1), world.held(2)), (0, 30, 22));
+    assert_eq!(world.job(job).await.state, JobState::Done);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_plan_counts_a_copy_that_many_pins_share_once() {
+    let (mut world, _) = start().await;
+    for n in 0..PINS {
+        world.add_for(1, n).await;
+    }
+    world.settle().await;
+    let planned = world.plan_drain(0, false).await;
+    assert_eq!((planned.plan.pins, planned.plan.leaving.moving), (60, 30));
+    assert_eq!(planned.plan.coming.values().sum::<u64>(), 30);
+    assert_eq!(bill(&planned, "gamma").time, None, "it has no budget");
     world.end().await;
 }

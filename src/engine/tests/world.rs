@@ -4,16 +4,16 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    engine::{Driven, Engine, Fleet, Settings, Shared, StoreLedger, TickReport},
+    engine::{Costed, Driven, Engine, Fleet, Settings, Shared, StoreLedger, TickReport},
     http,
     lifecycle::{Activator, Changes, Interest, Shutdown},
     model::*,
     policy::{Copies, Policy},
     presets::{GENERIC, Presets},
-    providers::{self, Credential, Endpoint, Login, Peers, SecretFile, SecretKind, Source},
+    providers::{self, Credential, Endpoint, GatewaySettings, Login, Peers, SecretFile, SecretKind, Source},
     sim::{self, Fault, Route, Sim},
     store::{
-        AcceptPin, PinRecord, Registered, Registration, SharedStore,
+        AcceptPin, Change, PinRecord, Registered, Registration, SharedStore,
         contract::scratch,
         sqlite::{SqliteSettings, SqliteStore},
     },
@@ -73,9 +73,16 @@ pub(super) struct Builder {
     /// The simulators play the preset, its limits too.
     played: bool,
     audit: Option<Audit>,
+    gateways: bool,
 }
 
 impl Builder {
+    /// Their gateways are asked for three copies or more, every hour.
+    pub(super) fn gateways(mut self) -> Self {
+        self.gateways = true;
+        self
+    }
+
     /// This many copies, of which `need` make a pin pinned.
     pub(super) fn copies(mut self, copies: u16, need: u16) -> Self {
         (self.copies, self.need) = (copies, need);
@@ -220,6 +227,7 @@ impl World {
             facts: |_, _| {},
             played: false,
             audit: None,
+            gateways: false,
         }
     }
 
@@ -247,6 +255,7 @@ impl World {
         let provider = |n: usize, name: &str| {
             let mut declared = ProviderDecl::new(name, fingerprint(n));
             declared.facts.audit = self.setup.audit;
+            declared.facts.proof = self.setup.gateways.then_some(Sampling { every: HOUR, sample: 20 });
             (self.setup.facts)(n, &mut declared.facts);
             declared
         };
@@ -330,6 +339,11 @@ impl World {
         settings.exclusive = self.setup.exclusive;
         settings.try_timeout = self.setup.try_timeout;
         settings.peers = self.peers.clone();
+        settings.gateway = self.setup.gateways.then(|| {
+            let base = Endpoint::parse(&self.sims[n].url()).unwrap();
+            let gateway = GatewaySettings::new(base, http::Settings::default());
+            GatewaySettings { timeout: Duration::from_millis(300), ..gateway }
+        });
         // Further tries wait in real time.
         settings.retries = 0;
         (self.setup.budget)(n, &mut settings);
@@ -380,6 +394,17 @@ impl World {
         providers.into_iter().find(|provider| provider.name == NAMES[n]).unwrap()
     }
 
+    /// What a change of many pins would come to.
+    pub(super) async fn plan(&self, change: Change) -> Costed {
+        self.inside().engine.planner().plan(change).await.unwrap()
+    }
+
+    /// Takes up a config whose policy says something else besides.
+    pub(super) async fn declare(&mut self, policy: fn(&mut Policy)) {
+        self.setup.policy = policy;
+        self.inside().store.reregister(self.registration(), self.now()).await.unwrap();
+    }
+
     pub(super) async fn try_audit(&self, n: usize) -> Result<JobId, crate::store::StoreError> {
         let provider = Some(self.provider(n).await.id);
         let (kind, terms) = (JobKind::Audit, "{}".to_owned());
@@ -426,6 +451,21 @@ impl World {
         let mut request = self.request(0, n);
         request.spec.origins = origins;
         self.inside().store.accept_pin(request).await.unwrap().requestid
+    }
+
+    /// Adds a pin of a block that all providers' gateways hand out while they have it pinned.
+    pub(super) async fn add_block(&self, n: u64) -> RequestId {
+        let mut request = self.request(0, n);
+        for sim in &self.sims {
+            request.spec.cid = sim.stock(format!("block {n}")).expect("there is room");
+        }
+        self.inside().store.accept_pin(request).await.unwrap().requestid
+    }
+
+    /// Starts again with gateways, or without.
+    pub(super) async fn restart_with_gateways(&mut self, gateways: bool) {
+        self.setup.gateways = gateways;
+        self.restart().await;
     }
 
     /// Adds a pin that goes away then.

@@ -8,10 +8,10 @@ use crate::{
     policy::{Copies, Deadlines, Policy},
 };
 
-const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-const PIN: PinView = PinView { need: 1, want: 2, was_pinned: false, trim: false };
+pub(super) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+pub(super) const PIN: PinView = PinView { need: 1, want: 2, was_pinned: false, trim: false };
 
-fn at(id: i64, footing: Footing) -> ProviderView {
+pub(super) fn at(id: i64, footing: Footing) -> ProviderView {
     let facts = Arc::default();
     ProviderView {
         id: ProviderId(id),
@@ -25,16 +25,16 @@ fn at(id: i64, footing: Footing) -> ProviderView {
     }
 }
 
-fn view(id: i64, usable: bool) -> ProviderView {
+pub(super) fn view(id: i64, usable: bool) -> ProviderView {
     let footing = if usable { Footing::Usable } else { Footing::Waiting };
     ProviderView { answers: usable, ..at(id, footing) }
 }
 
-fn well() -> [ProviderView; 3] {
+pub(super) fn well() -> [ProviderView; 3] {
     [view(1, true), view(2, true), view(3, true)]
 }
 
-fn copy(provider: i64, state: ReplicaState) -> CopyView {
+pub(super) fn copy(provider: i64, state: ReplicaState) -> CopyView {
     CopyView {
         replica: ReplicaId(provider),
         provider: ProviderId(provider),
@@ -48,11 +48,11 @@ fn copy(provider: i64, state: ReplicaState) -> CopyView {
     }
 }
 
-fn content() -> Content {
+pub(super) fn content() -> Content {
     PinCid::parse("bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy").unwrap().content().clone()
 }
 
-fn asking(min: u16) -> Policy {
+pub(super) fn asking(min: u16) -> Policy {
     Policy::plain("p", Copies { min, max: min }, 1, Vec::new())
 }
 

@@ -132,7 +132,13 @@ async fn it_is_told_how_a_provider_stands_and_what_it_last_failed_by() {
     let provider = provider("generic", &server, |settings| settings.breaker.in_a_row = 1);
     assert_eq!(
         provider.standing(NOW),
-        Standing { breaker: BreakerState::Closed, since: NOW, until: None, last_error: None }
+        Standing {
+            breaker: BreakerState::Closed,
+            since: NOW,
+            until: None,
+            last_error: None,
+            rates: Default::default()
+        }
     );
     provider.submit(submit()).await.unwrap_err();
     // Not called, which is no failure of the provider's.

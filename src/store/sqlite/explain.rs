@@ -3,12 +3,13 @@
 use rusqlite::{Connection, Row};
 
 use super::{
+    errors::bad_code,
     providers::load_providers,
     replicas::{self, replica_columns},
     rows::{self, PIN_WIDTH, pin_columns},
 };
 use crate::{
-    model::{AccountId, Content, ProviderRecord, RequestId, Timestamp},
+    model::{AccountId, Content, Proved, ProviderRecord, RequestId, Timestamp},
     policy::{Policy, ProviderView},
     store::{CopyStory, PinStory, StoreError},
 };
@@ -27,7 +28,7 @@ const PIN: &str = concat!(
 const COPIES: &str = concat!(
     "SELECT ",
     replica_columns!(),
-    ", l.held_since, (SELECT count(*) FROM pin_replicas WHERE replica = r.id) \
+    ", l.held_since, (SELECT count(*) FROM pin_replicas WHERE replica = r.id), r.proved, r.proved_at \
      FROM pin_replicas l JOIN replicas r ON r.id = l.replica WHERE l.pin = ?1 ORDER BY l.held_since, r.id"
 );
 
@@ -90,5 +91,13 @@ fn copy(row: &Row<'_>) -> Result<CopyStory, StoreError> {
         replica: replicas::decode(row)?,
         held_since: held_since.map(Timestamp::from_millis),
         pins: row.get(replicas::WIDTH + 1)?,
+        proved: proved(row, replicas::WIDTH + 2)?,
     })
+}
+
+fn proved(row: &Row<'_>, at: usize) -> Result<Option<(Proved, Timestamp)>, StoreError> {
+    let (code, when): (Option<i64>, Option<i64>) = (row.get(at)?, row.get(at + 1)?);
+    let Some((code, when)) = code.zip(when) else { return Ok(None) };
+    let proved = Proved::from_code(code).ok_or_else(|| bad_code("proof of a copy", code))?;
+    Ok(Some((proved, Timestamp::from_millis(when))))
 }

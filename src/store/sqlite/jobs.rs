@@ -78,11 +78,11 @@ fn create(tx: &mut Tx<'_>, job: &NewJob, now: Timestamp) -> Result<Job, StoreErr
         None => None,
         Some(id) => Some(name_of(tx, id)?),
     };
-    // jobs: one that has not ended, of this kind and provider
+    // jobs: one that has not ended, of this kind and provider, or else of these terms
     let taken: Option<i64> = tx
         .conn
-        .prepare_cached("SELECT id FROM jobs WHERE kind = ?1 AND provider IS ?2 AND state < 3 LIMIT 1")?
-        .query_row(params![job.kind.code(), job.provider.map(|id| id.0)], |row| row.get(0))
+        .prepare_cached("SELECT id FROM jobs WHERE kind = ?1 AND provider IS ?2 AND state < 3 AND (provider IS NOT NULL OR terms = ?3) LIMIT 1")?
+        .query_row(params![job.kind.code(), job.provider.map(|id| id.0), job.terms], |row| row.get(0))
         .optional()?;
     if let Some(id) = taken {
         return Err(StoreError::Taken { what: "job", name: format!("{} {id}", job.kind) });

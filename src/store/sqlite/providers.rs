@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{errors::bad_code, events, replicas::decode_upstream, tx::Tx};
+use super::{errors::bad_code, events, proofs, replicas::decode_upstream, tx::Tx};
 use crate::{
     model::{
         Content, EventKind, Facts, Fingerprint, Health, Mode, NewEvent, ProviderId, ProviderRecord,
@@ -18,8 +18,8 @@ pub(super) fn load_providers(conn: &Connection) -> Result<Vec<ProviderRecord>, S
     // providers: all
     let mut select = conn.prepare_cached(
         "SELECT id, name, fingerprint, mode, health, health_since, absent_since, blocked_until, proven,
-                facts, allow_fewer, unproven, swept_at, audited_at, orphans,
-                unplanned
+                facts, allow_fewer, swept_at, audited_at, orphans, unplanned,
+                proof, proof_at, proof_served, proof_failed, proof_unreached, proof_uncheckable, proof_why, gateway_down
          FROM providers ORDER BY id",
     )?;
     let rows = select.query_map([], |row| Ok(provider(row)))?;
@@ -45,11 +45,11 @@ fn provider(row: &Row<'_>) -> Result<ProviderRecord, StoreError> {
         proven: proven.and_then(|hash| hash.try_into().ok()),
         facts: Arc::new(facts(&row.get::<_, String>(9)?)?),
         allow_fewer: row.get(10)?,
-        unproven: row.get(11)?,
-        swept_at: millis(12)?,
-        audited_at: millis(13)?,
-        orphans: row.get(14)?,
-        unplanned: row.get(15)?,
+        swept_at: millis(11)?,
+        audited_at: millis(12)?,
+        orphans: row.get(13)?,
+        unplanned: row.get(14)?,
+        proof: proofs::record(row, 15)?,
     })
 }
 

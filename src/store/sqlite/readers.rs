@@ -151,6 +151,14 @@ impl Readers {
         self.on_thread(deadline, move |connection| stats::stats(connection, &path, now)).await
     }
 
+    /// A read of some time that is nobody's request.
+    pub(super) async fn long<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.on_thread(Instant::now() + self.scan_timeout, read).await
+    }
+
     pub(super) async fn staged(&self, job: JobId) -> Result<Staged, StoreError> {
         let deadline = Instant::now() + self.scan_timeout;
         self.on_thread(deadline, move |connection| adopt::staged(connection, job)).await

@@ -313,7 +313,8 @@ impl Provider for Fake {
     }
 
     fn standing(&self, now: Timestamp) -> Standing {
-        Standing { breaker: BreakerState::Closed, since: now, until: None, last_error: None }
+        let (breaker, rates) = (BreakerState::Closed, Rates::default());
+        Standing { breaker, since: now, until: None, last_error: None, rates }
     }
 
     fn allowance(&self, _: Timestamp) -> Option<Allowance> {

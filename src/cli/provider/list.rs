@@ -1,0 +1,90 @@
+//! `pinfold provider ls`.
+
+use http::Method;
+use serde_json::Value;
+
+use crate::cli::{
+    Exit, Failure,
+    admin::AdminArgs,
+    on_runtime, say,
+    table::{Look, lines, table},
+};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// Print each as a line of JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let admin = args.admin.client()?;
+    let told = on_runtime(admin.call(Method::GET, "/providers", None))??;
+    let providers = told["providers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let json = || providers.iter().map(|provider| format!("{provider}\n")).collect::<String>();
+    say(&if args.json { json() } else { drawn(providers, Look::of_stdout()) })
+}
+
+fn drawn(providers: &[Value], look: Look) -> String {
+    let mut table = table(look, ["NAME", "MODE", "HEALTH", "SINCE", "BREAKER", "PROOF", "LAST ERROR"]);
+    for provider in providers {
+        let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        let health =
+            if provider["absent_since"].is_null() { word(&provider["health"]) } else { "absent".into() };
+        let error = word(&provider["last_error"]["text"]);
+        let since = word(
+            provider["absent_since"]
+                .as_str()
+                .map_or(&provider["health_since"], |_| &provider["absent_since"]),
+        );
+        let (name, mode, breaker) = (&provider["name"], &provider["mode"], &provider["breaker"]);
+        table.add_row([
+            word(name),
+            word(mode),
+            health,
+            since,
+            word(breaker),
+            proof(&provider["proof"]),
+            error,
+        ]);
+    }
+    lines(&table)
+}
+
+/// What samples of its copies showed, such as `unproven 1/20`.
+fn proof(proof: &Value) -> String {
+    let Some(state) = proof["state"].as_str() else { return "-".to_owned() };
+    let (served, failed) = (proof["served"].as_u64().unwrap_or(0), proof["failed"].as_u64().unwrap_or(0));
+    match proof["gateway_down_since"].is_null() {
+        true if served + failed == 0 => state.to_owned(),
+        true => format!("{state} {served}/{}", served + failed),
+        false => format!("{state}, gateway down"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_provider_is_a_line_with_what_it_showed() {
+        let told = |proof: Value| {
+            let alpha = json!({
+                "name": "alpha", "mode": "active", "health": "healthy", "health_since": "2026-11-21T13:10:00.120Z",
+                "absent_since": null, "breaker": "closed", "proof": proof, "last_error": null,
+            });
+            let text = drawn(&[alpha], Look::PLAIN);
+            let (_, rest) = text.lines().nth(1).and_then(|line| line.split_once("closed")).expect("a line");
+            rest.trim().trim_end_matches('-').trim().to_owned()
+        };
+        let proof = |served, failed, down| json!({ "state": "unproven", "served": served, "failed": failed, "gateway_down_since": down });
+        assert_eq!(told(Value::Null), "-");
+        assert_eq!(told(proof(1, 19, None::<&str>)), "unproven 1/20");
+        assert_eq!(told(proof(0, 0, None)), "unproven");
+        assert_eq!(told(proof(0, 0, Some("2026-11-21T13:10:00.120Z"))), "unproven, gateway down");
+    }
+}

@@ -1,0 +1,167 @@
+//! What a change of many pins would cost: calls by class, and the time that these take within the budgets.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
+
+use super::roster::Roster;
+use crate::{
+    model::{BudgetClass, ByClass, Clock, ProviderId, Rate, Rates, Timestamp},
+    providers::Traits,
+    store::{Change, Plan, SharedStore, StoreError},
+};
+
+/// Makes plans, one at a time. Clones share that.
+#[derive(Clone)]
+pub struct Planner {
+    store: SharedStore,
+    clock: Arc<dyn Clock>,
+    roster: Roster,
+    turn: Arc<Semaphore>,
+}
+
+/// A plan and what it costs at each provider that has something to do with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Costed {
+    pub plan: Plan,
+    pub bills: Vec<Bill>,
+}
+
+/// What a plan comes to at one provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bill {
+    pub provider: String,
+    /// Copies that are made there.
+    pub coming: u64,
+    /// Copies that are let go there.
+    pub going: u64,
+    /// The least that takes; none where the provider is not called any more.
+    pub calls: ByClass<u64>,
+    /// `None`: unknown, as no budget says how fast these calls may leave.
+    pub time: Option<Duration>,
+}
+
+impl Planner {
+    pub(super) fn new(store: SharedStore, clock: Arc<dyn Clock>, roster: Roster) -> Self {
+        Self { store, clock, roster, turn: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Where no provider can be called.
+    #[cfg(test)]
+    pub fn alone(store: SharedStore, clock: Arc<dyn Clock>) -> Self {
+        Self::new(store, clock, Roster::default())
+    }
+
+    /// # Errors
+    /// [`StoreError::Unknown`]: no such provider or policy; [`StoreError::Busy`]: another plan is being made.
+    pub async fn plan(&self, change: Change) -> Result<Costed, StoreError> {
+        let _turn = self.turn.try_acquire().map_err(|_| StoreError::Busy)?;
+        let now = self.clock.now();
+        let mut plan = Plan::begin();
+        while plan.next.is_some() {
+            plan = self.store.plan_step(change.clone(), plan, now).await?;
+        }
+        let records = self.store.providers().await?;
+        let bills = records.into_iter().filter_map(|record| self.bill(record.id, record.name, &plan, now));
+        Ok(Costed { bills: bills.collect(), plan })
+    }
+
+    fn bill(&self, id: ProviderId, provider: String, plan: &Plan, now: Timestamp) -> Option<Bill> {
+        let coming = plan.coming.get(&id).copied().unwrap_or_default();
+        let going = plan.going.get(&id).copied().unwrap_or_default();
+        if coming + going.copies == 0 {
+            return None;
+        }
+        let called = self.roster.find(id);
+        let costs = called.map(|called| {
+            let calls = calls(called.traits(), coming, going.calls);
+            (calls, time(&calls, &called.standing(now).rates))
+        });
+        let (calls, time) = costs.unwrap_or((ByClass::default(), Some(Duration::ZERO)));
+        Some(Bill { provider, coming, going: going.copies, calls, time })
+    }
+}
+
+/// A copy that comes is looked for where somebody else may have made it, sent, and seen once; one that goes is removed.
+fn calls(traits: &Traits, coming: u64, going: u64) -> ByClass<u64> {
+    let looked = coming.div_ceil(traits.batch.max(1) as u64);
+    let mut calls = ByClass::default();
+    calls[BudgetClass::Write] = coming + going;
+    calls[BudgetClass::List] = if traits.exclusive { 0 } else { looked };
+    if traits.lists_tell {
+        calls[BudgetClass::List] += looked;
+    } else {
+        calls[BudgetClass::Read] = coming;
+    }
+    calls
+}
+
+/// How long the slowest class of calls takes.
+fn time(calls: &ByClass<u64>, rates: &Rates) -> Option<Duration> {
+    let all = calls.iter().map(|(_, calls)| calls).sum();
+    if all == 0 {
+        return Some(Duration::ZERO);
+    }
+    let own = calls.iter().filter(|(_, calls)| **calls > 0);
+    let spans = own.filter_map(|(class, calls)| Some(span(*calls, rates[class]?)));
+    spans.chain(rates[BudgetClass::Any].map(|rate| span(all, rate))).max()
+}
+
+fn span(calls: u64, rate: Rate) -> Duration {
+    let planned = u128::from(rate.guarded().calls);
+    let millis = rate.per.as_millis() * u128::from(calls) / planned;
+    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rates(of: impl Fn(BudgetClass) -> Option<u32>) -> Rates {
+        ByClass::from_fn(|class| of(class).map(|calls| Rate { calls, per: Duration::from_secs(60) }))
+    }
+
+    fn traits() -> Traits {
+        Traits {
+            exclusive: false,
+            batch: 10,
+            deadline: Duration::from_secs(60),
+            settle: Duration::from_secs(60),
+            concurrency: 4,
+            max_queued: None,
+            lists_tell: true,
+            sweeps: true,
+            walks: true,
+            resumes: false,
+            introduces: false,
+        }
+    }
+
+    #[test]
+    fn copies_that_come_are_looked_for_sent_and_seen_and_those_that_go_are_removed() {
+        let calls = calls(&traits(), 100, 7);
+        let by = |class: BudgetClass| calls[class];
+        assert_eq!((by(BudgetClass::Write), by(BudgetClass::List), by(BudgetClass::Read)), (107, 20, 0));
+        let alone = Traits { exclusive: true, lists_tell: false, ..traits() };
+        let calls = super::calls(&alone, 100, 0);
+        assert_eq!((calls[BudgetClass::List], calls[BudgetClass::Read]), (0, 100));
+    }
+
+    #[test]
+    fn the_slowest_class_says_how_long_it_takes() {
+        let calls = calls(&traits(), 1000, 0);
+        // One call in twenty is kept back.
+        let writes = rates(|class| (class == BudgetClass::Write).then_some(20));
+        assert_eq!(time(&calls, &writes), Some(Duration::from_millis(1000 * 60_000 / 19)));
+        let both = rates(|class| (class != BudgetClass::Any).then_some(20));
+        assert_eq!(time(&calls, &both), time(&calls, &writes));
+        let all = rates(|class| (class == BudgetClass::Any).then_some(20));
+        assert_eq!(time(&calls, &all), Some(Duration::from_millis(1200 * 60_000 / 19)));
+    }
+
+    #[test]
+    fn without_a_budget_nobody_knows_how_long_it_takes() {
+        assert_eq!(time(&calls(&traits(), 1, 0), &Rates::default()), None);
+        assert_eq!(time(&calls(&traits(), 0, 0), &Rates::default()), Some(Duration::ZERO));
+    }
+}
