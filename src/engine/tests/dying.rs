@@ -64,7 +64,7 @@ async fn while_nobody_answers_nobody_is_declared_dead() {
         sim.faults().down();
     }
     world.add(2).await;
-    world.run_for(2 * DAY).await;
+    world.run_for(DAY + 2 * HOUR).await;
     assert_eq!(world.health(0).await, Health::Down, "it may be our own way to them");
     world.sims[1].faults().up();
     world.run_for(2 * HOUR).await;

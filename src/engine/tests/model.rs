@@ -19,17 +19,9 @@ use std::{
 use world::World;
 
 /// Worlds of a usual run.
-const SEEDS: u64 = 16;
+const SEEDS: u64 = 200;
 /// Worlds run at once: each mostly waits for its store's writer.
 const THREADS: usize = 4;
-
-/// Seeds that once failed, by what was wrong.
-const FAILED_ONCE: [(u64, &str); 4] = [
-    (12, "a pin that lacked a copy was never settled again"),
-    (23, "copies that were just let go were counted as had"),
-    (35, "two copies of one region both counted"),
-    (118, "a drain took the last spare copy of a pin that was short"),
-];
 
 #[expect(clippy::disallowed_methods, reason = "a test has no configuration to be told by")]
 fn number(variable: &str) -> Option<u64> {
@@ -68,11 +60,4 @@ fn i6_i7_i8_i10_i13_every_world_comes_to_rest_as_its_policies_ask() {
     let (lived, failed) = run_all(asked, limit);
     println!("worlds: {lived} lived of {asked} asked, in {} s", began.elapsed().as_secs());
     assert!(failed.is_empty(), "worlds failed, of the seeds {failed:?}: run one again with PINFOLD_SEED");
-}
-
-#[test]
-fn worlds_that_failed_once_hold() {
-    for (seed, what) in FAILED_ONCE {
-        assert!(holds(seed), "the world of seed {seed} failed, as once: {what}");
-    }
 }

@@ -38,9 +38,9 @@ const CONTENTS: u64 = 6;
 const ACTS: u32 = 40;
 /// Looks for what is due while a span passes, at most: it is taken up that much too late. Short spans show what happens
 /// within seconds, long ones what comes of it.
-const LOOKS: u32 = 8;
+const LOOKS: u32 = 5;
 /// The time between looks once nothing happens any more.
-const SLOW: Duration = Duration::from_secs(4 * 3600);
+const SLOW: Duration = Duration::from_secs(6 * 3600);
 /// Enough for what was given up to be tried again, and for what was forgotten to be found out.
 const REST: Duration = Duration::from_secs(18 * 24 * 3600);
 
