@@ -234,6 +234,7 @@ fn write_policy(out: &mut String, policy: &Policy) -> fmt::Result {
     writeln!(out, "    pinned_when: {need}\n    providers: {}", list(providers.iter().map(quoted)))?;
     writeln!(out, "    choose: {}\n    late: {}", choose.as_str(), late.as_str())?;
     writeln!(out, "    priority: {}\n    proof: {}", priority.get(), policy.proof.as_str())?;
+    writeln!(out, "    upstream_name: {}", policy.upstream_name.as_str())?;
     if let Some(tag) = spread_by {
         writeln!(out, "    spread_by: {}", quoted(tag))?;
     }

@@ -8,7 +8,7 @@ use super::reader::{Field, Keys, Reader, Section, Text, Wrong, nearest};
 use super::value::{number, one_of, span};
 use super::yaml::Value;
 use crate::model::Facts;
-use crate::policy::{Choose, Copies, Deadlines, Late, Policy, Priority, Proof};
+use crate::policy::{Choose, Copies, Deadlines, Late, Policy, Priority, Proof, UpstreamName};
 
 const POLICY: Keys = Keys {
     known: &[
@@ -23,8 +23,9 @@ const POLICY: Keys = Keys {
         "priority",
         "expire_after",
         "proof",
+        "upstream_name",
     ],
-    later: &["upstream_name"],
+    later: &[],
 };
 const DEADLINES: Keys = Keys { known: &["queued", "pinning"], later: &[] };
 const CENTURY: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
@@ -94,6 +95,7 @@ fn policy(
     let choose = word(reader, section, "choose", &Choose::ALL, Choose::as_str);
     let late = word(reader, section, "late", &Late::ALL, Late::as_str);
     let proof = word(reader, section, "proof", &Proof::ALL, Proof::as_str);
+    let upstream_name = word(reader, section, "upstream_name", &UpstreamName::ALL, UpstreamName::as_str);
     let deadlines = deadlines(reader, section);
     let priority = reader.optional(section, "priority");
     let priority = reader.parse_or(priority, Priority::default().get(), number(0, Priority::MAX));
@@ -105,7 +107,8 @@ fn policy(
     let facts = providers.facts_of(&listed);
     let terms = Policy::plain(name, copies, need, listed);
     let priority = Priority::new(priority).unwrap_or_default();
-    let policy = Policy { choose, spread_by, deadlines, late, priority, expire_after, proof, ..terms };
+    let policy =
+        Policy { choose, spread_by, deadlines, late, priority, expire_after, proof, upstream_name, ..terms };
     proofs::warn_of_none(reader, section, &policy, &facts);
     Some(policy)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Choose;
-use crate::model::Timestamp;
+use crate::model::{Content, Timestamp};
 
 /// How many copies a pin should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub struct Policy {
     pub expire_after: Option<Duration>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub proof: Proof,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub upstream_name: UpstreamName,
 }
 
 impl Policy {
@@ -65,6 +67,7 @@ impl Policy {
             priority: Priority::default(),
             expire_after: None,
             proof: Proof::default(),
+            upstream_name: UpstreamName::default(),
         }
     }
 }
@@ -138,6 +141,40 @@ impl Proof {
         match self {
             Self::Ignore => "ignore",
             Self::Required => "required",
+        }
+    }
+}
+
+/// What copies are called at their providers. Names may tell others what one does not want to be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpstreamName {
+    /// As the first pin that asked for the copy.
+    #[default]
+    Pin,
+    /// By the canonical CID.
+    Cid,
+    /// Not at all; where a provider demands a name, by the CID.
+    None,
+}
+
+impl UpstreamName {
+    pub const ALL: [Self; 3] = [Self::Pin, Self::Cid, Self::None];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pin => "pin",
+            Self::Cid => "cid",
+            Self::None => "none",
+        }
+    }
+
+    /// The name to send for a content of which the first pin is called `name`.
+    pub fn of(self, name: Option<String>, content: &Content) -> Option<String> {
+        match self {
+            Self::Pin => name,
+            Self::Cid => Some(content.canonical()),
+            Self::None => None,
         }
     }
 }

@@ -91,7 +91,8 @@ macro_rules! contract_suite {
                 an_account_with_work_is_found_behind_many_that_wait, a_lease_keeps_others_off_until_it_ends,
                 an_outcome_of_an_older_claim_changes_nothing, submits_that_nobody_wants_do_not_begin,
                 a_submit_does_not_begin_within_a_doubt, a_restart_frees_claims_and_keeps_doubts,
-                a_submit_carries_the_name_of_the_first_pin_that_asks;
+                a_submit_carries_the_name_of_the_first_pin_that_asks,
+                a_submit_carries_the_name_that_the_policy_says;
             sharing: accounts_are_served_by_weight, three_removes_go_before_each_submit,
                 new_pins_are_looked_at_before_old_ones;
             budgets: i9_no_window_holds_more_starts_than_planned_whoever_asks_and_over_crashes,

@@ -59,7 +59,7 @@ fn a_policy_asks_for_proofs_and_is_warned_of_where_nobody_can_give_one() {
 fn what_is_shown_of_gateways_and_proofs_reads_back() {
     let entry =
         ", gateway: \"https://x.example/y\", proof: { every: 10m, sample: 5 }, declare_dead_after: 3d";
-    let rest = ASKS.replace(" }", ", deadlines: { queued: 30m } }");
+    let rest = ASKS.replace(" }", ", deadlines: { queued: 30m }, upstream_name: cid }");
     let first = good(&gateway(entry, &rest)).settings;
     let shown = first.effective();
     let again = good(&shown.replace("\"***\"", "\"x\"")).settings;

@@ -20,6 +20,9 @@ use world::World;
 
 /// Worlds of a usual run.
 const SEEDS: u64 = 200;
+/// Seeds that once failed, by what was wrong; they show it only as long as worlds take the same course.
+const FAILED_ONCE: [(u64, &str); 1] =
+    [(184, "two pins handed a copy to each other that neither wanted, until the writer's stack ended")];
 /// Worlds run at once: each mostly waits for its store's writer.
 const THREADS: usize = 4;
 
@@ -60,4 +63,11 @@ fn i6_i7_i8_i10_i13_every_world_comes_to_rest_as_its_policies_ask() {
     let (lived, failed) = run_all(asked, limit);
     println!("worlds: {lived} lived of {asked} asked, in {} s", began.elapsed().as_secs());
     assert!(failed.is_empty(), "worlds failed, of the seeds {failed:?}: run one again with PINFOLD_SEED");
+}
+
+#[test]
+fn worlds_that_failed_once_hold() {
+    for (seed, what) in FAILED_ONCE {
+        assert!(holds(seed), "the world of seed {seed} failed again, which once showed: {what}");
+    }
 }

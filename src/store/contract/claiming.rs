@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use super::{Backend, house::*};
-use crate::{model::*, policy::replica::Work, store::*};
+use crate::{
+    model::*,
+    policy::{UpstreamName, replica::Work},
+    store::*,
+};
 
 pub(in crate::store) async fn removes_go_before_submits_polls_and_verifies<B: Backend>() {
     let house = House::<B>::open().await;
@@ -165,4 +169,18 @@ pub(in crate::store) async fn a_submit_carries_the_name_of_the_first_pin_that_as
         house.store().accept_pin(request).await.unwrap();
     }
     assert_eq!(house.claim(0, t(2)).await[0].name.as_deref(), Some("first"));
+}
+
+pub(in crate::store) async fn a_submit_carries_the_name_that_the_policy_says<B: Backend>() {
+    let canonical = cid(1).content().canonical();
+    for (says, sent) in [(UpstreamName::Cid, Some(canonical)), (UpstreamName::None, None)] {
+        let mut house = House::<B>::open().await;
+        let mut told = config();
+        told.policies[0].upstream_name = says;
+        house.register(told, t(0)).await.unwrap();
+        let mut request = house.request(0, "one", 1, t(1));
+        request.spec.name = Some("private matters".into());
+        house.store().accept_pin(request).await.unwrap();
+        assert_eq!(house.claim(0, t(2)).await[0].name, sent, "{says:?}");
+    }
 }

@@ -10,7 +10,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    model::{Doubt, Goal, Op, Origins, Owned, ReplicaId, Timestamp},
+    model::{Content, Doubt, Goal, Op, Origins, Owned, PolicyId, ReplicaId, Timestamp},
     policy::replica::{Event, Work},
     store::{Claim, ClaimKey, ClaimRequest, Claimed, StoreError},
 };
@@ -92,19 +92,20 @@ fn take(tx: &mut Tx<'_>, request: &ClaimRequest, id: ReplicaId) -> Result<Option
         let Some(sent) = replicas::step(tx, replica, sending, request.now)? else { return Ok(None) };
         replica = sent;
     }
+    let content = replicas::content(tx, replica.content)?;
     let (name, origins) = match replica.goal {
         Goal::Keep
             if op == Op::Submit
                 || (op == Op::Poll && request.introduces && replica.owned != Owned::Found) =>
         {
-            (name_of_first(tx, replica.id)?, origins_of_last(tx, replica.id)?)
+            (upstream_name(tx, replica.id, &content)?, origins_of_last(tx, replica.id)?)
         }
         _ => (None, Vec::new()),
     };
     Ok(Some(Claim {
         key: ClaimKey { replica: replica.id, attempt: replica.attempt },
         due_at,
-        content: replicas::content(tx, replica.content)?,
+        content,
         goal: replica.goal,
         op,
         work,
@@ -126,20 +127,26 @@ fn sends(work: &Work) -> Option<Doubt> {
     }
 }
 
-/// The name of the first pin that asks for a replica as its own; one that merely holds it names another content.
-fn name_of_first(tx: &Tx<'_>, replica: ReplicaId) -> Result<Option<String>, StoreError> {
+/// What a replica is to be called, as the first pin that asks for it as its own has it; one that merely holds it names another
+/// content.
+fn upstream_name(
+    tx: &mut Tx<'_>,
+    replica: ReplicaId,
+    content: &Content,
+) -> Result<Option<String>, StoreError> {
     // first pin that asks for a replica
-    let found: Option<Option<String>> = tx
+    let first: Option<(Option<String>, PolicyId)> = tx
         .conn
         .prepare_cached(
-            "SELECT p.name FROM pin_replicas r INDEXED BY pin_replicas_rev
+            "SELECT p.name, p.policy FROM pin_replicas r INDEXED BY pin_replicas_rev
              CROSS JOIN pin_replicas l ON l.pin = r.pin AND l.replica = r.replica
              CROSS JOIN pins p ON p.id = l.pin
              WHERE r.replica = ?1 AND l.held_since IS NULL ORDER BY r.pin LIMIT 1",
         )?
-        .query_row([replica.0], |row| row.get(0))
+        .query_row([replica.0], |row| Ok((row.get(0)?, PolicyId(row.get(1)?))))
         .optional()?;
-    Ok(found.flatten())
+    let Some((name, policy)) = first else { return Ok(None) };
+    Ok(tx.policy(policy)?.upstream_name.of(name, content))
 }
 
 /// Public origins of the pins that asked for a replica last: who came last is most likely to be there still.

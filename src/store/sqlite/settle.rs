@@ -1,15 +1,19 @@
 //! Settles one pin inside the transaction that changed its copies: status, counters, further copies, copies let go.
 
+mod heir;
+
+use std::{sync::Arc, time::Duration};
+
 use rusqlite::{OptionalExtension, params};
 
 use super::{events, replicas, tx::Tx};
 use crate::{
     lifecycle::Change,
     model::{
-        AccountId, ContentId, PinId, PolicyId, ProviderId, ReplicaId, ReplicaState, RequestId, Status,
-        Timestamp, replica::Replica,
+        AccountId, Content, ContentId, PinId, PolicyId, ProviderId, ReplicaId, ReplicaState, RequestId,
+        Status, Timestamp, replica::Replica,
     },
-    policy::{self, CopyView, PinView, Placement, Policy, Verdict, replica::Event},
+    policy::{self, CopyView, PinView, Placement, Policy, ProviderView, Verdict, replica::Event},
     store::{Missing, StoreError},
 };
 
@@ -97,44 +101,76 @@ impl Pin {
     }
 }
 
-/// Settles a pin; returns how many links were made or dropped.
+/// What a pin is settled by: its policy, and the providers there are.
+struct Ground {
+    policy: Arc<Policy>,
+    content: Content,
+    views: Vec<ProviderView>,
+    /// For how long the pin stays, where it ends.
+    lives: Option<Duration>,
+    now: Timestamp,
+}
+
+impl Ground {
+    fn of(tx: &mut Tx<'_>, pin: &Pin, now: Timestamp) -> Result<Self, StoreError> {
+        let policy = tx.policy(pin.policy)?;
+        let views = tx.views(&policy, now)?;
+        let content = replicas::content(tx, pin.content)?;
+        Ok(Self { policy, content, views, lives: pin.expires.map(|expires| expires.since(now)), now })
+    }
+
+    fn settle(&self, pin: &Pin, copies: &[CopyView]) -> Verdict {
+        let Self { policy, content, views, lives, now } = self;
+        let placement = Placement { policy, content, lives: *lives, views };
+        let view = PinView { need: pin.need, want: pin.want, was_pinned: pin.was_pinned, trim: pin.trim };
+        policy::settle(&view, copies, &placement, *now)
+    }
+}
+
+fn copies_of(tx: &Tx<'_>, pin: &Pin) -> Result<Vec<CopyView>, StoreError> {
+    Ok(replicas::own_copies(tx, pin.id)?.iter().map(CopyView::from).collect())
+}
+
+/// Settles a pin, and those to which a copy comes that it lets go; returns how many links were made or dropped.
 pub(super) fn settle(tx: &mut Tx<'_>, pin: i64, now: Timestamp) -> Result<u64, StoreError> {
-    let Some(pin) = Pin::load(tx, pin)? else { return Ok(0) };
-    let mut copies: Vec<CopyView> = replicas::own_copies(tx, pin.id)?.iter().map(CopyView::from).collect();
-    let policy = tx.policy(pin.policy)?;
-    let (views, content) = (tx.views(&policy, now)?, replicas::content(tx, pin.content)?);
-    let lives = pin.expires.map(|expires| expires.since(now));
-    let placement = Placement { policy: &policy, content: &content, lives, views: &views };
-    let view = PinView { need: pin.need, want: pin.want, was_pinned: pin.was_pinned, trim: pin.trim };
+    let (mut relinked, mut pins) = (0, vec![pin]);
+    while let Some(pin) = pins.pop() {
+        if let Some(pin) = Pin::load(tx, pin)? {
+            relinked += settle_one(tx, &pin, &mut pins, now)?;
+        }
+    }
+    Ok(relinked)
+}
+
+fn settle_one(tx: &mut Tx<'_>, pin: &Pin, heirs: &mut Vec<i64>, now: Timestamp) -> Result<u64, StoreError> {
+    let mut copies = copies_of(tx, pin)?;
+    let ground = Ground::of(tx, pin, now)?;
     let mut relinked = 0;
     // A further copy may be there already, for another pin: it counts at once. Each round has fewer left to ask.
     let verdict = loop {
-        let verdict = policy::settle(&view, &copies, &placement, now);
+        let verdict = ground.settle(pin, &copies);
         if verdict.link.is_empty() {
             break verdict;
         }
         for provider in &verdict.link {
-            copies.push(CopyView::from(&link(tx, &pin, *provider, now)?));
+            copies.push(CopyView::from(&link(tx, pin, *provider, now)?));
             relinked += 1;
         }
     };
-    for replica in &verdict.unlink {
-        let heir = heir(tx, &pin, *replica)?;
-        if let Some(heir) = heir {
-            insert_link(tx, heir, *replica, None)?;
+    for copy in copies.iter().filter(|copy| verdict.unlink.contains(&copy.replica)) {
+        if let Some(heir) = heir::find(tx, pin, copy, now)? {
+            insert_link(tx, heir, copy.replica, None)?;
+            heirs.push(heir);
         }
-        unlink(tx, pin.id, *replica, now)?;
+        unlink(tx, pin.id, copy.replica, now)?;
         relinked += 1;
-        if let Some(heir) = heir {
-            relinked += settle(tx, heir, now)?;
-        }
     }
     if verdict.release_held {
         relinked += release_held(tx, pin.id, now)?;
     }
     note_late(tx, &verdict.late_at)?;
     note_rank(tx, &copies, verdict.rank)?;
-    record(tx, &pin, &policy, &verdict, now)?;
+    record(tx, pin, &ground.policy, &verdict, now)?;
     Ok(relinked)
 }
 
@@ -194,39 +230,6 @@ fn record(
     }
     tx.tell(pin.requestid, Change { status: verdict.status, answered: verdict.answered });
     Ok(())
-}
-
-/// Another pin of the same content that is short of copies, where this pin's link to a pinned one is the last: what is
-/// let go here must not make it shorter still (I8).
-fn heir(tx: &mut Tx<'_>, pin: &Pin, replica: ReplicaId) -> Result<Option<i64>, StoreError> {
-    // links: is it pinned, and does nobody else need it
-    let is_last: bool = tx
-        .conn
-        .prepare_cached(
-            "SELECT r.state = ?3 AND NOT EXISTS(SELECT 1 FROM pin_replicas WHERE replica = ?1 AND pin <> ?2)
-             FROM replicas r WHERE r.id = ?1",
-        )?
-        .query_row(params![replica.0, pin.id, ReplicaState::Pinned.code()], |row| row.get(0))?;
-    if !is_last {
-        return Ok(None);
-    }
-    // pins of a content that have fewer copies than they want
-    let others: Vec<(i64, i64, u16, u16)> = tx
-        .conn
-        .prepare_cached(
-            "SELECT id, policy, have, want FROM pins INDEXED BY pins_content
-             WHERE content = ?1 AND have < want AND id <> ?2 LIMIT 256",
-        )?
-        .query_map(params![pin.content.0, pin.id], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?
-        .collect::<Result<_, _>>()?;
-    for (id, policy, have, want) in others {
-        if have < tx.policy(PolicyId(policy))?.copies.min.min(want) {
-            return Ok(Some(id));
-        }
-    }
-    Ok(None)
 }
 
 /// Plans to settle the pins of copies again when they become late.
