@@ -97,6 +97,12 @@ impl Caller {
         error.retry_at.filter(|_| told && !for_others)
     }
 
+    /// Lets copies be sent again to a provider that wanted money, and has not been asked since.
+    pub(super) async fn forgive(&self, now: Timestamp) {
+        let health = self.observed().forgive();
+        self.tell(health, None, now).await;
+    }
+
     async fn tell(&self, health: Health, error: Option<&ProviderError>, now: Timestamp) {
         let provider = self.provider.name();
         match error {

@@ -8,6 +8,8 @@ use super::Settings;
 
 /// A 401 may be passing, as where a provider's own database is down: so many, with pauses between, are believed.
 const AUTH_ERRORS: u32 = 3;
+/// One that wants money is tried with a new copy after this, if none was refused meanwhile.
+const UNTIL_FUNDS: Duration = Duration::from_secs(6 * 3600);
 
 /// The running judgement of one provider.
 #[derive(Clone, Debug)]
@@ -18,11 +20,13 @@ pub(super) struct Observed {
     probes: u32,
     /// While auth or funds fail: when to try the next call.
     probe_at: Option<Timestamp>,
+    /// The last refusal, of those since the start.
+    refused_at: Option<Timestamp>,
 }
 
 impl Observed {
     pub(super) fn new(health: Health) -> Self {
-        Self { health, auth_errors: 0, failing_since: None, probes: 0, probe_at: None }
+        Self { health, auth_errors: 0, failing_since: None, probes: 0, probe_at: None, refused_at: None }
     }
 
     pub(super) fn health(&self) -> Health {
@@ -38,6 +42,20 @@ impl Observed {
     pub(super) fn probe_now(&mut self) {
         self.probe_at = None;
         self.failing_since = None;
+        self.refused_at = None;
+    }
+
+    /// Without funds only a submit tells whether there are some again. Where none was refused for so long, because none
+    /// waits to be sent, the next one is let in: when that is.
+    pub(super) fn funds_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let refused = self.health == Health::NoFunds;
+        refused.then(|| self.refused_at.get_or_insert(now).plus(UNTIL_FUNDS))
+    }
+
+    /// Takes it for one that may take copies again.
+    pub(super) fn forgive(&mut self) -> Health {
+        *self = Self::new(Health::Degraded);
+        self.health
     }
 
     /// Whether only a single call may leave now, to see if things are mended.
@@ -86,6 +104,7 @@ impl Observed {
     }
 
     fn refuse(&mut self, health: Health, now: Timestamp, settings: &Settings) {
+        self.refused_at = Some(now);
         // Calls that left together are refused together: that is one refusal.
         if self.wait_until(now).is_some() {
             return;

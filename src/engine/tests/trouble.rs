@@ -216,6 +216,23 @@ async fn a_mended_account_is_used_again_by_itself() {
     }
 }
 
+/// Nothing waits to be sent to it that would show that it has funds again: pins that lack a copy were short for ever.
+#[tokio::test]
+async fn one_without_funds_is_tried_again_though_nothing_waits_there() {
+    let mut world = World::of(2).exclusive().copies(2, 1).start().await;
+    world.sims[1].faults().always(Route::Add, Fault::NO_FUNDS);
+    let gone = world.add(1).await;
+    world.settle().await;
+    world.delete(gone).await;
+    let short = world.add(2).await;
+    world.run_for(HOUR).await;
+    assert_eq!((world.health(1).await, world.pin(short).await.have), (Health::NoFunds, 1));
+    world.sims[1].faults().clear();
+    world.run_for(8 * HOUR).await;
+    assert_eq!((world.health(1).await, world.pin(short).await.have), (Health::Healthy, 2));
+    world.end().await;
+}
+
 #[tokio::test]
 async fn a_pin_that_failed_upstream_is_deleted_and_tried_three_times() {
     let mut world = World::of(1).quirks(|_, sim| sim.fail_rate(1.0)).start().await;

@@ -357,7 +357,10 @@ impl World {
             let (pin, policy) = (self.record(*id, known).await, &policies()[known.policy]);
             let content = cid(known.content).content().clone();
             assert_eq!(pin.status, Status::Pinned, "{pin:?}");
-            assert!(pin.have >= policy.copies.max, "{pin:?} by {}", policy.name);
+            if pin.have < policy.copies.max {
+                let story = self.inside().store.explain_pin(*id, self.now()).await.unwrap();
+                panic!("short by {}: {story:#?}", policy.name);
+            }
             let at = |copy: &str| NAMES.iter().position(|name| *name == copy).unwrap();
             let places: Vec<usize> = pin.copies.iter().map(|copy| at(&copy.provider)).collect();
             let there = places.iter().filter(|n| self.fakes[**n].pinned().contains(&content));
