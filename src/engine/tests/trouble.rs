@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::{
-    model::{Health, Status},
+    model::{Facts, Health, Status},
     sim::{Fault, RateLimit, RetryAfter, Route, Routes},
 };
 
@@ -216,18 +216,24 @@ async fn a_mended_account_is_used_again_by_itself() {
     }
 }
 
-/// Nothing waits to be sent to it that would show that it has funds again: pins that lack a copy were short for ever.
+/// Nothing waits to be sent to it that would show that it has funds again: pins that lacked a copy were short for ever.
 #[tokio::test]
 async fn one_without_funds_is_tried_again_though_nothing_waits_there() {
-    let mut world = World::of(2).exclusive().copies(2, 1).start().await;
+    let frail = |n: usize, facts: &mut Facts| facts.declare_dead_after = (n == 2).then_some(HOUR);
+    let mut world = World::of(3).exclusive().copies(2, 1).facts(frail).start().await;
     world.sims[1].faults().always(Route::Add, Fault::NO_FUNDS);
     let gone = world.add(1).await;
     world.settle().await;
     world.delete(gone).await;
     let short = world.add(2).await;
-    world.run_for(HOUR).await;
-    assert_eq!((world.health(1).await, world.pin(short).await.have), (Health::NoFunds, 1));
+    world.settle().await;
+    assert_eq!((world.health(1).await, world.pin(short).await.have), (Health::NoFunds, 2));
     world.sims[1].faults().clear();
+    world.sims[2].faults().down();
+    world.add(3).await;
+    world.run_for(3 * HOUR).await;
+    let healths = (world.health(1).await, world.health(2).await);
+    assert_eq!((healths, world.pin(short).await.have), ((Health::NoFunds, Health::Dead), 1));
     world.run_for(8 * HOUR).await;
     assert_eq!((world.health(1).await, world.pin(short).await.have), (Health::Healthy, 2));
     world.end().await;

@@ -73,6 +73,8 @@ struct State {
     minted: u64,
     /// Contents of which the last word was that they are pinned.
     told: BTreeSet<Content>,
+    /// Contents of which the word became another one, and when: what left at that instant did not know of it yet.
+    untold: BTreeMap<Content, Timestamp>,
     /// Contents that were removed though the last word on them was that they are pinned.
     removed: Vec<Content>,
     /// What must never be: told at the end.
@@ -117,6 +119,7 @@ impl Fake {
             late: Vec::new(),
             minted: 0,
             told: BTreeSet::new(),
+            untold: BTreeMap::new(),
             removed: Vec::new(),
             wrongs: Vec::new(),
         };
@@ -179,9 +182,10 @@ impl Fake {
         ours
     }
 
-    /// Whether the last word on a content was that it is pinned.
+    /// Whether the last word on a content was that it is pinned, before this instant.
     pub(super) fn told(&self, content: &Content) -> bool {
-        self.state().told.contains(content)
+        let (now, state) = (self.clock.now(), self.state());
+        state.told.contains(content) || state.untold.get(content) == Some(&now)
     }
 
     /// Pinned contents that it was asked to remove since the last time.
@@ -245,7 +249,7 @@ impl Fake {
         if status == Status::Pinned {
             state.told.insert(pin.content.clone());
         } else {
-            state.told.remove(&pin.content);
+            state.untell(&pin.content, now);
         }
         UpstreamPin {
             id: UpstreamId::new(id).expect("short"),
@@ -262,6 +266,12 @@ impl Fake {
 }
 
 impl State {
+    fn untell(&mut self, content: &Content, now: Timestamp) {
+        if self.told.remove(content) {
+            self.untold.insert(content.clone(), now);
+        }
+    }
+
     fn take_effect(&mut self, effect: Effect, at: Timestamp) {
         match effect {
             Effect::Submit(submit) => {
@@ -293,6 +303,7 @@ impl State {
         }
         // One that never was pinned is no copy yet.
         if self.told.remove(&pin.content) {
+            self.untold.remove(&pin.content);
             self.removed.push(pin.content);
         }
     }
@@ -341,7 +352,8 @@ impl Provider for Fake {
     async fn look_up(&self, contents: &[Content]) -> Result<Vec<UpstreamPin>, ProviderError> {
         let mut state = self.state();
         self.admit(&mut state, Operation::Look)?;
-        state.told.retain(|told| !contents.contains(told));
+        let now = self.clock.now();
+        contents.iter().for_each(|content| state.untell(content, now));
         let found = state.pins.iter().filter(|(_, pin)| contents.contains(&pin.content));
         let ids: Vec<String> = found.map(|(id, _)| id.clone()).collect();
         Ok(ids.iter().map(|id| self.show(&mut state, id)).collect())
@@ -351,7 +363,7 @@ impl Provider for Fake {
         let mut state = self.state();
         self.admit(&mut state, Operation::Look)?;
         if !state.pins.contains_key(pin.id.as_str()) {
-            state.told.remove(pin.content);
+            state.untell(pin.content, self.clock.now());
             return Ok(None);
         }
         Ok(Some(self.show(&mut state, pin.id.as_str())))
