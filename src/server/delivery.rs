@@ -1,10 +1,9 @@
-//! Answers on their way to clients: each has a time in which it must be taken, else its connection is given up.
+//! Answers on their way to clients, who have a time in which to take them, else their connection is given up.
 //!
 //! An answer counts until the transport has let go of its last byte, also where HTTP/2 keeps it back because the client
 //! opens no window. The guard travels in the data itself.
 
 use std::{
-    collections::BTreeSet,
     io::IoSlice,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -26,29 +25,46 @@ pub(super) fn patience(base: Duration, bytes: u64) -> Duration {
     base + Duration::from_millis(bytes.saturating_mul(1000) / SLOWEST)
 }
 
-/// When each answer of one connection must be gone.
+/// The answers of one connection that are on their way, and what has been taken since there were any.
+///
+/// They are judged together: a client may take one whole answer before the first byte of the next.
 #[derive(Debug, Default)]
-pub(super) struct Due(Mutex<(u64, BTreeSet<(Instant, u64)>)>);
+pub(super) struct Due(Mutex<Option<Waiting>>);
+
+#[derive(Debug)]
+struct Waiting {
+    answers: usize,
+    since: Instant,
+    taken: u64,
+}
 
 impl Due {
-    fn add(&self, by: Instant) -> (Instant, u64) {
+    fn add(&self) {
         let mut held = self.lock();
-        held.0 += 1;
-        let key = (by, held.0);
-        held.1.insert(key);
-        key
+        let waiting = held.get_or_insert_with(|| Waiting { answers: 0, since: Instant::now(), taken: 0 });
+        waiting.answers += 1;
     }
 
-    fn remove(&self, key: (Instant, u64)) {
-        self.lock().1.remove(&key);
+    fn take(&self, bytes: usize) {
+        if let Some(waiting) = self.lock().as_mut() {
+            waiting.taken += bytes as u64;
+        }
     }
 
-    /// The soonest, if any answer is on its way.
-    pub(super) fn first(&self) -> Option<Instant> {
-        self.lock().1.first().map(|(by, _)| *by)
+    fn remove(&self) {
+        let mut held = self.lock();
+        if let Some(waiting) = held.as_mut() {
+            waiting.answers -= 1;
+        }
+        held.take_if(|waiting| waiting.answers == 0);
     }
 
-    fn lock(&self) -> MutexGuard<'_, (u64, BTreeSet<(Instant, u64)>)> {
+    /// When more must have been taken, if any answer is on its way; everybody has `base`.
+    pub(super) fn by(&self, base: Duration) -> Option<Instant> {
+        self.lock().as_ref().map(|waiting| waiting.since + patience(base, waiting.taken))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Waiting>> {
         // Nothing in here panics half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,15 +72,12 @@ impl Due {
 
 /// One answer on its way.
 #[derive(Debug)]
-struct Delivery {
-    pulse: Arc<Pulse>,
-    key: (Instant, u64),
-}
+struct Delivery(Arc<Pulse>);
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        self.pulse.answers.remove(self.key);
-        self.pulse.touch();
+        self.0.answers.remove();
+        self.0.touch();
     }
 }
 
@@ -84,9 +97,8 @@ impl<B: Body> Delivered<B> {
         if body.is_end_stream() {
             return Self::plain(body);
         }
-        let by = Instant::now() + patience(pulse.write_timeout, body.size_hint().lower());
-        let key = pulse.answers.add(by);
-        Self { body, delivery: Some(Arc::new(Delivery { pulse: Arc::clone(pulse), key })) }
+        pulse.answers.add();
+        Self { body, delivery: Some(Arc::new(Delivery(Arc::clone(pulse)))) }
     }
 }
 
@@ -99,7 +111,7 @@ impl<B: Body + Unpin> Body for Delivered<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        let carry = |data| Carried { data, _delivery: self.delivery.clone() };
+        let carry = |data| Carried { data, delivery: self.delivery.clone() };
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(carry))))
     }
 
@@ -115,7 +127,15 @@ impl<B: Body + Unpin> Body for Delivered<B> {
 /// Bytes of an answer.
 pub(super) struct Carried<D> {
     data: D,
-    _delivery: Option<Arc<Delivery>>,
+    delivery: Option<Arc<Delivery>>,
+}
+
+impl<D> Carried<D> {
+    fn taken(&self, bytes: usize) {
+        if let Some(Delivery(pulse)) = self.delivery.as_deref() {
+            pulse.answers.take(bytes);
+        }
+    }
 }
 
 impl<D: Buf> Buf for Carried<D> {
@@ -128,6 +148,7 @@ impl<D: Buf> Buf for Carried<D> {
     }
 
     fn advance(&mut self, count: usize) {
+        self.taken(count);
         self.data.advance(count);
     }
 
@@ -136,6 +157,7 @@ impl<D: Buf> Buf for Carried<D> {
     }
 
     fn copy_to_bytes(&mut self, length: usize) -> Bytes {
+        self.taken(length);
         self.data.copy_to_bytes(length)
     }
 }
@@ -143,6 +165,7 @@ impl<D: Buf> Buf for Carried<D> {
 #[cfg(test)]
 mod tests {
     use http_body_util::{BodyExt, Full};
+    use tokio::time::advance;
 
     use super::{super::pulse::Limits, *};
 
@@ -152,23 +175,47 @@ mod tests {
         write: Duration::from_secs(30),
     };
 
+    fn due(pulse: &Arc<Pulse>) -> Option<Duration> {
+        pulse.answers.by(LIMITS.write).map(|by| by.duration_since(Instant::now()))
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_answer_counts_until_its_last_byte_is_let_go_of() {
         let pulse = Pulse::start(LIMITS);
         let mut body = Delivered::watched(Full::new(Bytes::from(vec![0; 8192])), &pulse);
-        let by = Instant::now() + LIMITS.write + Duration::from_secs(2);
-        assert_eq!(pulse.answers.first(), Some(by));
+        assert_eq!(due(&pulse), Some(LIMITS.write));
         let data = body.frame().await.unwrap().unwrap().into_data().ok().unwrap();
         drop(body);
-        assert_eq!(pulse.answers.first(), Some(by));
+        assert_eq!(due(&pulse), Some(LIMITS.write));
         drop(data);
-        assert_eq!(pulse.answers.first(), None);
+        assert_eq!(due(&pulse), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_answer_gains_time_by_what_is_taken_of_it_and_not_by_its_size() {
+        let pulse = Pulse::start(LIMITS);
+        let mut large = Delivered::watched(Full::new(Bytes::from(vec![0; 1 << 20])), &pulse);
+        let other = Delivered::watched(Full::new(Bytes::from_static(b"other")), &pulse);
+        advance(Duration::from_secs(10)).await;
+        assert_eq!(due(&pulse), Some(LIMITS.write - Duration::from_secs(10)));
+        let mut data = large.frame().await.unwrap().unwrap().into_data().ok().unwrap();
+        data.advance(usize::try_from(SLOWEST).unwrap() * 5);
+        data.copy_to_bytes(usize::try_from(SLOWEST).unwrap());
+        assert_eq!(due(&pulse), Some(LIMITS.write - Duration::from_secs(4)));
+        drop((large, data));
+        assert_eq!(
+            due(&pulse),
+            Some(LIMITS.write - Duration::from_secs(4)),
+            "the other has its time from it"
+        );
+        drop(other);
+        assert_eq!(due(&pulse), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_empty_answer_is_gone_at_once() {
         let pulse = Pulse::start(LIMITS);
         let _body = Delivered::watched(Full::new(Bytes::new()), &pulse);
-        assert_eq!(pulse.answers.first(), None);
+        assert_eq!(due(&pulse), None);
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Pulse {
     start: Instant,
     head_timeout: Duration,
     idle_timeout: Duration,
-    pub(super) write_timeout: Duration,
+    write_timeout: Duration,
     /// Answers of HTTP/2 on their way.
     pub(super) answers: Due,
     /// One more than the milliseconds after `start` when the socket first took no more; 0: it takes what it is given.
@@ -158,7 +158,7 @@ impl Pulse {
             let patience = patience(self.write_timeout, self.taken.load(Relaxed));
             self.start + Duration::from_millis(since) + patience
         });
-        [socket, self.answers.first()].into_iter().flatten().min()
+        [socket, self.answers.by(self.write_timeout)].into_iter().flatten().min()
     }
 
     fn due_without_answers(&self) -> (Instant, Lapse) {
