@@ -1,4 +1,4 @@
-//! What operators see: metrics with typed labels, logs, one line a request.
+//! What operators see: metrics with typed labels, logs, one line a request, traces.
 //!
 //! Labels are closed enums or names from the config; never a CID, a token, a raw path or an error text, so the number
 //! of series is bounded whatever clients send. Handles hold resolved series: recording is a few atomic additions.
@@ -18,8 +18,10 @@ pub mod request_log;
 mod repeats;
 mod routes;
 mod snapshot;
+mod spans;
 mod store;
 mod tls;
+pub mod traces;
 
 use std::{collections::HashSet, fmt, sync::Arc};
 
@@ -32,7 +34,7 @@ pub use family::GaugeGuard;
 pub use http::HttpMetrics;
 pub use labels::{
     Audited, BreakerState, Drift, Label, LimitKind, LimitOutcome, Listener, PinRequest, Rejection, RequestClass,
-    Route, Settled, StoreClass, StoreErrorKind, TaskKind, TaskOutcome, Turned,
+    Route, Settled, SpanOutcome, StoreClass, StoreErrorKind, TaskKind, TaskOutcome, Turned,
 };
 pub use pins::PinMetrics;
 pub use process::LogMetrics;
@@ -41,8 +43,10 @@ pub use repeats::Repeats;
 pub use request_log::RequestLine;
 pub use routes::RouteMetrics;
 pub use snapshot::{ProviderSnapshot, Snapshot};
+pub use spans::TraceMetrics;
 pub use store::{InUse, Opened, StoreMetrics};
 pub use tls::TlsMetrics;
+pub use traces::Traces;
 
 use family::{Registrar, Shrinks};
 
@@ -66,6 +70,7 @@ struct Inner {
     snapshot: snapshot::Gauges,
     store: StoreMetrics,
     tls: tls::Families,
+    traces: TraceMetrics,
 }
 
 /// What a config names; of all else no series stay.
@@ -95,6 +100,7 @@ impl Metrics {
             snapshot: snapshot::Gauges::new(&registrar),
             store: StoreMetrics::new(&registrar),
             tls: tls::Families::new(&registrar),
+            traces: TraceMetrics::new(&registrar),
             families: registrar.into_families(),
             registry,
         };
@@ -172,6 +178,10 @@ impl Metrics {
     /// Series of a listener that speaks TLS.
     pub fn tls(&self, door: Listener) -> TlsMetrics {
         self.0.tls.of(door)
+    }
+
+    pub fn traces(&self) -> &TraceMetrics {
+        &self.0.traces
     }
 
     /// Sets the gauges that are read from the database.

@@ -274,6 +274,17 @@ labels! {
 }
 
 labels! {
+    /// What became of a span.
+    SpanOutcome {
+        Sent = "sent",
+        /// There was no room for it.
+        Dropped = "dropped",
+        /// The receiver did not take it.
+        Failed = "failed",
+    }
+}
+
+labels! {
     /// How a call to a provider ended: `ok`, or why not.
     CallOutcome {
         Ok = "ok",
