@@ -3,7 +3,8 @@
 use ::http::{Method as HttpMethod, StatusCode};
 
 use crate::model::{
-    BudgetClass, ErrorClass, Health, JobKind, JobState, Op, Operation, Proved, QuotaKind, ReplicaState, Status,
+    BudgetClass, ErrorClass, Health, JobKind, JobState, Op, Operation, Proved, QuotaKind, ReplicaState,
+    Status,
 };
 
 /// A closed set of label values, numbered from 0 without gaps.
