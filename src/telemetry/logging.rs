@@ -17,7 +17,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::{LogMetrics, labels::LogLevel};
+use super::{LogMetrics, labels::LogLevel, request_id};
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

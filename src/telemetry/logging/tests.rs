@@ -172,24 +172,23 @@ fn routine_requests_are_told_only_to_who_looks_for_them() {
     assert!(logged(&debug, &Metrics::new(), false, line).contains("/livez"));
 }
 
+fn break_down() {
+    panic!("words of a panic")
+}
+
 #[test]
-fn a_panic_is_a_line_like_any_other() {
+fn a_panic_is_a_line_like_any_other_and_tells_whose_request_it_was() {
     let text = logged(&Settings::default(), &Metrics::new(), false, || {
         let before = panic::take_hook();
         panic::set_hook(Box::new(tell_panic));
-        let caught = panic::catch_unwind(|| panic!("words of a panic"));
+        let id = ::http::HeaderValue::from_static("mine-1");
+        let answering = request_id::within(id, async { break_down() });
+        let caught = panic::catch_unwind(panic::AssertUnwindSafe(|| futures::executor::block_on(answering)));
         panic::set_hook(before);
         assert!(caught.is_err());
     });
     let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     assert_eq!((&line["level"], &line["panic"]), (&"ERROR".into(), &"words of a panic".into()));
+    assert_eq!(line["request_id"], "mine-1");
     assert!(line["at"].as_str().unwrap().contains("tests.rs"));
-}
-
-#[test]
-fn format_names_round_trip() {
-    for format in Format::ALL {
-        assert_eq!(Format::parse(format.as_str()), Some(format));
-    }
-    assert_eq!(Format::parse("xml"), None);
 }
