@@ -130,9 +130,8 @@ impl Recorder {
     }
 
     fn span(&self, builder: SpanBuilder, parent: Option<&SpanContext>) -> Span {
-        let context = parent.map_or_else(Context::new, |parent| {
-            Context::new().with_remote_span_context(parent.clone())
-        });
+        let context = parent
+            .map_or_else(Context::new, |parent| Context::new().with_remote_span_context(parent.clone()));
         self.tracer.build_with_context(builder, &context)
     }
 

@@ -12,7 +12,9 @@ use futures::future::BoxFuture;
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_proto::{
     tonic::collector::trace::v1::ExportTraceServiceRequest,
-    transform::{common::tonic::ResourceAttributesWithSchema, trace::tonic::group_spans_by_resource_and_scope},
+    transform::{
+        common::tonic::ResourceAttributesWithSchema, trace::tonic::group_spans_by_resource_and_scope,
+    },
 };
 use opentelemetry_sdk::{
     Resource,

@@ -57,10 +57,8 @@ impl Trace {
     /// What was asked for is being put on disk, until the guard goes.
     pub fn commit(&self, what: PinRequest, pin: RequestId) -> Commit {
         let Some(recorded) = &self.0 else { return Commit(None) };
-        let attributes = [
-            KeyValue::new("pinfold.change", what.as_str()),
-            KeyValue::new("pinfold.pin", pin.to_string()),
-        ];
+        let attributes =
+            [KeyValue::new("pinfold.change", what.as_str()), KeyValue::new("pinfold.pin", pin.to_string())];
         let builder = SpanBuilder::from_name("commit").with_attributes(attributes);
         Commit(Some(recorded.recorder.span(builder, Some(recorded.context()))))
     }
