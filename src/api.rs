@@ -34,7 +34,7 @@ use crate::{
     model::{AccountId, Clock, Quota, Status, StatusSet},
     policy::Routes,
     store::SharedStore,
-    telemetry::Metrics,
+    telemetry::{Metrics, Traces},
 };
 
 /// How the API behaves.
@@ -102,6 +102,7 @@ pub struct Api {
     pub activator: Activator,
     pub clock: Arc<dyn Clock>,
     pub metrics: Metrics,
+    pub traces: Traces,
 }
 
 /// The whole API as one service. Every path ends in `front::serve`: what a path means is not for axum's patterns

@@ -15,6 +15,7 @@ pub mod probe;
 mod reload;
 mod signals;
 mod sockets;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod tokens;

@@ -25,6 +25,7 @@ mod secret;
 mod settings;
 mod tls;
 mod tokens;
+mod traces;
 mod upstream;
 mod value;
 mod whereabouts;
@@ -41,7 +42,7 @@ pub use problem::{Problem, Problems, Spot};
 pub use reader::{Seen, nearest};
 pub use settings::{
     AdminSettings, ApiSettings, CertificateDecl, GatewayDecl, LogFormat, LogSettings, ProviderSettings,
-    ServerSettings, Settings, StoreUrl, Timeouts, TokenDecl, UpstreamSettings, Way,
+    ServerSettings, Settings, StoreUrl, Timeouts, TokenDecl, TraceSettings, UpstreamSettings, Way,
 };
 
 pub use whereabouts::{Whereabouts, whereabouts};
@@ -60,6 +61,7 @@ const ROOT: Keys = Keys {
         "engine",
         "upstream",
         "log",
+        "traces",
         "limits",
         "accounts",
         "presets_file",
@@ -161,6 +163,7 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
     };
     let routes = routes::read(reader, &root, &known);
     let (store, lock_wait) = general::store(reader, &root);
+    let traces = traces::read(reader, &root, &upstream);
     let settings = Settings {
         server: general::server(reader, &root),
         admin,
@@ -170,6 +173,7 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         engine,
         upstream: upstream.settings,
         log: general::log(reader, &root),
+        traces,
         limits,
         accounts,
         tokens: tokens.list,

@@ -37,7 +37,7 @@ use crate::{
     model::{Clock, ProviderRecord, Timestamp},
     providers::Provider,
     store::{SharedStore, StoreError},
-    telemetry::Metrics,
+    telemetry::{Metrics, Traces},
 };
 
 /// How the engine works.
@@ -79,6 +79,7 @@ pub struct Shared {
     pub interest: Interest,
     pub shutdown: Shutdown,
     pub metrics: Metrics,
+    pub traces: Traces,
     pub settings: Settings,
 }
 

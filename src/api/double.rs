@@ -29,7 +29,7 @@ use crate::{
         ProviderRecord, Quota, ReplicaId, RequestId, Status, Timestamp, TokenId, UpstreamId,
     },
     store::*,
-    telemetry::Metrics,
+    telemetry::{Metrics, Traces},
 };
 
 /// What the store does when it is asked.
@@ -506,6 +506,7 @@ impl House {
             activator: activator.clone(),
             clock,
             metrics: metrics.clone(),
+            traces: Traces::default(),
         });
         Self { store, changes, interest, activator, limits, ticks, metrics, router, agent }
     }

@@ -21,7 +21,7 @@ use crate::{
     auth::{Principal, Unauthorized},
     limits::{Class, Standing},
     model::Peer,
-    telemetry::{HttpMetrics, Label, Listener, Rejection, RequestLine, request_id},
+    telemetry::{HttpMetrics, Label, Listener, Rejection, RequestLine, request_id, traces::Trace},
 };
 
 /// The most headers that a request may have.
@@ -45,6 +45,7 @@ pub struct Caller<'a> {
     pub who: &'a Principal,
     /// The operator who asks in the account's stead.
     pub by: Option<Arc<str>>,
+    pub trace: &'a Trace,
 }
 
 /// One request on its way: what it goes by, and who sent it once that is known.
@@ -53,6 +54,7 @@ struct Visit {
     who: Option<Arc<Principal>>,
     /// How it stands with its limits, once they were asked.
     standing: Option<Standing>,
+    trace: Trace,
 }
 
 impl Front {
@@ -93,11 +95,12 @@ impl Front {
         let endpoint = pins::Endpoint::of(route, &head.method)?;
         let who = self.let_in(head, visit)?;
         endpoint.check_scope(who.scopes)?;
-        endpoint.handle(&self.caller(&visit.terms, &who), head, body).await
+        let caller = Caller { trace: &visit.trace, ..self.caller(&visit.terms, &who) };
+        endpoint.handle(&caller, head, body).await
     }
 
     pub fn caller<'a>(&'a self, terms: &'a Terms, who: &'a Principal) -> Caller<'a> {
-        Caller { api: &self.api, waiting: &self.waiting, terms, who, by: None }
+        Caller { api: &self.api, waiting: &self.waiting, terms, who, by: None, trace: Trace::NONE }
     }
 
     pub fn api(&self) -> &Api {
@@ -203,7 +206,8 @@ pub async fn serve(State(front): State<Arc<Front>>, request: Request) -> Respons
     let (head, body) = request.into_parts();
     let route = Route::of(head.uri.path());
     let request_id = request_id::of(&head.headers);
-    let mut visit = Visit { terms: front.terms(), who: None, standing: None };
+    let trace = front.api.traces.request(&head.headers);
+    let mut visit = Visit { terms: front.terms(), who: None, standing: None, trace };
     let answering = front.answer(route, &head, body, &mut visit);
     let outcome = request_id::within(request_id.clone(), answering).await;
     let mut response = outcome.unwrap_or_else(|error| {
@@ -231,6 +235,7 @@ pub async fn serve(State(front): State<Arc<Front>>, request: Request) -> Respons
         is_routine: false,
     };
     line.log();
+    visit.trace.answered(&line);
     response
 }
 

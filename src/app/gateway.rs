@@ -10,6 +10,7 @@ use super::{
     live::Live,
     reload::{Reloader, Source},
     sockets::Sockets,
+    telling::Telling,
     tokens,
 };
 use crate::{
@@ -43,6 +44,7 @@ pub struct Gateway {
     shutdown: Shutdown,
     /// The admin listener goes last, so that it can tell of the stopping.
     admin_shutdown: Shutdown,
+    telling: Telling,
 }
 
 impl Gateway {
@@ -105,8 +107,8 @@ impl Gateway {
             admin::router(ground.store.clone(), &ground.shutdown, &ground.metrics, authority, routes);
         admin_shutdown.spawn_vital("admin listener", operators.run(admin_door, router));
         ground.keep_up(&live);
-        let Ground { registered, shutdown, .. } = ground;
-        Ok(Self { address, admin, live, accounts: registered.accounts, shutdown, admin_shutdown })
+        let Ground { registered, shutdown, telling, .. } = ground;
+        Ok(Self { address, admin, live, accounts: registered.accounts, shutdown, admin_shutdown, telling })
     }
 
     /// Where clients find the pinning API.
@@ -149,6 +151,7 @@ impl Gateway {
             tracing::warn!("not everything was finished in time; the rest is settled at the next start");
         }
         self.admin_shutdown.drained(Duration::from_secs(1)).await;
+        self.telling.finish().await;
         match self.shutdown.failure() {
             None => Ok(()),
             Some(task) => Err(anyhow::anyhow!("{task} ended unasked"))

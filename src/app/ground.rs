@@ -9,7 +9,9 @@ use super::{
     Tuning, descriptors,
     doors::{Doors, Materials},
     live::Live,
-    parts, tokens,
+    parts,
+    telling::Telling,
+    tokens,
     upstream::Upstream,
 };
 use crate::{
@@ -35,6 +37,7 @@ pub(super) struct Ground {
     pub(super) shutdown: Shutdown,
     pub(super) store: SharedStore,
     pub(super) registered: Registered,
+    pub(super) telling: Telling,
     tuning: Tuning,
     doors: Doors,
     changes: Changes,
@@ -56,6 +59,7 @@ impl Ground {
         if registered.clock_behind.is_some() {
             store.mend_schedule(clock.now()).await?;
         }
+        let telling = Telling::start(settings.traces.as_ref(), metrics.traces());
         Ok(Self {
             settings,
             metrics,
@@ -63,6 +67,7 @@ impl Ground {
             shutdown: Shutdown::default(),
             store,
             registered,
+            telling,
             tuning: tuning.clone(),
             doors,
             changes,
@@ -101,6 +106,7 @@ impl Ground {
             interest: self.interest.clone(),
             shutdown: self.shutdown.clone(),
             metrics: self.metrics.clone(),
+            traces: self.telling.traces.clone(),
             settings: self.tuning.engine.clone(),
         };
         let connections = parts::connections(&self.settings, &self.tuning, |_| true)?;
@@ -120,6 +126,7 @@ impl Ground {
             activator: self.activator.clone(),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
+            traces: self.telling.traces.clone(),
         })
     }
 

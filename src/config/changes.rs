@@ -8,7 +8,7 @@ use super::yaml::{self, Value};
 use crate::server::tls;
 
 /// The sections that are read at the start only.
-const AT_START: [&str; 5] = ["server", "admin", "store", "engine", "log"];
+const AT_START: [&str; 6] = ["server", "admin", "store", "engine", "log", "traces"];
 
 /// What of them is not.
 const ADMIN_TOKENS: &str = "admin.tokens";
@@ -96,14 +96,14 @@ impl Settings {
 
     /// As `newer`, but for what takes a restart.
     pub fn taken_up(&self, newer: Self) -> Self {
-        let Self { server, admin, store, lock_wait, engine, log, .. } = self.clone();
+        let Self { server, admin, store, lock_wait, engine, log, traces, .. } = self.clone();
         // Whether it is spoken at all takes a restart, how does not.
         let tls = |old: Option<tls::Settings>, new: &Option<tls::Settings>| {
             old.map(|old| new.clone().unwrap_or(old))
         };
         let server = ServerSettings { tls: tls(server.tls, &newer.server.tls), ..server };
         let admin = AdminSettings { tls: tls(admin.tls, &newer.admin.tls), ..admin };
-        Self { server, admin, store, lock_wait, engine, log, ..newer }
+        Self { server, admin, store, lock_wait, engine, log, traces, ..newer }
     }
 
     /// Every value by its path, as the effective configuration shows it.
@@ -130,7 +130,15 @@ impl Settings {
             let old = self.providers.iter().find(|old| old.name == new.name);
             old.is_some_and(|old| !old.credential.is_same(&new.credential))
         });
-        tokens.chain(providers.map(|new| secret(format!("providers[{}].token", new.name)))).collect()
+        let traces = self.traces.iter().zip(&newer.traces).filter(|(old, new)| {
+            let (old, new) = (&old.traces.headers, &new.traces.headers);
+            old != new && old.keys().eq(new.keys())
+        });
+        let traces = traces.map(|_| secret("traces.headers".to_owned()));
+        tokens
+            .chain(providers.map(|new| secret(format!("providers[{}].token", new.name))))
+            .chain(traces)
+            .collect()
     }
 
     /// Another proxy or other roots, by whatever said so: the environment, or the content of a file.

@@ -9,6 +9,7 @@ use super::settings::{
     BudgetDecl, CertificateDecl, ProviderSettings, ServerSettings, Settings, Timeouts, TokenDecl,
     UpstreamSettings,
 };
+use super::traces;
 use super::value::show_span;
 use crate::auth::Mark;
 use crate::model::{AccountDecl, Audit, AuditBy, Facts, Sampling, Status, StatusSet};
@@ -52,6 +53,7 @@ impl Settings {
         writeln!(out, "  verify_every: {verify}")?;
         write_upstream(out, &self.upstream)?;
         writeln!(out, "log:\n  filter: {}\n  format: {}", quoted(&log.filter), log.format.as_str())?;
+        traces::write(out, self.traces.as_ref())?;
         limits::write_general(out, &self.limits)?;
         self.write_lists(out)
     }

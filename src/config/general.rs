@@ -9,7 +9,7 @@ use super::clients;
 use super::reader::{Keys, Reader, Section, Text, Wrong, nearest, variable};
 use super::settings::{AdminSettings, ApiSettings, LogFormat, LogSettings, ServerSettings, StoreUrl};
 use super::value::{self, address, admin_address, delegate, log_format, number, span, status};
-use super::{tls, upstream};
+use super::{tls, traces, upstream};
 use crate::model::{Facts, Status, StatusSet, delegates};
 use crate::policy::Timing;
 
@@ -192,6 +192,7 @@ pub(super) fn stray_variables(reader: &mut Reader<'_>) {
         ("api", API),
         ("engine", ENGINE),
         ("upstream", upstream::KEYS),
+        ("traces", traces::KEYS),
         ("limits", super::limits::GENERAL),
     ];
     let mirrored =

@@ -14,6 +14,7 @@ use crate::policy::{Policy, Routes, Timing};
 use crate::presets::{Preset, Presets};
 use crate::providers::Credential;
 use crate::server::{Proxies, tls};
+use crate::telemetry::traces;
 
 /// What `config.yaml` and the environment say, with defaults filled in.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Settings {
     pub engine: Timing,
     pub upstream: UpstreamSettings,
     pub log: LogSettings,
+    /// `None`: nothing is recorded.
+    pub traces: Option<TraceSettings>,
     pub limits: LimitSettings,
     pub accounts: Vec<AccountDecl>,
     pub tokens: Vec<TokenDecl>,
@@ -124,6 +127,15 @@ pub struct LogSettings {
     /// Which messages are kept, such as `info,pinfold::engine=debug`; its grammar is checked where it is used.
     pub filter: String,
     pub format: LogFormat,
+}
+
+/// What is recorded, and the way to whoever receives it.
+#[derive(Clone, Debug)]
+pub struct TraceSettings {
+    /// The endpoint as it was written.
+    pub(super) base: String,
+    pub http: http::Settings,
+    pub traces: traces::Settings,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod proofs;
 mod routes;
 mod tls;
 mod tokens;
+mod traces;
 mod upstream;
 
 use std::fs;

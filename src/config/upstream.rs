@@ -78,6 +78,16 @@ impl Upstream {
         Settings { proxy: self.general(reader, entry, to), ..way.http.clone() }
     }
 
+    /// The way to an address that is no provider's.
+    pub(super) fn to(&self, reader: &mut Reader<'_>, section: &Section<'_>, to: &str) -> Settings {
+        Settings {
+            proxy: self.general(reader, section, to),
+            roots: self.roots.clone(),
+            connect_timeout: self.settings.connect_timeout,
+            ..Settings::default()
+        }
+    }
+
     fn general(&self, reader: &mut Reader<'_>, entry: &Section<'_>, endpoint: &str) -> Option<Proxy> {
         let destination: Uri = endpoint.parse().ok()?;
         self.rules.to(&destination).unwrap_or_else(|error| {

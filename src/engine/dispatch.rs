@@ -15,11 +15,14 @@ use super::{
     look::{Decision, Tags, decide},
 };
 use crate::{
-    model::{BudgetClass, ByClass, ErrorClass, Health, Op, Operation, ProviderId, Timestamp},
+    model::{BudgetClass, ByClass, ErrorClass, Health, Op, Operation, ProviderId, Status, Timestamp},
     policy::replica::{CallError, Work},
     providers::{Accepted, Provider, ProviderError, Readiness, Submit},
     store::{Claim, Outcome, Recorded, StoreError, Word},
-    telemetry::{TaskKind, TaskOutcome},
+    telemetry::{
+        TaskKind, TaskOutcome,
+        traces::{CopyEnd, under},
+    },
 };
 
 /// One provider, and all that is needed to call it and to keep what it says.
@@ -64,13 +67,31 @@ impl Caller {
         now.plus(traits.deadline).plus(traits.settle)
     }
 
-    /// Makes one call, and takes note of what it says about the provider's health.
+    /// Makes one call for these claims, and takes note of what it says about the provider's health.
+    pub(super) async fn call_for<T>(
+        &self,
+        claims: impl IntoIterator<Item = &Claim>,
+        operation: Operation,
+        call: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
+        let errand = self.shared.traces.errand(claims.into_iter().map(|claim| claim.key.replica));
+        self.note_result(operation, under(errand, call).await).await
+    }
+
+    /// Makes one call that is for no claims, or for very many.
     pub(super) async fn call<T>(
         &self,
         operation: Operation,
         call: impl Future<Output = Result<T, ProviderError>>,
     ) -> Result<T, ProviderError> {
-        let result = call.await;
+        self.call_for([], operation, call).await
+    }
+
+    async fn note_result<T>(
+        &self,
+        operation: Operation,
+        result: Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
         let now = self.now();
         let outcome = result.as_ref().map(drop).map_err(|error| error.class);
         let changed = self.observed().note(operation, outcome, now, &self.shared.settings);
@@ -139,6 +160,9 @@ impl Caller {
         let (kinds, outcomes): (Vec<_>, Vec<_>) = claims
             .into_iter()
             .map(|(claim, word)| {
+                if let Some(end) = end(&word) {
+                    self.shared.traces.ended(claim.key.replica, end);
+                }
                 ((TaskKind::from(claim.op), outcome(&word)), Outcome { key: claim.key, word })
             })
             .unzip();
@@ -181,6 +205,22 @@ fn outcome(word: &Word) -> TaskOutcome {
     }
 }
 
+/// Whether the work on a copy is over by this word.
+fn end(word: &Word) -> Option<CopyEnd> {
+    match word {
+        Word::Landed { status, .. } | Word::Found { status, .. } | Word::Seen { status, .. } => {
+            match status {
+                Status::Pinned => Some(CopyEnd::Pinned),
+                Status::Failed => Some(CopyEnd::Failed),
+                Status::Queued | Status::Pinning => None,
+            }
+        }
+        Word::Gone => Some(CopyEnd::Lost),
+        Word::Removed => Some(CopyEnd::Removed),
+        Word::Deferred { .. } | Word::NotFound { .. } | Word::Erred { .. } => None,
+    }
+}
+
 /// What a failed look means for its replica.
 pub(super) fn erred(error: &ProviderError) -> Word {
     Word::Erred { error: call_error(error, None), sending: false }
@@ -214,7 +254,7 @@ pub(super) async fn run(caller: &Caller, claims: Vec<Claim>, asked_at: Timestamp
 async fn send(caller: &Caller, claim: &Claim, began: Timestamp) {
     let word = match &claim.work {
         Work::Delete(upstream) => {
-            let removed = caller.call(Operation::Remove, caller.provider.remove(upstream)).await;
+            let removed = caller.call_for([claim], Operation::Remove, caller.provider.remove(upstream)).await;
             removed.map_or_else(|error| erred_sending(caller, &error), |()| Word::Removed)
         }
         Work::Submit => submit(caller, claim).await,
@@ -226,7 +266,7 @@ async fn send(caller: &Caller, claim: &Claim, began: Timestamp) {
 /// Looks up to a batch of contents in one call, then submits what is not there.
 async fn look(caller: &Caller, claims: &[Claim], asked_at: Timestamp) {
     let contents: Vec<_> = claims.iter().map(|claim| claim.content.clone()).collect();
-    let found = match caller.call(Operation::Look, caller.provider.look_up(&contents)).await {
+    let found = match caller.call_for(claims, Operation::Look, caller.provider.look_up(&contents)).await {
         Ok(found) => found,
         Err(error) => {
             let words: Vec<_> = claims.iter().map(|claim| (claim, erred(&error))).collect();
@@ -271,7 +311,8 @@ async fn submit_all(caller: &Caller, claims: Vec<&Claim>, asked_at: Timestamp) {
 async fn submit(caller: &Caller, claim: &Claim) -> Word {
     debug_assert_eq!(claim.op, Op::Submit, "only a due submit is sent");
     caller.introduced().is_news(claim.key.replica, &claim.origins);
-    match caller.call(Operation::Submit, caller.provider.submit(caller.submit_of(claim))).await {
+    let submit = caller.provider.submit(caller.submit_of(claim));
+    match caller.call_for([claim], Operation::Submit, submit).await {
         Ok(Accepted { pin, existed }) => {
             let existed = existed && !caller.tags.is_ours(&pin);
             Word::Landed { upstream: pin.id, status: pin.status, delegates: pin.delegates, existed }

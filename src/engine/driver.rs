@@ -254,6 +254,10 @@ impl Driver {
         let waits = self.caller.shared.metrics.engine();
         for claim in &claims {
             waits.queue_wait(now.since(claim.due_at));
+            if claim.op == Op::Submit {
+                let (traces, provider) = (&self.caller.shared.traces, self.caller.provider.name());
+                traces.works_on(provider, claim.key.replica, &claim.content);
+            }
         }
         let asks = |claim: &Claim| matches!(claim.work, Work::See(_));
         let (asks, mut sends): (Vec<_>, Vec<_>) = claims.into_iter().partition(asks);

@@ -43,7 +43,7 @@ pub(super) async fn introduce(caller: &Caller, claims: &[Claim]) {
     join_all(news.map(|claim| async move {
         let Some(id) = &claim.upstream else { return };
         let introduced = caller.provider.introduce(known(claim, id), caller.submit_of(claim));
-        if let Err(error) = caller.call(Operation::Submit, introduced).await {
+        if let Err(error) = caller.call_for([claim], Operation::Submit, introduced).await {
             tracing::debug!(%error, "origins were not sent on");
         }
     }))

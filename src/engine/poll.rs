@@ -78,7 +78,8 @@ async fn ask(caller: &Caller, claims: &[(&Claim, &UpstreamId)], began: Timestamp
         [_] => Vec::new(),
         _ => {
             let contents: Vec<_> = claims.iter().map(|(claim, _)| claim.content.clone()).collect();
-            match caller.call(Operation::Look, caller.provider.look_up(&contents)).await {
+            let asked = claims.iter().map(|(claim, _)| *claim);
+            match caller.call_for(asked, Operation::Look, caller.provider.look_up(&contents)).await {
                 Ok(found) => found,
                 Err(error) => {
                     let words: Vec<_> = claims.iter().map(|(claim, _)| (*claim, erred(&error))).collect();
@@ -112,7 +113,7 @@ pub(super) fn known<'a>(claim: &'a Claim, id: &'a UpstreamId) -> Known<'a> {
 /// Asks for one pin by its id.
 async fn confirm(caller: &Caller, claim: &Claim, id: &UpstreamId, began: Timestamp) {
     let known = known(claim, id);
-    let word = match caller.call(Operation::Look, caller.provider.see(known)).await {
+    let word = match caller.call_for([claim], Operation::Look, caller.provider.see(known)).await {
         Ok(Some(pin)) => seen(pin),
         Ok(None) => Word::Gone,
         Err(error) => erred(&error),

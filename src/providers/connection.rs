@@ -90,7 +90,7 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Answer, ProviderError> {
         let (limit, doubt) = (http::Client::BODY_LIMIT, InDoubt::default());
-        let call = Call { operation, expect, request, limit, deadline, doubt, streamed: None };
+        let call = Call { operation, expect, request, limit, deadline, doubt, resent: 0, streamed: None };
         self.stack.clone().oneshot(call).await
     }
 
@@ -111,6 +111,7 @@ impl Connection {
             limit: line_limit,
             deadline,
             doubt,
+            resent: 0,
             streamed: Some(streamed.clone()),
         };
         self.stack.clone().oneshot(call).await?;

@@ -45,6 +45,8 @@ pub(super) struct Call {
     /// When the whole operation that this call is a part of must have ended.
     pub(super) deadline: Instant,
     pub(super) doubt: InDoubt,
+    /// The tries before this one.
+    pub(super) resent: u32,
     /// Where the body of a good answer goes that is read while it comes; `limit` then bounds its lines.
     pub(super) streamed: Option<Streamed>,
 }
@@ -181,7 +183,11 @@ fn lower(
         // Below retry and auth: every request that leaves spends a permit.
         .layer(spend::SpendLayer { budget: budget.clone(), clock: clock.clone() })
         // Counts what leaves, not what was asked for; and how each try ended, timeouts too.
-        .layer(measure::MeasureLayer { metrics: metrics.clone(), clock: clock.clone() })
+        .layer(measure::MeasureLayer {
+            name: settings.name.as_str().into(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+        })
         .service(exchange::Exchange {
             client: client.clone(),
             dialect: Dialect::of(settings.preset.protocol),

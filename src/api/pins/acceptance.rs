@@ -26,6 +26,7 @@ pub fn prepare(caller: &Caller<'_>, spec: PinSpec) -> Result<(AcceptPin, Awaited
     let api = caller.api;
     let now = api.clock.now();
     let requestid = RequestId::mint(now);
+    caller.trace.asks_for(spec.cid.content());
     let Placement { policy, expires, route } = Placement::of(caller, &spec, now)?;
     let quota = caller.terms.quota_of(caller.who.account)?;
     let (account, by) = (caller.who.account, caller.by.clone());

@@ -15,7 +15,10 @@ pub async fn handle(caller: &Caller<'_>, headers: &HeaderMap, body: Body) -> Res
     let (request, awaited) = acceptance::prepare(caller, spec)?;
     let accepted = {
         let _wake = WakeEngine(&api.activator);
-        api.store.accept_pin(request).await?
+        let commit = caller.trace.commit(PinRequest::Add, request.requestid);
+        let accepted = api.store.accept_pin(request).await;
+        commit.ended(&accepted);
+        accepted?
     };
     api.metrics.pins().accepted(PinRequest::Add);
     Ok(acceptance::finish(caller, accepted, awaited).await)

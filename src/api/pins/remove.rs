@@ -13,7 +13,11 @@ pub async fn handle(caller: &Caller<'_>, pin: RequestId) -> Result<Response, Api
     let api = caller.api;
     let deleted = {
         let _wake = WakeEngine(&api.activator);
-        api.store.delete_pin(caller.who.account, pin, caller.by.clone(), api.clock.now()).await?
+        let commit = caller.trace.commit(PinRequest::Delete, pin);
+        let (account, by) = (caller.who.account, caller.by.clone());
+        let deleted = api.store.delete_pin(account, pin, by, api.clock.now()).await;
+        commit.ended(&deleted);
+        deleted?
     };
     if !deleted {
         return Err(ApiError::NoSuchPin);

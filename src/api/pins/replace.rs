@@ -20,7 +20,10 @@ pub async fn handle(
     let (request, awaited) = acceptance::prepare(caller, spec)?;
     let replaced = {
         let _wake = WakeEngine(&api.activator);
-        api.store.replace_pin(old, request).await?
+        let commit = caller.trace.commit(PinRequest::Replace, request.requestid);
+        let replaced = api.store.replace_pin(old, request).await;
+        commit.ended(&replaced);
+        replaced?
     };
     let accepted = replaced.ok_or(ApiError::NoSuchPin)?;
     api.metrics.pins().accepted(PinRequest::Replace);

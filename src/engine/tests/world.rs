@@ -19,7 +19,7 @@ use crate::{
         contract::scratch,
         sqlite::{SqliteSettings, SqliteStore},
     },
-    telemetry::Metrics,
+    telemetry::{Metrics, Traces},
 };
 
 pub(super) use setup::Builder;
@@ -144,6 +144,7 @@ impl World {
             interest: Interest::default(),
             shutdown: Shutdown::default(),
             metrics: metrics.clone(),
+            traces: Traces::default(),
             settings: Settings::default(),
         };
         let (interest, shutdown) = (shared.interest.clone(), shared.shutdown.clone());

@@ -229,6 +229,7 @@ impl Caller {
             limit: http::Client::BODY_LIMIT,
             deadline: Instant::now() + self.parts.settings.deadline,
             doubt: InDoubt::default(),
+            resent: 0,
             streamed: None,
         }
     }

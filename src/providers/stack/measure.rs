@@ -1,4 +1,4 @@
-//! Counts and times every request that leaves.
+//! Counts, times and traces every request that leaves.
 
 use std::{
     sync::Arc,
@@ -14,10 +14,14 @@ use super::{
     super::classify::{self, Failure, Outcome},
     spend::Permitted,
 };
-use crate::{model::Clock, telemetry::ProviderMetrics};
+use crate::{
+    model::Clock,
+    telemetry::{ProviderMetrics, traces},
+};
 
 #[derive(Clone)]
 pub(super) struct MeasureLayer {
+    pub(super) name: Arc<str>,
     pub(super) metrics: ProviderMetrics,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -49,14 +53,17 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, permitted: Permitted) -> Self::Future {
-        let (inner, MeasureLayer { metrics, clock }) = (self.inner.clone(), self.layer.clone());
+    fn call(&mut self, mut permitted: Permitted) -> Self::Future {
+        let (inner, MeasureLayer { name, metrics, clock }) = (self.inner.clone(), self.layer.clone());
         Box::pin(async move {
             let (operation, expect) = (permitted.call.operation, permitted.call.expect);
+            let traced = traces::attempt(&name, operation, permitted.call.resent);
+            permitted.call.request.headers_mut().extend(traced.header());
             let (began, _in_flight) = (Instant::now(), metrics.in_flight());
             let outcome = inner.oneshot(permitted).await;
             let class = classify::class(expect, &outcome, clock.now());
             metrics.call(operation, class, began.elapsed());
+            traced.ended(class, outcome.as_ref().ok().map(|answer| answer.status()));
             if class.is_ok() {
                 metrics.last_success(clock.now());
             }

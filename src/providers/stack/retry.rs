@@ -41,6 +41,7 @@ impl tower::retry::Policy<Call, Response<Bytes>, Failure> for Policy {
             return None;
         }
         self.left -= 1;
+        call.resent += 1;
         self.wait = self.wait.saturating_mul(2);
         Some(tokio::time::sleep(wait))
     }

@@ -47,6 +47,9 @@ impl Recorder {
 }
 
 impl Trace {
+    /// Of a request that is not recorded.
+    pub const NONE: &'static Self = &Self(None);
+
     /// The copies of this content are for this request, too.
     pub fn asks_for(&self, content: &Content) {
         if let Some(recorded) = &self.0 {

@@ -26,7 +26,7 @@ use crate::{
         contract::scratch,
         sqlite::{ReadSettings, SqliteSettings, SqliteStore},
     },
-    telemetry::Metrics,
+    telemetry::{Metrics, Traces},
 };
 
 const NAMES: [&str; 4] = ["alpha", "beta", "gamma", "delta"];
@@ -138,6 +138,7 @@ impl World {
             interest: Interest::default(),
             shutdown: Shutdown::default(),
             metrics,
+            traces: Traces::default(),
             settings: Settings::default(),
         };
         let driven = |record: &ProviderRecord| {

@@ -85,7 +85,16 @@ impl Session {
         let request = request.map_err(|why| unusable(ErrorClass::Auth, &format!("{what} failed: {why}")))?;
         let (deadline, doubt) = (Instant::now() + self.deadline, InDoubt::default());
         let (operation, expect) = (Operation::Login, Expect::Reply);
-        let call = Call { operation, expect, request, limit: BODY_LIMIT, deadline, doubt, streamed: None };
+        let call = Call {
+            operation,
+            expect,
+            request,
+            limit: BODY_LIMIT,
+            deadline,
+            doubt,
+            resent: 0,
+            streamed: None,
+        };
         let outcome = timeout_at(deadline, self.lower.clone().oneshot(call)).await;
         let outcome = outcome.unwrap_or(Err(Failure::Deadline(self.deadline)));
         let class = classify::class(expect, &outcome, self.clock.now());
