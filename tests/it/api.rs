@@ -21,7 +21,7 @@ use pinfold::{
         Registration, SharedStore, StoreError,
         sqlite::{SqliteSettings, SqliteStore},
     },
-    telemetry::{Listener, Metrics},
+    telemetry::{Listener, Metrics, Traces},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -92,6 +92,7 @@ async fn open(file: &Path) -> Api {
         activator: Activator::default(),
         clock,
         metrics,
+        traces: Traces::default(),
     }
 }
 

@@ -72,6 +72,10 @@ const KEPT: &[(&str, &[&str])] = &[
     ("hyper::", &["http", "sim", "server"]),
     ("hyper_util::", &["http", "sim", "server"]),
     ("hyper_rustls::", &["http", "sim", "server"]),
+    ("opentelemetry::", &["telemetry"]),
+    ("opentelemetry_proto::", &["telemetry"]),
+    ("opentelemetry_sdk::", &["telemetry"]),
+    ("prost::", &["telemetry"]),
     ("std::env", &["config"]),
 ];
 

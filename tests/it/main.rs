@@ -13,3 +13,4 @@ mod reload;
 mod routing;
 mod tls;
 mod tokens;
+mod traces;

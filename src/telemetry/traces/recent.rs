@@ -51,18 +51,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_old_goes_when_there_is_too_much_or_after_its_time() {
-        let mut recent = Recent::new(2);
+        let mut recent = Recent::<i32, i32>::new(2);
         for n in 0..4 {
-            assert_eq!(recent.insert(n, n), []);
+            assert!(recent.insert(n, n).is_empty());
         }
         let mut gone = recent.insert(4, 4);
         gone.sort_unstable();
-        assert_eq!(gone, [0, 1]);
+        assert_eq!(gone, vec![0, 1]);
         assert_eq!([0, 2, 4].map(|n| recent.get_mut(&n).is_some()), [false, true, true]);
         tokio::time::advance(AGE).await;
         assert_eq!(recent.insert(5, 5).len(), 2);
         assert_eq!(recent.remove(&4), Some(4));
-        assert_eq!(recent.insert(5, 6), [5], "there is one of each");
-        assert_eq!(recent.drain().collect::<Vec<_>>(), [6]);
+        assert_eq!(recent.insert(5, 6), vec![5], "there is one of each");
+        assert_eq!(recent.drain().collect::<Vec<_>>(), vec![6]);
     }
 }

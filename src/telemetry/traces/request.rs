@@ -16,11 +16,11 @@ use crate::model::{Content, RequestId};
 
 /// One request's trace; an empty one where it is not recorded.
 #[derive(Default)]
-pub struct Trace(Option<Box<Recorded>>);
+pub struct Trace(pub(super) Option<Box<Recorded>>);
 
-struct Recorded {
+pub(super) struct Recorded {
     recorder: Arc<Recorder>,
-    span: Span,
+    pub(super) span: Span,
 }
 
 impl Traces {
