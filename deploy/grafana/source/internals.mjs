@@ -28,6 +28,7 @@ export const internals = dashboard('internals', {
       graph('Operations', 'By class.', [q(rate('class', 'store_operation_duration_seconds_count'), '{{class}}')], { unit: 'ops' }),
       graph('Operations take', 'Waits for their turn included, for 99 of 100.', [q(quantile(0.99, 'class', of('store_operation_duration_seconds_bucket')), '{{class}}')], { unit: 's' }),
       graph('Errors', 'Operations that failed.', [q(rate('kind', 'store_errors_total'), '{{kind}}')], { unit: 'ops' }),
+      graph('Connections', 'To the database.', [q(now('state', 'store_connections'), '{{state}}')]),
       graph('Size', 'The database\'s files, its log included.', [q(`max(${of('store_size_bytes')})`, 'size')], { unit: 'bytes' })
     ]),
     row('Engine', 8, [
@@ -61,7 +62,9 @@ export const internals = dashboard('internals', {
         { title: 'ids ahead by', expr: `max by (instance) (${of('created_ahead_seconds')})`, unit: 's', decimals: 0 }
       ], { width: 14 }),
       table('Versions', 'What was built.', 'version', [{ title: 'gateways', expr: `count by (version, revision) (${of('build_info')})` }], { width: 5 }),
-      table('Jobs', 'Long operations, by how they stand.', 'state', [{ title: 'jobs', expr: `max by (state) (${of('jobs')})` }])
+      table('Jobs', 'Long operations, by how they stand; those that ended within 90 days.', 'kind', [
+        ...['running', 'paused', 'asking', 'failed', 'done'].map((state) => ({ title: state, expr: `max by (kind) (${of('jobs', `state="${state}"`)})` }))
+      ])
     ])
   ]
 })

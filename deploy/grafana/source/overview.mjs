@@ -12,8 +12,8 @@ export const overview = dashboard('overview', {
     row('Are all pins safe?', 4, [
       stat('Short of copies', 'Pins with fewer pinned copies than their policy asks. New ones are short until their copies are made.',
         `max(${of('pins_under_replicated')})`, { steps: ANY_IS_ODD }),
-      stat('Copies lost', 'Copies that the last audits found missing at their providers.',
-        `sum(max by (provider) (${of('provider_drifted_replicas', 'kind="missing"')}))`, { steps: ANY_IS_BAD }),
+      stat('Copies lost today', 'Copies that audits found gone from their providers in the last 24 hours. They are made again.',
+        `round(sum(increase(${of('provider_audited_copies_total', 'result="lost"')}[24h])))`, { steps: ANY_IS_ODD }),
       stat('Failed', 'Pins that no provider takes. They are tried again every day.',
         `max(${of('pins', 'status="failed"')})`, { steps: ANY_IS_ODD }),
       stat('In progress', 'Pins that are queued or being pinned.',
@@ -44,10 +44,11 @@ export const overview = dashboard('overview', {
         { title: 'throttled', expr: share(calls('outcome="throttled"'), calls()), unit: 'percentunit', decimals: 1, steps: [['green'], ['orange', 0.01], ['red', 0.1]] },
         { title: 'answers in (p95)', expr: quantile(0.95, 'provider', of('provider_request_duration_seconds_bucket'), '15m'), unit: 's', decimals: 2 },
         { title: 'copies', expr: `max by (provider) (${of('replicas', 'state="pinned"')})` },
-        { title: 'lost', expr: `max by (provider) (${of('provider_drifted_replicas', 'kind="missing"')})`, steps: ANY_IS_BAD },
+        { title: 'lost today', expr: `round(sum by (provider) (increase(${of('provider_audited_copies_total', 'result="lost"')}[24h])))`, steps: ANY_IS_ODD },
+        { title: 'suspect', expr: `max by (provider) (${of('provider_drifted_replicas', 'kind="suspect"')})`, steps: ANY_IS_BAD },
         { title: 'does not serve', expr: `max by (provider) (${of('provider_unproven')})`, steps: ANY_IS_BAD },
         { title: 'leaving', expr: `max by (provider) (${of('provider_draining')})`, steps: ANY_IS_ODD },
-        { title: 'well', expr: `time() - max by (provider) (${of('provider_last_success_timestamp_seconds')} > 0)`, unit: 's', decimals: 0 }
+        { title: 'last good answer', expr: `time() - max by (provider) (${of('provider_last_success_timestamp_seconds')} > 0)`, unit: 's', decimals: 0 }
       ])
     ]),
     row('Are we within budgets?', 7, [

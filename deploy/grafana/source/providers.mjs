@@ -5,6 +5,7 @@ const CHOSEN = 'provider=~"$provider"'
 const series = (name, ...matchers) => of(name, CHOSEN, ...matchers)
 const rate = (by, ...selector) => `sum by (${by}) (rate(${series(...selector)}[$__rate_interval]))`
 const gauge = (by, ...selector) => `max by (${by}) (${series(...selector)})`
+const HEALTHS = [['healthy', 'green'], ['degraded', 'yellow'], ['down', 'orange'], ['auth_failed', 'purple'], ['no_funds', 'blue'], ['dead', 'red']]
 const OLD_AUDIT = [['green'], ['orange', 14 * 86400]]
 
 export const providers = dashboard('providers', {
@@ -12,8 +13,8 @@ export const providers = dashboard('providers', {
   choose: [{ name: 'provider', label: 'Provider', series: 'provider_up' }],
   rows: [
     row('Health', 6, [
-      states('In use', 'Whether new copies are sent there: it is healthy or degraded.',
-        q(`min by (provider) (${series('provider_up')})`, '{{provider}}'), [['not in use', 'red'], ['in use', 'green']]),
+      states('Health', 'What was last observed. New copies are sent there while it is healthy or degraded.',
+        q(HEALTHS.map(([health], value) => `${value} * ${gauge('provider', 'provider_health', `health="${health}"`)}`).join(' + '), '{{provider}}'), HEALTHS),
       states('Breaker', 'Open: it failed so often that it is left alone for some seconds. Half-open: one call tries.',
         q(`${gauge('provider', 'provider_breaker_state', 'state="half-open"')} + 2 * ${gauge('provider', 'provider_breaker_state', 'state="open"')}`, '{{provider}}'),
         [['closed', 'green'], ['half-open', 'orange'], ['open', 'red']])
@@ -50,11 +51,11 @@ export const providers = dashboard('providers', {
     ]),
     row('On record', 8, [
       table('Audits, proofs, credentials', 'Differences as the last audit found them; ages and ends in time.', 'provider', [
-        { title: 'missing', expr: gauge('provider', 'provider_drifted_replicas', 'kind="missing"'), steps: ANY_IS_BAD },
+        { title: 'were missing', expr: gauge('provider', 'provider_drifted_replicas', 'kind="missing"') },
+        { title: 'suspect', expr: gauge('provider', 'provider_drifted_replicas', 'kind="suspect"'), steps: ANY_IS_BAD },
         { title: 'nobody\'s', expr: gauge('provider', 'provider_drifted_replicas', 'kind="unexpected"') },
-        { title: 'other status', expr: gauge('provider', 'provider_drifted_replicas', 'kind="status"') },
         { title: 'audited', expr: `time() - max by (provider) (${series('provider_last_audit_timestamp_seconds')} > 0)`, unit: 's', decimals: 0, steps: OLD_AUDIT },
-        { title: 'audits that asked (30 d)', expr: `sum by (provider) (increase(${series('provider_audit_alarms_total')}[30d]))`, decimals: 0, steps: ANY_IS_BAD },
+        { title: 'audits that asked (30 d)', expr: `round(sum by (provider) (increase(${series('provider_audit_alarms_total')}[30d])))` },
         { title: 'does not serve', expr: gauge('provider', 'provider_unproven'), steps: ANY_IS_BAD },
         { title: 'gateway down', expr: gauge('provider', 'provider_gateway_down'), steps: ANY_IS_BAD },
         { title: 'leaving', expr: gauge('provider', 'provider_draining') },
