@@ -295,3 +295,43 @@ async fn accounts_do_not_see_each_others_pins() {
     assert_eq!(list.json()["count"], 0);
     assert_eq!(house.get(&path).await.status, 200);
 }
+
+/// Sends what nobody should: made-up methods, paths, names, tokens, CIDs, ids.
+async fn be_hostile(house: &House, n: usize) {
+    let odd = format!("x{n}");
+    let pin = format!(r#"{{"cid":"{CID}","name":"{odd}","meta":{{"{odd}":"{odd}"}}}}"#);
+    let broken = format!(r#"{{"cid":"{odd}"}}"#);
+    for (method, path, body) in [
+        (odd.as_str(), format!("/pins/{odd}"), ""),
+        (odd.as_str(), format!("/{odd}"), ""),
+        ("GET", format!("/{odd}/pins"), ""),
+        ("GET", format!("/pins?name={odd}&cid={CID}&{odd}={odd}"), ""),
+        ("GET", format!("/pins/{odd}%22%7D%0A"), ""),
+        ("POST", "/pins".to_owned(), pin.as_str()),
+        ("POST", format!("/pins/{odd}"), broken.as_str()),
+        ("DELETE", format!("/pins/{NOBODY}?{odd}"), ""),
+        ("OPTIONS", format!("/{odd}"), ""),
+    ] {
+        for token in ["one", odd.as_str()] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let mut request = request(method, &path, token, body);
+            for header in ["x-request-id", "user-agent", "origin", "x-forwarded-for"] {
+                request.headers_mut().insert(header, odd.parse().unwrap());
+            }
+            house.send(request).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_client_makes_series_of_its_own_whatever_it_sends() {
+    let house = House::new();
+    be_hostile(&house, 0).await;
+    let before = house.metrics.render();
+    for n in 1..100 {
+        be_hostile(&house, n).await;
+    }
+    let after = house.metrics.render();
+    assert_eq!(after.lines().count(), before.lines().count());
+    assert!(!after.contains("x99") && !after.contains(CID) && !after.contains(NOBODY));
+}

@@ -2,7 +2,9 @@
 
 use ::http::{Method as HttpMethod, StatusCode};
 
-use crate::model::{BudgetClass, ErrorClass, Op, Operation, Proved, QuotaKind, ReplicaState, Status};
+use crate::model::{
+    BudgetClass, ErrorClass, Health, JobKind, JobState, Op, Operation, Proved, QuotaKind, ReplicaState, Status,
+};
 
 /// A closed set of label values, numbered from 0 without gaps.
 pub trait Label: Copy + 'static {
@@ -50,7 +52,7 @@ macro_rules! model_labels {
     )+};
 }
 
-model_labels!(BudgetClass, Operation, Proved, QuotaKind, ReplicaState, Status);
+model_labels!(BudgetClass, Health, JobKind, JobState, Operation, Proved, QuotaKind, ReplicaState, Status);
 
 labels! {
     /// A request's method; those that the API does not use are one.
@@ -58,6 +60,7 @@ labels! {
         Get = "GET",
         Head = "HEAD",
         Post = "POST",
+        Put = "PUT",
         Delete = "DELETE",
         Options = "OPTIONS",
         Other = "other",
@@ -70,6 +73,7 @@ impl Method {
             HttpMethod::GET => Self::Get,
             HttpMethod::HEAD => Self::Head,
             HttpMethod::POST => Self::Post,
+            HttpMethod::PUT => Self::Put,
             HttpMethod::DELETE => Self::Delete,
             HttpMethod::OPTIONS => Self::Options,
             _ => Self::Other,
@@ -163,6 +167,18 @@ labels! {
         Found = "found",
         /// Suspected, and not pinned there.
         Lost = "lost",
+    }
+}
+
+labels! {
+    /// How a provider's copies differ from what is on record, by its last audit.
+    Drift {
+        /// On record, and confirmed not to be there.
+        Missing = "missing",
+        /// On record, not on its list, and not looked at before an operator says so.
+        Suspect = "suspect",
+        /// There, and nobody knows them here.
+        Unexpected = "unexpected",
     }
 }
 
@@ -332,6 +348,14 @@ labels! {
         Read = "read",
         Write = "write",
         Claim = "claim",
+    }
+}
+
+labels! {
+    /// Whether a connection of the store is at work.
+    ConnectionState {
+        Idle = "idle",
+        Used = "used",
     }
 }
 

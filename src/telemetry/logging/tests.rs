@@ -9,7 +9,7 @@ use std::{
 use ::http::{Method, StatusCode};
 
 use super::*;
-use crate::telemetry::{Metrics, RequestLine, Route};
+use crate::telemetry::{Label, Listener, Metrics, RequestLine, Route};
 
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -35,7 +35,7 @@ impl MakeWriter<'_> for Sink {
 
 fn logged(settings: &Settings, metrics: &Metrics, terminal: bool, act: impl FnOnce()) -> String {
     let sink = Sink::default();
-    let subscriber = subscriber(settings, metrics.log(), terminal, sink.clone()).unwrap();
+    let (subscriber, _filter) = subscriber(settings, metrics.log(), terminal, sink.clone()).unwrap();
     tracing::subscriber::with_default(subscriber, act);
     let bytes = sink.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
@@ -43,13 +43,15 @@ fn logged(settings: &Settings, metrics: &Metrics, terminal: bool, act: impl FnOn
 
 fn a_request() {
     RequestLine {
+        listener: Listener::Public,
         request_id: "0190",
         method: &Method::GET,
-        route: Route::Pin,
+        route: Route::Pin.as_str(),
         code: StatusCode::OK,
         elapsed: Duration::from_micros(1500),
         account: Some("default"),
         token: None,
+        is_routine: false,
     }
     .log();
 }
@@ -96,6 +98,77 @@ fn a_bad_filter_is_refused_with_an_example() {
     let settings = Settings { filter: "pinfold=shout".to_owned(), ..Settings::default() };
     let error = subscriber(&settings, Metrics::new().log(), false, io::sink).err().unwrap();
     assert!(error.to_string().contains("info,pinfold::engine=debug"));
+}
+
+#[test]
+fn a_word_that_is_no_level_is_refused_rather_than_silencing_everything() {
+    for filter in ["warning", "info,verbose", "hyper", "inf"] {
+        let error = check_filter(filter).unwrap_err().to_string();
+        assert!(error.contains("write one of off, error, warn, info, debug and trace"), "{error}");
+    }
+    for filter in ["info", "WARN", "off", "pinfold", "pinfold::engine", "info,hyper=debug", "", "info, debug"] {
+        assert!(check_filter(filter).is_ok(), "{filter}");
+    }
+    assert!(matches!(check_filter(&"info,".repeat(300)), Err(LoggingError::Long)));
+}
+
+#[test]
+fn the_filter_is_changed_while_messages_are_logged() {
+    let (sink, metrics) = (Sink::default(), Metrics::new());
+    let (subscriber, filter) =
+        subscriber(&Settings::default(), metrics.log(), false, sink.clone()).unwrap();
+    let written = || String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+    tracing::subscriber::with_default(subscriber, || {
+        let say = |words: &str| tracing::debug!(target: "pinfold::engine", "{words}");
+        say("one");
+        assert_eq!(filter.set("warn,pinfold::engine=debug").unwrap(), "info");
+        say("two");
+        for wrong in ["", " ", "shout", "pinfold=shout"] {
+            assert!(filter.set(wrong).is_err(), "{wrong}");
+        }
+        say("three");
+        assert_eq!(filter.set(filter.configured()).unwrap(), "warn,pinfold::engine=debug");
+        say("four");
+    });
+    assert_eq!((filter.configured(), filter.current().as_str()), ("info", "info"));
+    let written = written();
+    assert!(!written.contains("one") && written.contains("two"), "{written}");
+    assert!(written.contains("three") && !written.contains("four"), "{written}");
+}
+
+#[test]
+fn routine_requests_are_told_only_to_who_looks_for_them() {
+    let line = || {
+        RequestLine {
+            listener: Listener::Admin,
+            request_id: "0191",
+            method: &Method::GET,
+            route: "/livez",
+            code: StatusCode::OK,
+            elapsed: Duration::ZERO,
+            account: None,
+            token: None,
+            is_routine: true,
+        }
+        .log();
+    };
+    assert_eq!(logged(&Settings::default(), &Metrics::new(), false, line), "");
+    let debug = Settings { filter: "pinfold::request=debug".to_owned(), ..Settings::default() };
+    assert!(logged(&debug, &Metrics::new(), false, line).contains("/livez"));
+}
+
+#[test]
+fn a_panic_is_a_line_like_any_other() {
+    let text = logged(&Settings::default(), &Metrics::new(), false, || {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(tell_panic));
+        let caught = panic::catch_unwind(|| panic!("words of a panic"));
+        panic::set_hook(before);
+        assert!(caught.is_err());
+    });
+    let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!((&line["level"], &line["panic"]), (&"ERROR".into(), &"words of a panic".into()));
+    assert!(line["at"].as_str().unwrap().contains("tests.rs"));
 }
 
 #[test]

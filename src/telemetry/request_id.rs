@@ -1,6 +1,6 @@
 //! A name for each request, in its response and its log line: the client's own where it is a sane one.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use ::http::{HeaderMap, HeaderName, HeaderValue};
 
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
