@@ -90,7 +90,9 @@ export function states (title, description, query, states, { width } = {}) {
 export function table (title, description, key, columns, { width } = {}) {
   const queries = columns.map(({ expr }) => q(expr))
   const made = panel('table', title, description, queries, { width, instant: true, format: 'table' })
-  const names = Object.fromEntries(columns.map(({ title }, index) => [`Value #${made.targets[index].refId}`, title]))
+  // Where there is one query only, Grafana does not number its values.
+  const values = columns.length > 1 ? made.targets.map(({ refId }) => `Value #${refId}`) : ['Value']
+  const names = Object.fromEntries(columns.map(({ title }, index) => [values[index], title]))
   made.fieldConfig.overrides = columns.map(({ title, unit = 'short', decimals, steps }) => ({
     matcher: { id: 'byName', options: title },
     properties: [
@@ -127,7 +129,7 @@ function layOut (rows) {
 function variable (name, label, series, { multi = false } = {}) {
   const query = `label_values(${series}, ${name})`
   return {
-    name, label, type: 'query', datasource: DATASOURCE, definition: query, query: { query, refId: name }, refresh: 2, sort: 1,
+    name, label, type: 'query', datasource: DATASOURCE, definition: query, query: { query, refId: name }, refresh: 2, regex: '', sort: 1,
     ...(multi && { multi, includeAll: true, allValue: '.+', current: { text: 'All', value: '$__all' } })
   }
 }
@@ -147,7 +149,7 @@ export function dashboard (name, { description, from = 'now-6h', choose = [], ro
     links: [{ type: 'dashboards', title: 'Pinfold', tags: ['pinfold'], includeVars: true, keepTime: true }],
     templating: {
       list: [
-        { name: 'datasource', label: 'Prometheus', type: 'datasource', query: 'prometheus' },
+        { name: 'datasource', label: 'Prometheus', type: 'datasource', query: 'prometheus', regex: '' },
         variable('job', 'Installation', 'pinfold_build_info'),
         ...choose.map(({ name, label, series }) => variable(name, label, of(series), { multi: true }))
       ]
