@@ -16,6 +16,7 @@ const BEGIN = 7 * MINUTE
 const AWAY = 9 * MINUTE
 const BACK = 14 * MINUTE
 const END = 16 * MINUTE
+const STEP = 2 // seconds
 const BY = ['alpha', 'beta', 'gamma']
 
 const QUERIES = {
@@ -32,7 +33,7 @@ const QUERIES = {
 async function measure () {
   const sims = await Promise.all(BY.map((name) => new Sim(name).start()))
   const gateway = await new Gateway({
-    providers: sims.map((sim) => sim.entry({ exclusive: true, budget: { write: '240/min' } })),
+    providers: sims.map((sim) => sim.entry({ exclusive: true, budget: { write: '30/10s' } })),
     policy: { copies: 2, pinned_when: 1, choose: 'hash' },
     engine: { declare_dead_after: '1m' }
   }).start()
@@ -67,7 +68,7 @@ async function measure () {
 async function seen (prometheus, query) {
   const seconds = (END - BEGIN) / 1000
   const from = Date.now() / 1000 - seconds
-  const [{ values } = { values: [] }] = await prometheus.range(query, seconds, 2)
+  const [{ values } = { values: [] }] = await prometheus.range(query, seconds, STEP)
   return values.map(([time, value]) => [time - from, Number(value)])
 }
 
@@ -84,7 +85,7 @@ const round = (number) => Math.round(number * 10) / 10
 /** A top that is a round number. */
 function ceiling (value) {
   const unit = 10 ** Math.floor(Math.log10(value || 1))
-  return [1, 2, 2.5, 5, 10].map((step) => step * unit).find((top) => top >= value)
+  return [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10].map((step) => step * unit).find((top) => top >= value)
 }
 
 function graph (title, lines, top) {
@@ -108,9 +109,16 @@ function graph (title, lines, top) {
 function band (points, words, colour) {
   const inside = points.filter(([, value]) => value === 1).map(([time]) => time)
   if (inside.length === 0) return ''
-  const [from, to] = [x(inside[0]), x(inside.at(-1))]
-  return `<rect x="${round(from)}" y="22" width="${round(to - from)}" height="${4 * (HEIGHT + GAP) - 10}" fill="${colour}"/>` +
+  const [from, to] = [x(inside[0]), x(inside.at(-1) + STEP)]
+  return `<rect x="${round(from)}" y="22" width="${round(to - from)}" height="${4 * (HEIGHT + GAP) - 14}" fill="${colour}"/>` +
     `<text x="${round((from + to) / 2)}" y="16" text-anchor="middle" fill="${COLOURS.alpha}">${words}</text>`
+}
+
+/** What was done to it, and when. */
+function mark (time, words) {
+  const at = round(x((time - BEGIN) / 1000))
+  return `<path d="M${at} 22v${4 * (HEIGHT + GAP) - 14}" stroke="${COLOURS.alpha}" stroke-dasharray="2 3"/>` +
+    `<text x="${at}" y="16" text-anchor="middle" fill="${COLOURS.alpha}">${words}</text>`
 }
 
 function draw ({ pins, copies, calls, answers, health }) {
@@ -131,13 +139,15 @@ function draw ({ pins, copies, calls, answers, health }) {
     ]]
   ]
   const bottom = 40 + graphs.length * (HEIGHT + GAP)
-  const minutes = Array.from({ length: seconds / 60 + 1 }, (_, minute) => `<text x="${round(x(60 * minute))}" y="${bottom - GAP + 18}" text-anchor="middle">${minute} min</text>`)
+  const minutes = Array.from({ length: seconds / 60 + 1 }, (_, minute) => `<text x="${round(x(60 * minute))}" y="${bottom - GAP + 24}" text-anchor="middle">${minute} min</text>`)
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${bottom - 16}" font-family="sans-serif" font-size="12" fill="#343a40">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${bottom - 12}" font-family="sans-serif" font-size="12" fill="#343a40">`,
     '<title>A provider is away for five minutes: its copies are made elsewhere, and clients notice nothing</title>',
     '<rect width="100%" height="100%" fill="#fff"/>',
-    band(health[0], 'alpha is down', '#fff4e6'),
-    band(health[1], 'alpha is dead', '#ffe3e3'),
+    band(health[0], 'is down', '#fff4e6'),
+    band(health[1], 'is dead to Pinfold', '#ffe3e3'),
+    mark(AWAY, 'alpha off'),
+    mark(BACK, 'alpha on'),
     ...graphs.map(([title, lines], index) => graph(title, lines, 48 + index * (HEIGHT + GAP))),
     ...minutes,
     '</svg>', ''
