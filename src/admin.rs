@@ -17,6 +17,7 @@ mod health;
 mod jobs;
 mod log_level;
 mod modes;
+mod openapi;
 mod pins;
 mod plans;
 mod policies;
@@ -108,7 +109,7 @@ pub fn router(
     let guarded = Router::new()
         .route("/metrics", get(metrics_text))
         .with_state(admin.clone())
-        .nest("/api/v1", api)
+        .nest("/api/v1", api.merge(openapi::openapi_routes()))
         .route_layer(middleware::from_fn_with_state(authority, authority::guard));
     Router::new()
         .route("/readyz", get(health::ready))

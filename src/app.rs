@@ -15,6 +15,8 @@ pub mod probe;
 mod reload;
 mod signals;
 mod sockets;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod upstream;
 mod vault;
@@ -83,7 +85,10 @@ pub fn is_of_the_config(error: &anyhow::Error) -> bool {
     let refused = error.downcast_ref::<StoreError>();
     let filter = error.downcast_ref::<LoggingError>();
     matches!(refused, Some(StoreError::Rebind { .. } | StoreError::StillUsed { .. }))
-        || matches!(filter, Some(LoggingError::Filter { .. } | LoggingError::Word { .. } | LoggingError::Long))
+        || matches!(
+            filter,
+            Some(LoggingError::Filter { .. } | LoggingError::Word { .. } | LoggingError::Long)
+        )
         || error.is::<SameSecret>()
 }
 

@@ -13,9 +13,9 @@ pub mod logging;
 mod pins;
 mod process;
 mod provider;
+mod repeats;
 pub mod request_id;
 pub mod request_log;
-mod repeats;
 mod routes;
 mod snapshot;
 mod store;
@@ -31,8 +31,8 @@ pub use engine::EngineMetrics;
 pub use family::GaugeGuard;
 pub use http::HttpMetrics;
 pub use labels::{
-    Audited, BreakerState, Drift, Label, LimitKind, LimitOutcome, Listener, PinRequest, Rejection, RequestClass,
-    Route, Settled, StoreClass, StoreErrorKind, TaskKind, TaskOutcome, Turned,
+    Audited, BreakerState, Drift, Label, LimitKind, LimitOutcome, Listener, PinRequest, Rejection,
+    RequestClass, Route, Settled, StoreClass, StoreErrorKind, TaskKind, TaskOutcome, Turned,
 };
 pub use pins::PinMetrics;
 pub use process::LogMetrics;

@@ -26,7 +26,8 @@ pub(super) async fn note(request: Request, next: Next) -> Response {
     // Whoever tells of the request further in calls it the same.
     head.headers.insert(request_id::HEADER, id.clone());
     let (method, path) = (head.method.clone(), head.extensions.get::<MatchedPath>().cloned());
-    let mut response = next.run(Request::from_parts(head, body)).await;
+    let answering = next.run(Request::from_parts(head, body));
+    let mut response = request_id::within(id.clone(), answering).await;
     response.headers_mut().insert(request_id::HEADER, id.clone());
     tell_cause(&response, &id);
     let route = path.as_ref().map_or("other", MatchedPath::as_str);

@@ -68,7 +68,6 @@ fn snapshot(stats: StoreStats, at: Timestamp) -> Snapshot {
 
 fn provider(stats: ProviderStats) -> ProviderSnapshot {
     let ProviderStats { name, mode, health, audited, missing, suspect, orphans } = stats;
-    let drifted =
-        vec![(Drift::Missing, missing), (Drift::Suspect, suspect), (Drift::Unexpected, orphans)];
+    let drifted = vec![(Drift::Missing, missing), (Drift::Suspect, suspect), (Drift::Unexpected, orphans)];
     ProviderSnapshot { name, health, is_draining: mode == Mode::Draining, audited, drifted }
 }

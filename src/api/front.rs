@@ -204,7 +204,8 @@ pub async fn serve(State(front): State<Arc<Front>>, request: Request) -> Respons
     let route = Route::of(head.uri.path());
     let request_id = request_id::of(&head.headers);
     let mut visit = Visit { terms: front.terms(), who: None, standing: None };
-    let outcome = front.answer(route, &head, body, &mut visit).await;
+    let answering = front.answer(route, &head, body, &mut visit);
+    let outcome = request_id::within(request_id.clone(), answering).await;
     let mut response = outcome.unwrap_or_else(|error| {
         front.note_error(&error, &request_id);
         error.into_response()

@@ -11,7 +11,7 @@ use super::{
     Settings,
     double::{Answer, CID, House, NOBODY, Script, request},
 };
-use crate::store::StoreError;
+use crate::{store::StoreError, telemetry::logging::tests::captured};
 
 fn pin_json() -> String {
     format!(r#"{{"cid":"{CID}"}}"#)
@@ -334,4 +334,21 @@ async fn no_client_makes_series_of_its_own_whatever_it_sends() {
     let after = house.metrics.render();
     assert_eq!(after.lines().count(), before.lines().count());
     assert!(!after.contains("x99") && !after.contains(CID) && !after.contains(NOBODY));
+}
+
+#[tokio::test]
+async fn a_failure_is_logged_once_beside_its_requests_line_and_a_clients_mistake_never() {
+    let (subscriber, _, sink) = captured("info");
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let house = House::new();
+    house.get("/pins?limit=0").await;
+    house.store.follow(Script::Fail(|| StoreError::Corrupt(anyhow::anyhow!("torn"))));
+    let mut request = request(Method::GET, "/pins", "one", "");
+    request.headers_mut().insert("x-request-id", "mine-1".parse().unwrap());
+    house.send(request).await;
+    let lines = sink.lines();
+    let told: Vec<_> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    assert_eq!(told, ["answered", "request failed in the store", "answered"]);
+    assert!(lines[1..].iter().all(|line| line["request_id"] == "mine-1"), "{lines:?}");
+    assert!(lines[1]["error"].as_str().unwrap().contains("torn"));
 }

@@ -253,7 +253,8 @@ impl Background {
         for _ in 0..STEPS {
             let began = tokio::time::Instant::now();
             let step = self.shared.store.remerge_step(now).await;
-            let count = |outcome| self.shared.metrics.engine().executed(TaskKind::Remerge, outcome, began.elapsed());
+            let count =
+                |outcome| self.shared.metrics.engine().executed(TaskKind::Remerge, outcome, began.elapsed());
             let step = match step {
                 Ok(step) => step,
                 Err(error) => {

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     model::{
         AccountDecl, AccountId, Allowance, BudgetClass, Content, ContentId, ErrorClass, Goal, Health, JobId,
-        JobKind, JobState, Lesson, Mode, Op, PinId, PinSpec, ProviderDecl, ProviderId, ProviderRecord, Quota, QuotaKind, ReplicaId,
-        ReplicaState, RequestId, Reserved, Status, Timestamp, UpstreamId,
+        JobKind, JobState, Lesson, Mode, Op, PinId, PinSpec, ProviderDecl, ProviderId, ProviderRecord, Quota,
+        QuotaKind, ReplicaId, ReplicaState, RequestId, Reserved, Status, Timestamp, UpstreamId,
     },
     policy::{
         Policy,

@@ -17,7 +17,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::{LogMetrics, labels::LogLevel};
+use super::{LogMetrics, labels::LogLevel, request_id};
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,7 +80,9 @@ pub enum LoggingError {
     Word { word: String },
     #[error("the log filter is empty: write a level, such as \"info\", or off")]
     Empty,
-    #[error("the log filter is longer than {MAX_FILTER} bytes: write something like \"info,pinfold::engine=debug\"")]
+    #[error(
+        "the log filter is longer than {MAX_FILTER} bytes: write something like \"info,pinfold::engine=debug\""
+    )]
     Long,
     #[error("logging is set up already")]
     Twice(#[source] tracing_subscriber::util::TryInitError),
@@ -111,7 +113,10 @@ fn parse_filter(filter: &str) -> Result<EnvFilter, LoggingError> {
 /// silence everything.
 fn is_slip(word: &str) -> bool {
     let is_bare = word.chars().all(|char| char.is_alphanumeric() || char == '-' || char == '_');
-    is_bare && !word.is_empty() && word != "pinfold" && word.parse::<tracing::metadata::LevelFilter>().is_err()
+    is_bare
+        && !word.is_empty()
+        && word != "pinfold"
+        && word.parse::<tracing::metadata::LevelFilter>().is_err()
 }
 
 /// What is logged, which can be changed at any time. Clones share it.
@@ -170,7 +175,12 @@ pub fn init(settings: &Settings, metrics: &LogMetrics) -> Result<Filter, Logging
 fn tell_panic(panic: &panic::PanicHookInfo<'_>) {
     let words = panic.payload_as_str().unwrap_or("without words");
     let at = panic.location().map(ToString::to_string);
-    tracing::error!(panic = words, at, thread = thread::current().name(), "something panicked: this is a bug");
+    tracing::error!(
+        panic = words,
+        at,
+        thread = thread::current().name(),
+        "something panicked: this is a bug"
+    );
 }
 
 fn subscriber<W>(
@@ -210,4 +220,4 @@ impl<S: Subscriber> Layer<S> for CountMessages {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -44,8 +44,7 @@ impl PinMetrics {
             &SETTLING,
         );
         let expired = registrar.counter("pins_expired_total", "Pins deleted because their time had come.");
-        let adopted =
-            registrar.counter("pins_adopted_total", "Pins made of what a provider held already.");
+        let adopted = registrar.counter("pins_adopted_total", "Pins made of what a provider held already.");
         Self(Arc::new(Inner {
             expired,
             adopted,

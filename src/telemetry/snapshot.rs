@@ -1,15 +1,13 @@
 //! Gauges that are read from the database: every gateway on it shows the same, so aggregate by `max`.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+mod named;
 
-use prometheus::{Gauge, IntGauge, IntGaugeVec};
+use std::{sync::Arc, time::Duration};
 
+use prometheus::{Gauge, IntGauge};
+
+use self::named::{Accounts, Providers};
 use super::{
-    accounts::OTHER,
     family::{Gauges as PerLabel, PerLabel as Each, Registrar},
     labels::{Drift, Label, TaskKind},
 };
@@ -112,22 +110,22 @@ impl Gauges {
 
     /// Starts the series of an account.
     pub(super) fn account(&self, label: &str) {
-        self.accounts.known.start(label, || self.accounts.make(label));
+        self.accounts.start(label);
     }
 
     /// Starts the series of a provider.
     pub(super) fn provider(&self, name: &str) {
-        self.providers.known.start(name, || self.providers.make(name));
+        self.providers.start(name);
     }
 
     /// Lets the series of an account rest: nothing sets them again.
     pub(super) fn forget_account(&self, label: &str) {
-        self.accounts.known.lock().remove(label);
+        self.accounts.end(label);
     }
 
     /// Lets the series of a provider rest: nothing sets them again.
     pub(super) fn forget_provider(&self, name: &str) {
-        self.providers.known.lock().remove(name);
+        self.providers.end(name);
     }
 
     /// Sets all of them. An account without a label is not shown.
@@ -174,150 +172,5 @@ fn set<L: Label + PartialEq>(gauges: &PerLabel<L>, values: impl Iterator<Item = 
     for &label in L::ALL {
         let sum = values.iter().filter(|(other, _)| *other == label).map(|(_, value)| value).sum();
         gauges.get(label).set(gauge(sum));
-    }
-}
-
-fn by_label<L: Label>(
-    rows: &[(String, L, u64)],
-    label_of: impl Fn(&str) -> Option<Arc<str>>,
-) -> HashMap<Arc<str>, Vec<(L, u64)>> {
-    let mut by_label: HashMap<_, Vec<_>> = HashMap::new();
-    for (name, value, count) in rows {
-        if let Some(label) = label_of(name) {
-            by_label.entry(label).or_default().push((*value, *count));
-        }
-    }
-    by_label
-}
-
-/// The series of those that the config names now. Their handles are resolved, so that none is made again for one
-/// that left.
-struct Known<G>(Mutex<HashMap<Arc<str>, G>>);
-
-impl<G> Known<G> {
-    fn start(&self, name: &str, make: impl FnOnce() -> G) {
-        self.lock().entry(name.into()).or_insert_with(make);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, G>> {
-        // The map is whole at any moment.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Accounts {
-    pins: IntGaugeVec,
-    used: IntGaugeVec,
-    known: Known<AccountGauges>,
-}
-
-struct AccountGauges {
-    pins: PerLabel<Status>,
-    used: PerLabel<QuotaKind>,
-}
-
-impl Accounts {
-    fn new(registrar: &Registrar<'_>) -> Self {
-        let accounts = Self {
-            pins: registrar.shared_gauges(
-                "account_pins",
-                "Pins by account and status.",
-                &["account", "status"],
-            ),
-            used: registrar.shared_gauges(
-                "account_quota_used",
-                "What an account has used of what a quota may bound, whether it has that quota or not.",
-                &["account", "quota"],
-            ),
-            known: Known(Mutex::default()),
-        };
-        accounts.known.start(OTHER, || accounts.make(OTHER));
-        accounts
-    }
-
-    fn make(&self, label: &str) -> AccountGauges {
-        AccountGauges { pins: PerLabel::of(&self.pins, &[label]), used: PerLabel::of(&self.used, &[label]) }
-    }
-
-    fn set(&self, snapshot: &Snapshot, label_of: impl Fn(&str) -> Option<Arc<str>>) {
-        let mut pins = by_label(&snapshot.pins, &label_of);
-        let mut used = by_label(&snapshot.used, &label_of);
-        for (label, gauges) in self.known.lock().iter() {
-            set(&gauges.pins, pins.remove(label).into_iter().flatten());
-            set(&gauges.used, used.remove(label).into_iter().flatten());
-        }
-    }
-}
-
-struct Providers {
-    replicas: IntGaugeVec,
-    health: IntGaugeVec,
-    draining: IntGaugeVec,
-    audited: IntGaugeVec,
-    drifted: IntGaugeVec,
-    known: Known<ProviderGauges>,
-}
-
-struct ProviderGauges {
-    replicas: PerLabel<ReplicaState>,
-    health: PerLabel<Health>,
-    draining: IntGauge,
-    audited: IntGauge,
-    drifted: PerLabel<Drift>,
-}
-
-impl Providers {
-    fn new(registrar: &Registrar<'_>) -> Self {
-        Self {
-            replicas: registrar.shared_gauges(
-                "replicas",
-                "Copies by provider and state.",
-                &["provider", "state"],
-            ),
-            health: registrar.shared_gauges(
-                "provider_health",
-                "1 for what was last observed of the provider, 0 for the rest.",
-                &["provider", "health"],
-            ),
-            draining: registrar.shared_gauges(
-                "provider_draining",
-                "Whether copies are being moved off the provider.",
-                &["provider"],
-            ),
-            audited: registrar.shared_gauges(
-                "provider_last_audit_timestamp_seconds",
-                "When the provider's last audit that came to its end ended; 0 = none on record.",
-                &["provider"],
-            ),
-            drifted: registrar.shared_gauges(
-                "provider_drifted_replicas",
-                "Copies that differ from what is on record, by the provider's last audit.",
-                &["provider", "kind"],
-            ),
-            known: Known(Mutex::default()),
-        }
-    }
-
-    fn make(&self, name: &str) -> ProviderGauges {
-        ProviderGauges {
-            replicas: PerLabel::of(&self.replicas, &[name]),
-            health: PerLabel::of(&self.health, &[name]),
-            draining: self.draining.with_label_values(&[name]),
-            audited: self.audited.with_label_values(&[name]),
-            drifted: PerLabel::of(&self.drifted, &[name]),
-        }
-    }
-
-    fn set(&self, snapshot: &Snapshot) {
-        for (name, gauges) in self.known.lock().iter() {
-            let replicas = snapshot.replicas.iter().filter(|(other, _, _)| **other == **name);
-            set(&gauges.replicas, replicas.map(|(_, state, copies)| (*state, *copies)));
-            let record = snapshot.providers.iter().find(|record| *record.name == **name);
-            set(&gauges.health, record.map(|record| (record.health, 1)).into_iter());
-            gauges.draining.set(record.is_some_and(|record| record.is_draining).into());
-            gauges.audited.set(seconds(record.and_then(|record| record.audited)));
-            let drifted = record.iter().flat_map(|record| record.drifted.iter().copied());
-            set(&gauges.drifted, drifted);
-        }
     }
 }

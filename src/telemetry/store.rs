@@ -74,7 +74,8 @@ impl StoreMetrics {
 
     /// So many more connections are open while the guard lives.
     pub fn opened(&self, connections: usize) -> Opened {
-        let opened = Opened { metrics: self.clone(), connections: connections.try_into().unwrap_or(i64::MAX) };
+        let opened =
+            Opened { metrics: self.clone(), connections: connections.try_into().unwrap_or(i64::MAX) };
         self.0.connections.get(ConnectionState::Idle).add(opened.connections);
         opened
     }

@@ -152,7 +152,10 @@ fn what_leaves_the_config_leaves_no_series_behind_and_begins_at_zero_when_it_is_
     let pins = vec![("default".to_owned(), Status::Pinned, 7)];
     metrics.refresh(&Snapshot { replicas, pins, ..Snapshot::default() });
     assert_eq!(labels.map(|label| lines_with(&metrics, label)), [0; 3], "{}", metrics.render());
-    assert_eq!(value(&metrics, r#"pinfold_http_requests_total{code="200",method="GET",route="other"}"#), Some(0.0));
+    assert_eq!(
+        value(&metrics, r#"pinfold_http_requests_total{code="200",method="GET",route="other"}"#),
+        Some(0.0)
+    );
     metrics.provider("alpha");
     metrics.account("default").quota(&quota);
     metrics.route("backups");
@@ -170,7 +173,10 @@ fn a_name_that_others_share_stays_though_one_of_them_leaves() {
     for n in 0..accounts::MAX {
         metrics.account(&format!("account{n}"));
     }
-    assert_eq!(lines_with(&metrics, r#"account="account199""#), lines_with(&metrics, r#"account="account0""#));
+    assert_eq!(
+        lines_with(&metrics, r#"account="account199""#),
+        lines_with(&metrics, r#"account="account0""#)
+    );
 }
 
 #[test]
@@ -274,7 +280,8 @@ fn a_refresh_sets_what_it_names_zeroes_the_rest_and_shows_nobody_else() {
 fn a_connection_is_idle_or_used_and_gone_when_it_is_closed() {
     let metrics = Metrics::new();
     let states = || {
-        ["idle", "used"].map(|state| value(&metrics, &format!(r#"pinfold_store_connections{{state="{state}"}}"#)))
+        ["idle", "used"]
+            .map(|state| value(&metrics, &format!(r#"pinfold_store_connections{{state="{state}"}}"#)))
     };
     let opened = metrics.store().opened(3);
     let used = metrics.store().in_use();

@@ -119,8 +119,11 @@ fn tables(families: &BTreeMap<String, Family>) -> String {
     let mut text = String::new();
     let mut written = 0;
     for (title, beginnings) in TABLES {
-        writeln!(text, "\n## {title}\n\n| metric | type | labels | S | what it says | alert |\n|---|---|---|---|---|---|")
-            .expect("a String takes it");
+        writeln!(
+            text,
+            "\n## {title}\n\n| metric | type | labels | S | what it says | alert |\n|---|---|---|---|---|---|"
+        )
+        .expect("a String takes it");
         for (name, family) in families {
             let own = name.strip_prefix("pinfold_").unwrap_or(name);
             if beginnings.iter().any(|beginning| own.starts_with(beginning)) {

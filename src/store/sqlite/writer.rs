@@ -12,7 +12,12 @@ use super::{
     errors::{again, panicked},
     tx::{Effects, Memory, Tx},
 };
-use crate::{lifecycle::Changes, policy::Timing, store::StoreError, telemetry::{PinMetrics, StoreMetrics}};
+use crate::{
+    lifecycle::Changes,
+    policy::Timing,
+    store::StoreError,
+    telemetry::{PinMetrics, StoreMetrics},
+};
 
 /// The most requests in one transaction.
 const BATCH: usize = 512;

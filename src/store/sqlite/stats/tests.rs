@@ -73,13 +73,16 @@ fn due_is_what_may_be_claimed_now() {
 fn no_statement_scans_pins_or_replicas() {
     let (_dir, path, _seed) = seeded();
     let reader = open_reader(&path).unwrap();
-    for sql in [PINS, REPLICAS, PROVIDERS, JOBS, AUDITS, AUDITED, OLDEST, DUE, DUE_SINCE, SHORT, REMERGE, NEWEST] {
+    for sql in
+        [PINS, REPLICAS, PROVIDERS, JOBS, AUDITS, AUDITED, OLDEST, DUE, DUE_SINCE, SHORT, REMERGE, NEWEST]
+    {
         let mut statement = reader.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let nulls = vec![rusqlite::types::Null; statement.parameter_count()];
         let lines =
             statement.query_map(rusqlite::params_from_iter(nulls), |row| row.get::<_, String>(3)).unwrap();
         for line in lines.map(Result::unwrap) {
-            let small = ["SCAN a", "SCAN v", "SCAN k", "SCAN j", "SCAN accounts", "SCAN remerge", "SCAN (sub"];
+            let small =
+                ["SCAN a", "SCAN v", "SCAN k", "SCAN j", "SCAN accounts", "SCAN remerge", "SCAN (sub"];
             assert!(
                 !line.starts_with("SCAN") || small.iter().any(|small| line.starts_with(small)),
                 "{sql}: {line}"
