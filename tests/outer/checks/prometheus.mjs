@@ -241,7 +241,7 @@ await check('each alert says how bad it is and what it is about, and leads to it
 })
 
 await check('every command of the runbooks is one that pinfold has', async () => {
-  const commands = [...runbooks.matchAll(/`?pinfold ((?:provider|pin|job|event|token|reload|check-config|healthcheck|version)\b[^`#\n|]*)/g)].map(([, line]) => line.trim())
+  const commands = [...runbooks.matchAll(/`?pinfold ((?:provider|pin|job|event|token|log-level|reload|check-config|healthcheck|version)\b[^`#\n|]*)/g)].map(([, line]) => line.trim())
   assert.ok(commands.length > 20)
   await each([...new Set(commands)], AT_ONCE, async (line) => {
     const words = line.split(/\s+/)
