@@ -111,7 +111,7 @@ function band (points, words, colour) {
   if (inside.length === 0) return ''
   const [from, to] = [x(inside[0]), x(inside.at(-1) + STEP)]
   return `<rect x="${round(from)}" y="22" width="${round(to - from)}" height="${4 * (HEIGHT + GAP) - 14}" fill="${colour}"/>` +
-    `<text x="${round((from + to) / 2)}" y="16" text-anchor="middle" fill="${COLOURS.alpha}">${words}</text>`
+    `<text x="${round(from) + 2}" y="16" fill="${COLOURS.alpha}">${words}</text>`
 }
 
 /** What was done to it, and when. */
