@@ -31,7 +31,8 @@ export const accounts = dashboard('accounts', {
     row('All accounts together', 8, [
       graph('Changes', 'Adds, replaces and deletes that are on disk, a second.', [
         q(rate('operation', 'pin_requests_accepted_total'), '{{operation}}'),
-        q(`sum(rate(${of('pins_expired_total')}[$__rate_interval]))`, 'end of time')
+        q(`sum(rate(${of('pins_adopted_total')}[$__rate_interval]))`, 'adopted'),
+        q(`sum(rate(${of('pins_expired_total')}[$__rate_interval]))`, 'expired')
       ], { unit: 'ops' }),
       graph('Pins came to', 'Times that a pin came into a status, a second.', [q(rate('to', 'pin_transitions_total'), '{{to}}')], { unit: 'ops' }),
       graph('Until pinned', 'From acceptance, for half of the pins and for 95 of 100.', [0.5, 0.95].map((part) =>

@@ -59,7 +59,8 @@ export const internals = dashboard('internals', {
         { title: 'config good', expr: `min by (instance) (${of('config_last_reload_successful')})`, steps: [['red'], ['green', 1]] },
         { title: 'config read', expr: `time() - max by (instance) (${of('config_last_reload_success_timestamp_seconds')})`, unit: 's', decimals: 0 },
         { title: 'certificate ends in', expr: `min by (instance) (${of('tls_certificate_not_after_timestamp_seconds')}) - time()`, unit: 's', decimals: 0, steps: [['red'], ['orange', 7 * 86400], ['green', 14 * 86400]] },
-        { title: 'ids ahead by', expr: `max by (instance) (${of('created_ahead_seconds')})`, unit: 's', decimals: 0 }
+        { title: 'TLS files good', expr: `min by (instance) (${of('tls_last_reload_successful')})`, steps: [['red'], ['green', 1]] },
+        { title: 'created ahead by', expr: `max by (instance) (${of('created_ahead_seconds')})`, unit: 's', decimals: 0 }
       ], { width: 14 }),
       table('Versions', 'What was built.', 'version', [{ title: 'gateways', expr: `count by (version, revision) (${of('build_info')})` }], { width: 5 }),
       table('Jobs', 'Long operations, by how they stand; those that ended within 90 days.', 'kind', [

@@ -171,6 +171,13 @@ await check('a query that misspells a metric, a label or a value would be found'
   }
 })
 
+await check('every metric of ours has its place on a dashboard: deploy/grafana/source', () => {
+  const shown = new Set(queries.flatMap(({ filled }) => selectors(filled).map(({ name }) => name)))
+  const families = [...help.keys()].filter((name) => name.startsWith('pinfold_'))
+  assert.ok(families.length > 40)
+  clean(families.filter((name) => !['', '_bucket', '_count', '_sum'].some((part) => shown.has(name + part))))
+})
+
 await check('every label in a legend is one that its series have', () => {
   clean(queries.flatMap(({ where, legendFormat = '', filled }) => [...legendFormat.matchAll(/{{(\w+)}}/g)]
     .filter(([, label]) => !groupings(filled).includes(label) && !(TARGET.includes(label) && !/\bby\b/.test(filled)))
