@@ -2,6 +2,7 @@
 //!
 //! What each request needs is said in one place: see [`Authority`].
 
+mod access;
 mod address;
 mod adopt;
 mod audit;
@@ -14,7 +15,9 @@ mod explain;
 mod failure;
 mod health;
 mod jobs;
+mod log_level;
 mod modes;
+mod openapi;
 mod pins;
 mod plans;
 mod policies;
@@ -22,7 +25,7 @@ mod providers;
 mod refresh;
 mod tokens;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use axum::{
@@ -44,6 +47,7 @@ pub use config::{Config, ConfigReport, Refused, config_routes};
 pub use events::event_routes;
 pub use failure::Failure;
 pub use jobs::job_routes;
+pub use log_level::log_routes;
 pub use modes::mode_routes;
 pub use pins::{PinErrand, Pins, pin_routes};
 pub use policies::{
@@ -57,7 +61,7 @@ use crate::{
     lifecycle::Shutdown,
     model::Timestamp,
     store::{SharedStore, StoreError, StoreStats},
-    telemetry::Metrics,
+    telemetry::{Metrics, Repeats},
 };
 
 /// What operators ask of the store: the narrow part of [`Store`](crate::store::Store) that is used here.
@@ -88,6 +92,7 @@ struct Admin {
     store: Arc<dyn Vitals>,
     shutdown: Shutdown,
     metrics: Metrics,
+    unready: Arc<Mutex<Repeats>>,
 }
 
 /// The admin listener's routes: `/livez` and `/readyz` are open to all who reach it, `/metrics` and `api`, whose
@@ -99,11 +104,12 @@ pub fn router(
     authority: Authority,
     api: Router,
 ) -> Router {
-    let admin = Admin { store: Arc::new(store), shutdown: shutdown.clone(), metrics: metrics.clone() };
+    let (shutdown, metrics) = (shutdown.clone(), metrics.clone());
+    let admin = Admin { store: Arc::new(store), shutdown, metrics, unready: Arc::default() };
     let guarded = Router::new()
         .route("/metrics", get(metrics_text))
         .with_state(admin.clone())
-        .nest("/api/v1", api)
+        .nest("/api/v1", api.merge(openapi::openapi_routes()))
         .route_layer(middleware::from_fn_with_state(authority, authority::guard));
     Router::new()
         .route("/readyz", get(health::ready))
@@ -113,6 +119,7 @@ pub fn router(
         .route("/livez", get(|| async { "ok" }))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn(access::note))
 }
 
 /// Nothing is refreshed here, so that scraping costs the same however often it is done.

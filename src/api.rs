@@ -15,7 +15,6 @@ mod json;
 mod limiting;
 mod pins;
 mod query;
-mod request_id;
 mod route;
 mod served;
 #[cfg(test)]

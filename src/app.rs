@@ -15,6 +15,8 @@ pub mod probe;
 mod reload;
 mod signals;
 mod sockets;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod upstream;
 mod vault;
@@ -57,10 +59,10 @@ pub async fn serve(source: Source, sockets: Sockets, no_color: bool) -> anyhow::
     let hangup = signals::hangup()?;
     let settings = source.loaded.settings.clone();
     let metrics = Metrics::new();
-    logging::init(&parts::logging(&settings.log, no_color), metrics.log())?;
+    let log = logging::init(&parts::logging(&settings.log, no_color), metrics.log())?;
     let grace = settings.server.shutdown_grace;
     let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
-    let gateway = Gateway::follow(source, hangup, sockets, metrics).await?;
+    let gateway = Gateway::follow(source, hangup, sockets, metrics, Some(log)).await?;
     let for_kubo = format!("ipfs pin remote service add pinfold {scheme}://{} TOKEN", gateway.address());
     tracing::info!("ready; give it to Kubo with: {for_kubo}");
     if stdout().is_terminal() {
@@ -83,7 +85,10 @@ pub fn is_of_the_config(error: &anyhow::Error) -> bool {
     let refused = error.downcast_ref::<StoreError>();
     let filter = error.downcast_ref::<LoggingError>();
     matches!(refused, Some(StoreError::Rebind { .. } | StoreError::StillUsed { .. }))
-        || matches!(filter, Some(LoggingError::Filter { .. }))
+        || matches!(
+            filter,
+            Some(LoggingError::Filter { .. } | LoggingError::Word { .. } | LoggingError::Long)
+        )
         || error.is::<SameSecret>()
 }
 

@@ -6,6 +6,7 @@ mod event;
 mod exit;
 mod healthcheck;
 mod job;
+mod log_level;
 mod pin;
 mod plan;
 mod policy;
@@ -42,6 +43,8 @@ enum Command {
     CheckConfig(check_config::Args),
     /// Have a running gateway read its configuration again
     Reload(reload::Args),
+    /// Show or change what a running gateway logs
+    LogLevel(log_level::Args),
     /// Ask a running gateway whether it is ready: exit code 0 if it is
     Healthcheck(healthcheck::Args),
     /// Run a gateway with three simulated providers, to try things out
@@ -104,6 +107,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Serve(args) => run::serve(&args.config)?,
         Command::CheckConfig(args) => check_config::run(&args)?,
         Command::Reload(args) => reload::run(&args)?,
+        Command::LogLevel(args) => log_level::run(&args)?,
         Command::Healthcheck(args) => on_runtime(healthcheck::run(&args))??,
         Command::Demo(args) => run::demo(args)?,
         Command::Sim(args) => return on_runtime(sim::run(*args)),

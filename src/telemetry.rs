@@ -13,13 +13,15 @@ pub mod logging;
 mod pins;
 mod process;
 mod provider;
+mod repeats;
+pub mod request_id;
 pub mod request_log;
 mod routes;
 mod snapshot;
 mod store;
 mod tls;
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use prometheus::{Registry, TextEncoder};
 
@@ -29,19 +31,20 @@ pub use engine::EngineMetrics;
 pub use family::GaugeGuard;
 pub use http::HttpMetrics;
 pub use labels::{
-    Audited, BreakerState, Label, LimitKind, LimitOutcome, Listener, PinRequest, Rejection, RequestClass,
-    Route, Settled, StoreClass, StoreErrorKind, TaskKind, TaskOutcome, Turned,
+    Audited, BreakerState, Drift, Label, LimitKind, LimitOutcome, Listener, PinRequest, Rejection,
+    RequestClass, Route, Settled, StoreClass, StoreErrorKind, TaskKind, TaskOutcome, Turned,
 };
 pub use pins::PinMetrics;
 pub use process::LogMetrics;
 pub use provider::ProviderMetrics;
+pub use repeats::Repeats;
 pub use request_log::RequestLine;
 pub use routes::RouteMetrics;
-pub use snapshot::Snapshot;
-pub use store::StoreMetrics;
+pub use snapshot::{ProviderSnapshot, Snapshot};
+pub use store::{InUse, Opened, StoreMetrics};
 pub use tls::TlsMetrics;
 
-use family::Registrar;
+use family::{Registrar, Shrinks};
 
 /// All metrics of one process. Clones share the same series.
 #[derive(Clone)]
@@ -49,6 +52,9 @@ pub struct Metrics(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
+    families: Vec<Box<dyn Shrinks>>,
+    /// Of providers that the config does not name: nobody sees them.
+    nowhere: ProviderMetrics,
     accounts: accounts::Accounts,
     config: ConfigMetrics,
     engine: EngineMetrics,
@@ -62,14 +68,23 @@ struct Inner {
     tls: tls::Families,
 }
 
+/// What a config names; of all else no series stay.
+#[derive(Clone, Debug, Default)]
+pub struct Named<'a> {
+    pub providers: HashSet<&'a str>,
+    pub accounts: HashSet<&'a str>,
+    pub routes: HashSet<&'a str>,
+}
+
 impl Metrics {
     /// A registry of its own, with every series whose labels are known at 0.
     pub fn new() -> Self {
         let registry = Registry::new();
         let registrar = Registrar::new(&registry);
         process::register(&registrar);
-        Self(Arc::new(Inner {
+        let inner = Inner {
             accounts: accounts::Accounts::new(&registrar),
+            nowhere: provider::Providers::new(&Registrar::new(&Registry::new())).get("nowhere"),
             config: ConfigMetrics::new(&registrar),
             engine: EngineMetrics::new(&registrar),
             http: HttpMetrics::new(&registrar),
@@ -80,8 +95,10 @@ impl Metrics {
             snapshot: snapshot::Gauges::new(&registrar),
             store: StoreMetrics::new(&registrar),
             tls: tls::Families::new(&registrar),
+            families: registrar.into_families(),
             registry,
-        }))
+        };
+        Self(Arc::new(inner))
     }
 
     /// All series in Prometheus's text format, version 0.0.4.
@@ -117,10 +134,30 @@ impl Metrics {
         &self.0.pins
     }
 
-    /// Series of one provider, by its name in the config. Get it once and keep it.
+    /// Series of one provider that the config names, from now on. Get it once and keep it.
     pub fn provider(&self, name: &str) -> ProviderMetrics {
         self.0.snapshot.provider(name);
         self.0.providers.get(name)
+    }
+
+    /// Those of a provider that the config may not name any more: then what is counted is seen by nobody, rather than
+    /// that its series come back.
+    pub fn provider_if_named(&self, name: &str) -> ProviderMetrics {
+        self.0.providers.find(name).unwrap_or_else(|| self.0.nowhere.clone())
+    }
+
+    /// Drops all series of providers, accounts and routes but these. Those that come back begin at 0.
+    pub fn keep(&self, named: &Named<'_>) {
+        let inner = &*self.0;
+        for gone in inner.providers.keep(|name| named.providers.contains(name)) {
+            inner.snapshot.forget_provider(&gone);
+            inner.families.iter().for_each(|family| family.forget("provider", &gone));
+        }
+        for gone in inner.accounts.keep(|name| named.accounts.contains(name)) {
+            inner.snapshot.forget_account(&gone);
+            inner.families.iter().for_each(|family| family.forget("account", &gone));
+        }
+        inner.routes.keep(|name| named.routes.contains(name));
     }
 
     /// Series of one route, by its name in the config. Get it once and keep it.
@@ -139,7 +176,7 @@ impl Metrics {
 
     /// Sets the gauges that are read from the database.
     pub fn refresh(&self, snapshot: &Snapshot) {
-        self.0.snapshot.set(snapshot, |account| Arc::clone(self.0.accounts.get(account).label()));
+        self.0.snapshot.set(snapshot, |account| self.0.accounts.label_of(account));
     }
 }
 

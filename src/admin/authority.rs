@@ -124,15 +124,17 @@ fn is_this_machine(authority: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// The layer around guarded routes. Handlers find the [`Operator`] among the extensions, where one was named.
+/// The layer around guarded routes. Handlers find the [`Operator`] among the request's extensions, where one was named,
+/// and who tells of the request among its answer's.
 pub(super) async fn guard(State(authority): State<Authority>, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
     match authority.admit(&head) {
         Ok(operator) => {
-            if let Some(operator) = operator {
-                head.extensions.insert(operator);
-            }
-            next.run(Request::from_parts(head, body)).await
+            let Some(operator) = operator else { return next.run(Request::from_parts(head, body)).await };
+            head.extensions.insert(operator.clone());
+            let mut response = next.run(Request::from_parts(head, body)).await;
+            response.extensions_mut().insert(operator);
+            response
         }
         Err(failure) => failure.into_response(),
     }

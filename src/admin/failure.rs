@@ -1,6 +1,6 @@
 //! The one shape in which operators are told that something did not work: `{"error":{"reason","details"}}`.
 
-use std::fmt::Display;
+use std::{fmt::Display, sync::Arc};
 
 use axum::response::{IntoResponse, Response};
 use http::{
@@ -13,19 +13,25 @@ use super::json_response;
 use crate::{auth::Scope, limits::Over, store::StoreError};
 
 /// A request that was not done. Details say what to do instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     status: StatusCode,
     reason: &'static str,
     details: String,
     /// In whole seconds.
     retry_after: Option<u64>,
+    cause: Option<Cause>,
 }
+
+/// What failed, where that is for the log: it goes with the answer to [`access`](super::access), which knows whose
+/// request it was.
+#[derive(Clone, Debug)]
+pub(super) struct Cause(pub(super) Arc<StoreError>);
 
 impl Failure {
     fn new(status: StatusCode, reason: &'static str, details: impl Display) -> Self {
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
-        Self { status, reason, details: details.to_string(), retry_after }
+        Self { status, reason, details: details.to_string(), retry_after, cause: None }
     }
 
     pub fn bad_request(details: impl Display) -> Self {
@@ -97,17 +103,15 @@ impl From<StoreError> for Failure {
             StoreError::Taken { .. } => return Self::conflict(error),
             _ => {}
         }
-        if matches!(error, StoreError::Taken { .. }) {
-            return Self::conflict(error);
-        }
-        tracing::error!(error = &error as &dyn std::error::Error, "an admin request failed in the store");
-        match error {
-            StoreError::Full(_) => Self::new(StatusCode::INSUFFICIENT_STORAGE, "INSUFFICIENT_STORAGE", error),
+        let (status, reason) = match error {
+            StoreError::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, "INSUFFICIENT_STORAGE"),
             StoreError::Unavailable(_) | StoreError::Busy | StoreError::Timeout => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", error)
+                (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE")
             }
-            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", error),
-        }
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR"),
+        };
+        let failure = Self::new(status, reason, &error);
+        Self { cause: Some(Cause(Arc::new(error))), ..failure }
     }
 }
 
@@ -120,6 +124,9 @@ impl IntoResponse for Failure {
         }
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(cause);
         }
         response
     }

@@ -1,13 +1,16 @@
 //! Whether requests should be sent here. Never depends on providers: their trouble is not ours (I5).
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{extract::State, response::Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Admin, json_response};
-use crate::store::StoreError;
+use crate::{store::StoreError, telemetry::Repeats};
 
 /// A store that takes longer is not reachable.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -31,13 +34,26 @@ async fn check(admin: &Admin) -> Result<(), Unready> {
     if admin.shutdown.has_begun() {
         return Err(Unready::Stopping);
     }
-    match tokio::time::timeout(PATIENCE, admin.store.ping()).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "not ready: the store cannot be read");
-            Err(Unready::Store(error))
+    let pinged = tokio::time::timeout(PATIENCE, admin.store.ping()).await;
+    let pinged = pinged.map_err(|_| Unready::StoreSilent);
+    let checked = pinged.and_then(|pinged| pinged.map_err(Unready::Store));
+    tell(&admin.unready, checked.as_ref().err());
+    checked
+}
+
+/// Probes come every few seconds: the log tells of the first that fails, and of the first that is well again.
+fn tell(repeats: &Mutex<Repeats>, failure: Option<&Unready>) {
+    let mut repeats = repeats.lock().unwrap_or_else(PoisonError::into_inner);
+    match failure {
+        None if repeats.worked() => tracing::info!("ready again"),
+        Some(unready) if repeats.failed() => {
+            let cause = match unready {
+                Unready::Store(error) => Some(error as &dyn std::error::Error),
+                Unready::Stopping | Unready::StoreSilent => None,
+            };
+            tracing::warn!(error = cause, "not ready: the store cannot be read");
         }
-        Err(_elapsed) => Err(Unready::StoreSilent),
+        None | Some(_) => {}
     }
 }
 

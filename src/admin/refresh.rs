@@ -7,9 +7,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Vitals;
 use crate::{
     lifecycle::Shutdown,
-    model::{Clock, Timestamp},
-    store::StoreStats,
-    telemetry::{Metrics, Snapshot, TaskKind},
+    model::{Clock, Mode, Timestamp},
+    store::{ProviderStats, StoreStats},
+    telemetry::{Drift, Metrics, ProviderSnapshot, Repeats, Snapshot, TaskKind},
 };
 
 const EVERY: Duration = Duration::from_secs(30);
@@ -21,20 +21,26 @@ pub async fn refresh_metrics(
     metrics: Metrics,
     shutdown: Shutdown,
 ) {
-    let mut turns = interval(EVERY);
+    let (mut turns, mut repeats) = (interval(EVERY), Repeats::default());
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
             () = shutdown.begun() => return,
-            _ = turns.tick() => refresh(&store, clock.now(), &metrics).await,
+            _ = turns.tick() => refresh(&store, clock.now(), &metrics, &mut repeats).await,
         }
     }
 }
 
-async fn refresh(store: &impl Vitals, now: Timestamp, metrics: &Metrics) {
+async fn refresh(store: &impl Vitals, now: Timestamp, metrics: &Metrics, repeats: &mut Repeats) {
     match store.stats(now).await {
-        Ok(stats) => metrics.refresh(&snapshot(stats, now)),
+        Ok(stats) => {
+            if repeats.worked() {
+                tracing::info!("the gauges of the store can be read again");
+            }
+            metrics.refresh(&snapshot(stats, now));
+        }
+        Err(_) if !repeats.failed() => {}
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "cannot read the gauges of the store");
         }
@@ -50,10 +56,18 @@ fn snapshot(stats: StoreStats, at: Timestamp) -> Snapshot {
         pins: stats.pins,
         used: stats.used,
         replicas: stats.replicas,
+        providers: stats.providers.into_iter().map(provider).collect(),
+        jobs: stats.jobs,
         under_replicated: stats.under_replicated,
         oldest_unsettled: stats.oldest_unsettled,
         due: due.chain([remerge]).collect(),
         created_ahead: stats.created_ahead,
         size_bytes: stats.size_bytes,
     }
+}
+
+fn provider(stats: ProviderStats) -> ProviderSnapshot {
+    let ProviderStats { name, mode, health, audited, missing, suspect, orphans } = stats;
+    let drifted = vec![(Drift::Missing, missing), (Drift::Suspect, suspect), (Drift::Unexpected, orphans)];
+    ProviderSnapshot { name, health, is_draining: mode == Mode::Draining, audited, drifted }
 }

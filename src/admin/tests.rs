@@ -16,6 +16,7 @@ use crate::{
     },
     limits::{self, Limits},
     model::{AccountId, Certificate, ManualClock, Op, Peer, ReplicaState, Status},
+    telemetry::logging::tests::captured,
 };
 
 /// Answers pings as told, then hangs; hands out one set of counts and tells of it.
@@ -229,6 +230,8 @@ async fn gauges_are_refreshed_at_once_and_again_until_stopping_begins() {
     let (asked, mut asks) = unbounded_channel();
     let store = Scripted { asked, ..scripted([]) };
     let (metrics, shutdown) = (Metrics::new(), Shutdown::default());
+    metrics.account("default");
+    metrics.provider("alpha");
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(7000)));
     let task = tokio::spawn(refresh_metrics(store, clock.clone(), metrics.clone(), shutdown.clone()));
     assert_eq!(asks.recv().await, Some(Timestamp::from_millis(7000)));
@@ -248,4 +251,89 @@ async fn gauges_are_refreshed_at_once_and_again_until_stopping_begins() {
     ] {
         assert!(text.contains(line), "{line}");
     }
+}
+
+#[tokio::test]
+async fn every_request_has_an_id_and_one_line_and_probes_are_none_of_anybodys_business() {
+    let (subscriber, _, sink) = captured("info,pinfold=info");
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let router = open(scripted([]), &Shutdown::default());
+    let ask = async |method: Method, path: &str, id: &str| {
+        let request = Request::builder().method(method).uri(path).header("x-request-id", id);
+        let request = request.header("authorization", "Bearer writes").body(Body::empty()).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        answer.headers()["x-request-id"].to_str().unwrap().to_owned()
+    };
+    for path in ["/livez", "/metrics", "/api/v1/who", "/nowhere"] {
+        assert_eq!(ask(Method::GET, path, "mine-1").await, "mine-1");
+    }
+    assert_eq!(ask(Method::POST, "/api/v1/who", "not sane").await.len(), 16);
+    let told: Vec<_> = sink.lines();
+    let told: Vec<_> = told
+        .iter()
+        .map(|line| (line["route"].as_str().unwrap(), line["code"].as_u64().unwrap(), line["token"].as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [("/api/v1/who", 200, Some("writes")), ("other", 404, None), ("/api/v1/who", 200, Some("writes"))]
+    );
+    assert!(sink.lines().iter().all(|line| line["listener"] == "admin"));
+}
+
+#[tokio::test]
+async fn a_failure_of_the_store_is_told_once_and_with_whose_request_it_was() {
+    let (subscriber, _, sink) = captured("info");
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let fails = || async { Err::<(), Failure>(StoreError::Busy.into()) };
+    let router = Router::new().route("/it", get(fails)).layer(middleware::from_fn(access::note));
+    let (status, _) = call(&router, Method::GET, "/it", &[("x-request-id", "mine-1")]).await;
+    let lines = sink.lines();
+    let told = |level: &str| lines.iter().filter(|line| line["level"] == level).collect::<Vec<_>>();
+    assert_eq!((status, lines.len(), told("ERROR").len(), told("INFO").len()), (503, 2, 1, 1));
+    assert!(lines.iter().all(|line| line["request_id"] == "mine-1"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_store_that_stays_silent_is_told_of_once_however_often_it_is_probed() {
+    let (subscriber, _, sink) = captured("info");
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let pings = [Err(StoreError::Busy), Err(StoreError::Busy), Ok(()), Ok(())];
+    let router = open(scripted(pings), &Shutdown::default());
+    for _ in 0..4 {
+        call(&router, Method::GET, "/readyz", &[]).await;
+    }
+    let lines = sink.lines();
+    let words: Vec<_> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    let about: Vec<_> = words.into_iter().filter(|words| *words != "answered").collect();
+    assert_eq!(about, ["not ready: the store cannot be read", "ready again"]);
+}
+
+#[tokio::test]
+async fn the_logs_filter_is_shown_and_changed_and_a_wrong_one_is_told_what_to_write() {
+    let (subscriber, filter, _) = captured("info");
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let router = log_routes(filter);
+    let put = async |body: &str| {
+        let request = Request::put("/log-level").body(Body::from(body.to_owned())).unwrap();
+        let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (head.status.as_u16(), serde_json::from_slice::<serde_json::Value>(&body).unwrap())
+    };
+    let told = |filter: &str| json!({ "filter": filter, "configured": "info" });
+    assert_eq!(
+        put(r#"{"filter":"warn,pinfold::engine=debug"}"#).await,
+        (200, told("warn,pinfold::engine=debug"))
+    );
+    for (wrong, words) in [
+        (r#"{"filter":"warning"}"#, "write one of off, error, warn"),
+        (r#"{"filter":""}"#, "write a level"),
+        (r#"{"level":"warn"}"#, "unknown field"),
+    ] {
+        let (status, told) = put(wrong).await;
+        assert_eq!(status, 400);
+        assert!(told["error"]["details"].as_str().unwrap().contains(words), "{told}");
+    }
+    let (_, now) = get_from(router.clone(), "/log-level").await;
+    assert_eq!(now, told("warn,pinfold::engine=debug"));
+    assert_eq!(put("{}").await, (200, told("info")));
 }

@@ -10,11 +10,11 @@ use super::{
     errors::ApiError,
     front::{Caller, Front, see_through},
     pins::{self, Endpoint},
-    request_id,
 };
 use crate::{
     auth::{Principal, Scopes},
     model::RequestId,
+    telemetry::request_id,
 };
 
 /// What an operator may have done for an account.

@@ -31,7 +31,8 @@ pub fn open(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::request_id, *};
+    use super::*;
+    use crate::telemetry::request_id;
 
     #[test]
     fn a_preflight_names_authorization() {

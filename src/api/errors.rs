@@ -58,7 +58,7 @@ pub enum ApiError {
     #[error("something went wrong inside the gateway; the log tells more under this request's x-request-id")]
     Internal(&'static str),
     #[error("something went wrong inside the gateway; the log tells more under this request's x-request-id")]
-    Panic(String),
+    Panic,
 }
 
 /// A token without an account is known, but none of the pins' scopes can be its own.
@@ -137,7 +137,7 @@ impl ApiError {
             }
             // Its account left the config while the request was under way.
             Self::Store(StoreError::Unknown { what: "account", .. }) => StatusCode::UNAUTHORIZED,
-            Self::Store(_) | Self::Internal(_) | Self::Panic(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(_) | Self::Internal(_) | Self::Panic => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -175,7 +175,8 @@ impl ApiError {
         Some(Duration::from_secs(seconds))
     }
 
-    /// Logs what an operator should know of, once, with all its causes; what clients do wrong is in the request log.
+    /// Logs what an operator should know of, once, with all its causes; what clients do wrong is in the request log, and a
+    /// panic told of itself.
     pub fn log(&self, request_id: &HeaderValue) {
         let request_id = request_id.to_str().unwrap_or_default();
         match self {
@@ -186,7 +187,6 @@ impl ApiError {
                 tracing::error!(request_id, error = %chain(error), "request failed in the store");
             }
             Self::Internal(what) => tracing::error!(request_id, error = %what, "request failed"),
-            Self::Panic(what) => tracing::error!(request_id, error = %what, "request panicked"),
             _ => {}
         }
     }

@@ -1,7 +1,6 @@
 //! What every request passes on its way in and out, whatever it asks for.
 
 use std::{
-    any::Any,
     net::{IpAddr, Ipv4Addr},
     panic::AssertUnwindSafe,
     sync::Arc,
@@ -17,12 +16,12 @@ use futures::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, request::Parts};
 use tokio::sync::Semaphore;
 
-use super::{Api, Settings, cors, errors::ApiError, limiting, pins, request_id, route::Route, served::Terms};
+use super::{Api, Settings, cors, errors::ApiError, limiting, pins, route::Route, served::Terms};
 use crate::{
     auth::{Principal, Unauthorized},
     limits::{Class, Standing},
     model::Peer,
-    telemetry::{HttpMetrics, Listener, Rejection, RequestLine},
+    telemetry::{HttpMetrics, Label, Listener, Rejection, RequestLine, request_id},
 };
 
 /// The most headers that a request may have.
@@ -180,7 +179,8 @@ pub async fn see_through(
     let caught = AssertUnwindSafe(handling).catch_unwind();
     match tokio::time::timeout(settings.request_timeout + settings.accept_wait, caught).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => Err(ApiError::Panic(words(&*panic))),
+        // It told of itself where it happened.
+        Ok(Err(_)) => Err(ApiError::Panic),
         Err(_) => Err(ApiError::Slow),
     }
 }
@@ -204,7 +204,8 @@ pub async fn serve(State(front): State<Arc<Front>>, request: Request) -> Respons
     let route = Route::of(head.uri.path());
     let request_id = request_id::of(&head.headers);
     let mut visit = Visit { terms: front.terms(), who: None, standing: None };
-    let outcome = front.answer(route, &head, body, &mut visit).await;
+    let answering = front.answer(route, &head, body, &mut visit);
+    let outcome = request_id::within(request_id.clone(), answering).await;
     let mut response = outcome.unwrap_or_else(|error| {
         front.note_error(&error, &request_id);
         error.into_response()
@@ -219,13 +220,15 @@ pub async fn serve(State(front): State<Arc<Front>>, request: Request) -> Respons
     visit.count_for_account(code);
     let caller = visit.who.as_deref();
     let line = RequestLine {
+        listener: Listener::Public,
         request_id: request_id.to_str().unwrap_or_default(),
         method: &head.method,
-        route: route.label(),
+        route: route.label().as_str(),
         code,
         elapsed,
         account: caller.map(|who| &*who.account_name),
         token: caller.map(|who| &*who.token_name),
+        is_routine: false,
     };
     line.log();
     response
@@ -234,10 +237,4 @@ pub async fn serve(State(front): State<Arc<Front>>, request: Request) -> Respons
 /// What the headers take on the wire, about.
 fn size(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
-}
-
-fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without words").to_owned()
 }

@@ -11,7 +11,7 @@ use super::{
     Settings,
     double::{Answer, CID, House, NOBODY, Script, request},
 };
-use crate::store::StoreError;
+use crate::{store::StoreError, telemetry::logging::tests::captured};
 
 fn pin_json() -> String {
     format!(r#"{{"cid":"{CID}"}}"#)
@@ -294,4 +294,61 @@ async fn accounts_do_not_see_each_others_pins() {
     let list = house.send(request(Method::GET, "/pins", "two", "")).await;
     assert_eq!(list.json()["count"], 0);
     assert_eq!(house.get(&path).await.status, 200);
+}
+
+/// Sends what nobody should: made-up methods, paths, names, tokens, CIDs, ids.
+async fn be_hostile(house: &House, n: usize) {
+    let odd = format!("x{n}");
+    let pin = format!(r#"{{"cid":"{CID}","name":"{odd}","meta":{{"{odd}":"{odd}"}}}}"#);
+    let broken = format!(r#"{{"cid":"{odd}"}}"#);
+    for (method, path, body) in [
+        (odd.as_str(), format!("/pins/{odd}"), ""),
+        (odd.as_str(), format!("/{odd}"), ""),
+        ("GET", format!("/{odd}/pins"), ""),
+        ("GET", format!("/pins?name={odd}&cid={CID}&{odd}={odd}"), ""),
+        ("GET", format!("/pins/{odd}%22%7D%0A"), ""),
+        ("POST", "/pins".to_owned(), pin.as_str()),
+        ("POST", format!("/pins/{odd}"), broken.as_str()),
+        ("DELETE", format!("/pins/{NOBODY}?{odd}"), ""),
+        ("OPTIONS", format!("/{odd}"), ""),
+    ] {
+        for token in ["one", odd.as_str()] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let mut request = request(method, &path, token, body);
+            for header in ["x-request-id", "user-agent", "origin", "x-forwarded-for"] {
+                request.headers_mut().insert(header, odd.parse().unwrap());
+            }
+            house.send(request).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_client_makes_series_of_its_own_whatever_it_sends() {
+    let house = House::new();
+    be_hostile(&house, 0).await;
+    let before = house.metrics.render();
+    for n in 1..100 {
+        be_hostile(&house, n).await;
+    }
+    let after = house.metrics.render();
+    assert_eq!(after.lines().count(), before.lines().count());
+    assert!(!after.contains("x99") && !after.contains(CID) && !after.contains(NOBODY));
+}
+
+#[tokio::test]
+async fn a_failure_is_logged_once_beside_its_requests_line_and_a_clients_mistake_never() {
+    let (subscriber, _, sink) = captured("info");
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let house = House::new();
+    house.get("/pins?limit=0").await;
+    house.store.follow(Script::Fail(|| StoreError::Corrupt(anyhow::anyhow!("torn"))));
+    let mut request = request(Method::GET, "/pins", "one", "");
+    request.headers_mut().insert("x-request-id", "mine-1".parse().unwrap());
+    house.send(request).await;
+    let lines = sink.lines();
+    let told: Vec<_> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    assert_eq!(told, ["answered", "request failed in the store", "answered"]);
+    assert!(lines[1..].iter().all(|line| line["request_id"] == "mine-1"), "{lines:?}");
+    assert!(lines[1]["error"].as_str().unwrap().contains("torn"));
 }

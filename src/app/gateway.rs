@@ -19,7 +19,7 @@ use crate::{
     lifecycle::Shutdown,
     model::{AccountId, Clock},
     store::SharedStore,
-    telemetry::{Listener, Metrics},
+    telemetry::{Listener, Metrics, logging},
 };
 
 /// What the demo and tests set, and no operator should have to.
@@ -48,7 +48,7 @@ pub struct Gateway {
 impl Gateway {
     /// Opens the store, registers the config there, and starts to serve and to work.
     pub async fn start(settings: Settings, tuning: &Tuning, metrics: Metrics) -> anyhow::Result<Self> {
-        Self::open(settings, tuning, metrics, Sockets::default(), None).await
+        Self::open(settings, tuning, (metrics, None), Sockets::default(), None).await
     }
 
     /// As [`start`](Self::start), on the sockets that were passed; follows the config as its source has it.
@@ -57,15 +57,16 @@ impl Gateway {
         hangup: Signal,
         sockets: Sockets,
         metrics: Metrics,
+        log: Option<logging::Filter>,
     ) -> anyhow::Result<Self> {
         let settings = source.loaded.settings.clone();
-        Self::open(settings, &Tuning::default(), metrics, sockets, Some((source, hangup))).await
+        Self::open(settings, &Tuning::default(), (metrics, log), sockets, Some((source, hangup))).await
     }
 
     async fn open(
         settings: Settings,
         tuning: &Tuning,
-        metrics: Metrics,
+        (metrics, log): (Metrics, Option<logging::Filter>),
         mut sockets: Sockets,
         source: Option<(Source, Signal)>,
     ) -> anyhow::Result<Self> {
@@ -77,6 +78,7 @@ impl Gateway {
         // One that was passed may be elsewhere.
         let exposure = admin::check_address(admin, ground.settings.admin.knows_operators)?;
         let live = ground.live().await?;
+        ground.metrics.config().taken_up(ground.clock.now());
         let desk = tokens::admit(&live.gate, &ground.settings, &ground.store, &ground.clock).await?;
         let (pins, agent) = ground.api(&live);
         let mut routes = admin::tokens(desk)
@@ -84,6 +86,9 @@ impl Gateway {
             .merge(admin::adopt_routes(live.clone()))
             .merge(admin::policy_routes(live.clone()))
             .merge(ground.operators(agent, &live));
+        if let Some(log) = log {
+            routes = routes.merge(admin::log_routes(log));
+        }
         if let Some((source, hangup)) = source {
             let reloader = Arc::new(Reloader::new(&source, live.clone()));
             routes = routes.merge(admin::config_routes(reloader.clone()));

@@ -19,7 +19,7 @@ use crate::{
     limits::Limits,
     model::{Clock, ProviderRecord},
     store::{Registered, SharedStore, StoreError},
-    telemetry::Metrics,
+    telemetry::{Metrics, Named},
 };
 
 /// The exchangeable parts, and the settings that they go by.
@@ -65,8 +65,18 @@ impl Live {
         self.doors.take_up(materials);
         let gone = gone(&in_force, &registered);
         self.fleet.exchange(Exchange { driven, gone });
+        self.metrics.keep(&named(&newer));
         *in_force = newer;
         Ok(changes)
+    }
+}
+
+/// Whose series stay.
+fn named(settings: &Settings) -> Named<'_> {
+    Named {
+        providers: settings.providers.iter().map(|entry| entry.name.as_str()).collect(),
+        accounts: settings.accounts.iter().map(|account| account.name.as_str()).collect(),
+        routes: settings.routes.as_slice().iter().map(|route| route.name.as_str()).collect(),
     }
 }
 

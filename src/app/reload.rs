@@ -59,7 +59,6 @@ impl Reloader {
             warnings: source.loaded.warnings.clone(),
             refused: None,
         };
-        live.metrics.config().taken_up(state.loaded_at);
         Self { file: source.file.clone(), environment: source.environment.clone(), live, state: state.into() }
     }
 

@@ -20,7 +20,7 @@ use crate::{
     lifecycle::{Changes, Shutdown},
     model::{Clock, SystemClock},
     store::{SharedStore, Store, StoreError, sqlite::SqliteStore},
-    telemetry::Metrics,
+    telemetry::{Metrics, Repeats},
 };
 
 /// Between looks at what other processes changed: the longest that a revoked token may still let in.
@@ -122,7 +122,7 @@ fn write(file: &Path) -> io::Result<Secret> {
 pub(super) async fn keep(gate: Gate, store: SharedStore, clock: Arc<dyn Clock>, shutdown: Shutdown) {
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut trouble = false;
+    let mut trouble = Repeats::default();
     for look in 0_u64.. {
         tokio::select! {
             biased;
@@ -147,11 +147,11 @@ async fn keep_once(gate: &Gate, store: &SharedStore, clock: &dyn Clock, look: u6
 }
 
 /// Tells of trouble when it begins, and when it ends.
-fn note(kept: Result<(), StoreError>, trouble: &mut bool) {
+fn note(kept: Result<(), StoreError>, trouble: &mut Repeats) {
     match kept {
-        Ok(()) if std::mem::take(trouble) => tracing::info!("the stored tokens can be read again"),
+        Ok(()) if trouble.worked() => tracing::info!("the stored tokens can be read again"),
         Ok(()) => {}
-        Err(error) if !std::mem::replace(trouble, true) => {
+        Err(error) if trouble.failed() => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the stored tokens cannot be kept current"

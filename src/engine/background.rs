@@ -11,6 +11,7 @@ use super::{Shared, TickReport, deaths::Deaths, report::earlier};
 use crate::{
     model::{ContentId, PinId, ProviderId, Timestamp},
     store::{ResettleStep, Respill, StoreError},
+    telemetry::{Repeats, TaskKind, TaskOutcome},
 };
 
 /// Fan-out steps in one tick.
@@ -121,14 +122,21 @@ impl Background {
     /// Ticks until stopping begins.
     pub(super) async fn run(mut self) {
         let shared = self.shared.clone();
-        let mut woken = shared.activator.listen();
+        let (mut woken, mut repeats) = (shared.activator.listen(), Repeats::default());
         while !shared.shutdown.has_begun() {
             let now = shared.clock.now();
             let longest = shared.settings.longest_sleep;
             let nap = match self.tick(now).await {
-                Ok(report) => report.next.map_or(longest, |at| at.since(now).min(longest)),
+                Ok(report) => {
+                    if repeats.worked() {
+                        tracing::info!("background ticks work again");
+                    }
+                    report.next.map_or(longest, |at| at.since(now).min(longest))
+                }
                 Err(error) => {
-                    tracing::error!(%error, "a background tick failed");
+                    if repeats.failed() {
+                        tracing::error!(%error, "a background tick failed; it is tried again until it works");
+                    }
                     Duration::from_secs(1)
                 }
             };
@@ -243,13 +251,21 @@ impl Background {
         self.merged_at = now;
         let mut settled = 0;
         for _ in 0..STEPS {
-            let step = match self.shared.store.remerge_step(now).await {
+            let began = tokio::time::Instant::now();
+            let step = self.shared.store.remerge_step(now).await;
+            let count =
+                |outcome| self.shared.metrics.engine().executed(TaskKind::Remerge, outcome, began.elapsed());
+            let step = match step {
                 Ok(step) => step,
                 Err(error) => {
+                    count(TaskOutcome::Failed);
                     self.spills.remerge();
                     return Err(error);
                 }
             };
+            if step.pins > 0 {
+                count(TaskOutcome::Ok);
+            }
             settled += step.pins;
             if !step.more {
                 return Ok(settled);

@@ -117,7 +117,7 @@ impl Caller {
 
     /// Keeps what was observed, and lets pins that wait for this provider look elsewhere.
     pub(super) async fn note(&self, health: Health, blocked_until: Option<Timestamp>, now: Timestamp) {
-        self.shared.metrics.provider(self.provider.name()).up(health.is_usable());
+        self.shared.metrics.provider_if_named(self.provider.name()).up(health.is_usable());
         if let Err(error) = self.shared.store.note_provider(self.id, health, blocked_until, now).await {
             tracing::error!(%error, provider = self.provider.name(), "a provider's health was not recorded");
         }

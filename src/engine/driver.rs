@@ -28,6 +28,7 @@ use crate::{
     policy::replica::Work,
     providers::{Provider, Readiness, Wait},
     store::{Claim, ClaimRequest, StoreError},
+    telemetry::Repeats,
 };
 
 /// Claims that are worked together: one look-up serves them all.
@@ -68,7 +69,7 @@ impl Driver {
     pub(super) fn new(shared: Shared, driven: Driven, spills: Spills) -> Self {
         let Driven { provider, record } = driven;
         let tags = Tags::new(shared.store.instance(), provider.traits().exclusive);
-        shared.metrics.provider(&record.name).up(record.health.is_usable());
+        shared.metrics.provider_if_named(&record.name).up(record.health.is_usable());
         let now = shared.clock.now();
         let blocked_until = record.blocked_until.filter(|until| until.since(now) <= BLOCKED_MAX);
         let caller = Caller {
@@ -111,12 +112,21 @@ impl Driver {
     pub(super) async fn run(mut self) {
         let shared = self.caller.shared.clone();
         let (mut woken, mut done) = (shared.activator.listen(), self.done.listen());
+        let mut repeats = Repeats::default();
         while !shared.shutdown.has_begun() {
             let now = shared.clock.now();
             let next = match self.tick(now).await {
-                Ok(report) => report.next,
+                Ok(report) => {
+                    if repeats.worked() {
+                        tracing::info!(provider = self.caller.provider.name(), "ticks work again");
+                    }
+                    report.next
+                }
                 Err(error) => {
-                    tracing::error!(%error, provider = self.caller.provider.name(), "a tick failed");
+                    if repeats.failed() {
+                        let provider = self.caller.provider.name();
+                        tracing::error!(%error, provider, "a tick failed; it is tried again until it works");
+                    }
                     Some(now.plus(Duration::from_secs(1)))
                 }
             };
@@ -185,7 +195,7 @@ impl Driver {
 
     /// Until when nothing is to be sent: the provider's word, the breaker, or a credential to be mended.
     fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let metrics = || self.caller.shared.metrics.provider(self.caller.provider.name());
+        let metrics = || self.caller.shared.metrics.provider_if_named(self.caller.provider.name());
         match self.caller.provider.readiness(now) {
             Readiness::Wait { until, why } => {
                 if why == Wait::Throttled {

@@ -19,6 +19,7 @@ use super::{Shared, background::Spills, roster::Roster};
 use crate::{
     model::{Job, JobId, JobKind, JobState, Timestamp},
     store::{Checkpoint, StoreError},
+    telemetry::Repeats,
 };
 
 /// The most that run at once; others wait for their turn.
@@ -70,14 +71,21 @@ impl Jobs {
     /// Ticks until stopping begins.
     pub(super) async fn run(mut self) {
         let shared = self.shared.clone();
-        let mut woken = shared.activator.listen();
+        let (mut woken, mut repeats) = (shared.activator.listen(), Repeats::default());
         while !shared.shutdown.has_begun() {
             let now = shared.clock.now();
             let longest = shared.settings.longest_sleep;
             let nap = match self.tick(now).await {
-                Ok(next) => next.map_or(longest, |at| at.since(now).min(longest)),
+                Ok(next) => {
+                    if repeats.worked() {
+                        tracing::info!("jobs can be read again");
+                    }
+                    next.map_or(longest, |at| at.since(now).min(longest))
+                }
                 Err(error) => {
-                    tracing::error!(%error, "jobs could not be read");
+                    if repeats.failed() {
+                        tracing::error!(%error, "jobs cannot be read; it is tried again until it works");
+                    }
                     AFTER_FAILURE
                 }
             };

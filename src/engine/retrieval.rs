@@ -10,6 +10,7 @@ use crate::{
     model::{Content, ProofRecord, ProofState, Proved, ProviderRecord, ReplicaId, Sampling, Timestamp},
     providers::{Fetched, Gateway},
     store::{Judged, ProofRound, StoreError},
+    telemetry::Repeats,
 };
 
 /// The time between looks at the providers, if no sample is due before.
@@ -37,7 +38,7 @@ impl Retrieval {
 
     /// Ticks until stopping begins; what is asked for then is given up.
     pub(super) async fn run(mut self) {
-        let shared = self.shared.clone();
+        let (shared, mut repeats) = (self.shared.clone(), Repeats::default());
         loop {
             let now = shared.clock.now();
             let ticked = tokio::select! {
@@ -46,9 +47,16 @@ impl Retrieval {
             };
             let longest = shared.settings.longest_sleep;
             let nap = match ticked {
-                Ok(next) => next.map_or(longest, |at| at.since(shared.clock.now()).min(longest)),
+                Ok(next) => {
+                    if repeats.worked() {
+                        tracing::info!("what gateways serve can be noted again");
+                    }
+                    next.map_or(longest, |at| at.since(shared.clock.now()).min(longest))
+                }
                 Err(error) => {
-                    tracing::error!(%error, "what gateways served could not be noted");
+                    if repeats.failed() {
+                        tracing::error!(%error, "what gateways serve cannot be noted; it is tried again until it works");
+                    }
                     AFTER_FAILURE
                 }
             };
@@ -77,7 +85,7 @@ impl Retrieval {
 
     /// One provider's turn; when its next one is.
     async fn turn(&self, record: &ProviderRecord, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.shared.metrics.provider(&record.name).proof(&record.proof);
+        self.shared.metrics.provider_if_named(&record.name).proof(&record.proof);
         let Some(sampling) = record.facts.proof else {
             if record.proof != ProofRecord::default() {
                 self.shared.store.forget_proof(record.id, now).await?;
@@ -107,7 +115,7 @@ impl Retrieval {
     ) -> Result<ProofState, StoreError> {
         let dice = (0..sampling.sample).map(|_| rand::random()).collect();
         let sample = self.shared.store.proof_sample(record.id, dice, now.minus(SETTLED)).await?;
-        let metrics = self.shared.metrics.provider(&record.name);
+        let metrics = self.shared.metrics.provider_if_named(&record.name);
         let round = ask(gateway, sample, |proved| metrics.proved(proved)).await;
         let judged = self.shared.store.note_proof(record.id, round.clone(), now).await?;
         tell(&record.name, &round, &judged);

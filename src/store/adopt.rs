@@ -36,6 +36,8 @@ pub struct Adoption {
 pub struct Adopted {
     /// Staged pins that were decided on.
     pub decided: u64,
+    /// Pins that were made of them.
+    pub made: u64,
     /// Those put off, since a call for their content is under way: the next step takes them up again.
     pub waiting: u64,
     /// Pins upstream that are to be deleted, since another one stands for their content.

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     model::{
-        AccountDecl, AccountId, Allowance, BudgetClass, Content, ContentId, ErrorClass, Goal, JobId, Lesson,
-        Op, PinId, PinSpec, ProviderDecl, ProviderId, ProviderRecord, Quota, QuotaKind, ReplicaId,
-        ReplicaState, RequestId, Reserved, Status, Timestamp, UpstreamId,
+        AccountDecl, AccountId, Allowance, BudgetClass, Content, ContentId, ErrorClass, Goal, Health, JobId,
+        JobKind, JobState, Lesson, Mode, Op, PinId, PinSpec, ProviderDecl, ProviderId, ProviderRecord, Quota,
+        QuotaKind, ReplicaId, ReplicaState, RequestId, Reserved, Status, Timestamp, UpstreamId,
     },
     policy::{
         Policy,
@@ -331,6 +331,10 @@ pub struct StoreStats {
     pub used: Vec<(String, QuotaKind, u64)>,
     /// By provider name and state.
     pub replicas: Vec<(String, ReplicaState, u64)>,
+    /// Providers of the config, and those that left it.
+    pub providers: Vec<ProviderStats>,
+    /// Those on record.
+    pub jobs: Vec<(JobKind, JobState, u64)>,
     /// Pins with fewer pinned copies than their policy asks.
     pub under_replicated: u64,
     /// Acceptance time of the oldest queued or pinning pin.
@@ -343,4 +347,20 @@ pub struct StoreStats {
     pub created_ahead: Duration,
     /// The database's files, WAL included, in bytes.
     pub size_bytes: u64,
+}
+
+/// What is on record of a provider, for gauges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderStats {
+    pub name: String,
+    pub mode: Mode,
+    pub health: Health,
+    /// When its last audit ended that came to its end.
+    pub audited: Option<Timestamp>,
+    /// Copies that its last audit, if only one that asks, confirmed not to be there.
+    pub missing: u64,
+    /// Copies that an audit which asks did not find on its list.
+    pub suspect: u64,
+    /// Pins there that nobody knows here, by its last whole sweep.
+    pub orphans: u64,
 }

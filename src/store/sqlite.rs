@@ -88,8 +88,8 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         let (conn, lock) = open::open_writer(path)?;
         let instance = open::instance(&conn)?;
-        let readers = Readers::open(path, &settings.reads)?;
-        let outlets = Outlets { changes, metrics: metrics.pins().clone() };
+        let readers = Readers::open(path, &settings.reads, metrics.store())?;
+        let outlets = Outlets { changes, pins: metrics.pins().clone(), store: metrics.store().clone() };
         let writer = Writer::start(conn, settings.timing.clone(), outlets, lock)?;
         Ok(Self { instance, writer, readers, metrics: metrics.store().clone() })
     }

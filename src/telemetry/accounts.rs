@@ -1,15 +1,17 @@
 //! What accounts ask. The first accounts have series of their own, all further ones share one.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use ::http::StatusCode;
-use dashmap::DashMap;
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec};
 
 use crate::model::{Quota, QuotaKind};
 
 use super::{
-    family::{Lazy, PerLabel, Registrar},
+    family::{Lazy, PerLabel, Registrar, unseen},
     labels::{Code, Label},
 };
 
@@ -21,8 +23,16 @@ pub(super) const OTHER: &str = "other";
 /// The families that have an `account` label, and the handles given out.
 pub(super) struct Accounts {
     families: Families,
-    known: DashMap<String, AccountMetrics>,
+    known: Mutex<Known>,
     other: AccountMetrics,
+}
+
+#[derive(Default)]
+struct Known {
+    /// Those that share a label, too.
+    all: HashMap<String, AccountMetrics>,
+    /// How many have one of their own.
+    own: usize,
 }
 
 impl Accounts {
@@ -39,17 +49,39 @@ impl Accounts {
         );
         let families = Families { requests, quotas };
         let other = AccountMetrics::new(&families, OTHER);
-        Self { families, known: DashMap::new(), other }
+        Self { families, known: Mutex::default(), other }
     }
 
     pub(super) fn get(&self, name: &str) -> AccountMetrics {
-        if let Some(known) = self.known.get(name) {
-            return known.clone();
+        let mut known = self.lock();
+        if let Some(account) = known.all.get(name) {
+            return account.clone();
         }
-        if self.known.len() >= MAX {
-            return self.other.clone();
-        }
-        self.known.entry(name.to_owned()).or_insert_with(|| AccountMetrics::new(&self.families, name)).clone()
+        let has_own = known.own < MAX && name != OTHER;
+        let account = if has_own { AccountMetrics::new(&self.families, name) } else { self.other.clone() };
+        known.own += usize::from(has_own);
+        known.all.insert(name.to_owned(), account.clone());
+        account
+    }
+
+    /// The label that stands for an account of the config.
+    pub(super) fn label_of(&self, name: &str) -> Option<Arc<str>> {
+        self.lock().all.get(name).map(|account| account.label().clone())
+    }
+
+    /// Forgets all but these; returns the labels that are free.
+    pub(super) fn keep(&self, is_kept: impl Fn(&str) -> bool) -> Vec<Arc<str>> {
+        let mut known = self.lock();
+        let gone = known.all.extract_if(|name, _| !is_kept(name)).map(|(_, account)| account);
+        let gone: Vec<_> = gone.filter(|account| !account.is_shared()).collect();
+        known.own -= gone.len();
+        gone.iter().for_each(AccountMetrics::end);
+        gone.iter().map(|account| account.label().clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        // The map is whole at any moment.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -67,12 +99,14 @@ struct Inner {
     label: Arc<str>,
     families: Families,
     codes: PerLabel<Code, Lazy<IntCounter>>,
+    /// The account left the config: its requests that are under way make no series.
+    ended: Mutex<bool>,
 }
 
 impl AccountMetrics {
     fn new(families: &Families, label: &str) -> Self {
-        let inner =
-            Inner { label: label.into(), families: families.clone(), codes: PerLabel::new(|_| Lazy::new()) };
+        let (codes, ended) = (PerLabel::new(|_| Lazy::new()), Mutex::default());
+        let inner = Inner { label: label.into(), families: families.clone(), codes, ended };
         for code in Code::USUAL {
             inner.counter(code);
         }
@@ -84,10 +118,19 @@ impl AccountMetrics {
         &self.0.label
     }
 
+    /// Whether further accounts have the same label.
+    fn is_shared(&self) -> bool {
+        *self.0.label == *OTHER
+    }
+
+    fn end(&self) {
+        *self.0.ended() = true;
+    }
+
     /// Shows what the account may have. Those that share a label have none shown: sums of quotas mean nothing.
     pub fn quota(&self, quota: &Quota) {
         let Inner { label, families, .. } = &*self.0;
-        for kind in QuotaKind::ALL.iter().copied().filter(|_| **label != *OTHER) {
+        for kind in QuotaKind::ALL.iter().copied().filter(|_| !self.is_shared()) {
             let labels = [&**label, kind.as_str()];
             match quota.get(kind) {
                 Some(most) => {
@@ -107,7 +150,17 @@ impl AccountMetrics {
 
 impl Inner {
     fn counter(&self, code: Code) -> &IntCounter {
-        let slot = self.codes.get(code);
-        slot.get_or_init(|| self.families.requests.with_label_values(&[&*self.label, code.as_str()]))
+        self.codes.get(code).get_or_init(|| {
+            let ended = self.ended();
+            match *ended {
+                false => self.families.requests.with_label_values(&[&*self.label, code.as_str()]),
+                true => unseen(),
+            }
+        })
+    }
+
+    fn ended(&self) -> MutexGuard<'_, bool> {
+        // A flag is whole at any moment.
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
 //! Families of series whose labels are known: resolved once, found by index.
 
-use std::{marker::PhantomData, sync::OnceLock};
+use std::{cell::RefCell, collections::HashMap, marker::PhantomData, sync::OnceLock};
 
 use prometheus::{
     CounterVec, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
@@ -11,8 +11,37 @@ use prometheus::{
 
 use super::labels::Label;
 
+/// Said of gauges that are read from the database.
+const FROM_DATABASE: &str =
+    " Read from the database every 30 s, the same on every gateway that shares it: take max, not sum.";
+
 /// Makes families and registers them, all under one prefix.
-pub(super) struct Registrar<'a>(&'a Registry);
+pub(super) struct Registrar<'a> {
+    registry: &'a Registry,
+    families: RefCell<Vec<Box<dyn Shrinks>>>,
+}
+
+/// A family whose series can go.
+pub(super) trait Shrinks: Send + Sync {
+    /// Removes the series in which this label has this value.
+    fn forget(&self, label: &str, value: &str);
+}
+
+impl<T: MetricVecBuilder> Shrinks for MetricVec<T> {
+    fn forget(&self, label: &str, value: &str) {
+        if !self.desc().iter().any(|desc| desc.variable_labels.iter().any(|known| known == label)) {
+            return;
+        }
+        for series in self.collect().iter().flat_map(|family| family.get_metric()) {
+            let labels: HashMap<_, _> =
+                series.get_label().iter().map(|pair| (pair.name(), pair.value())).collect();
+            if labels.get(label) == Some(&value) {
+                // An error says that the series is not there, which is what is wanted.
+                let _absent = self.remove(&labels);
+            }
+        }
+    }
+}
 
 /// Holds because names, helps and labels are constants of this module, each used once; a test makes them all.
 const VALID: &str = "the family's name and labels are valid and registered once";
@@ -21,7 +50,12 @@ impl<'a> Registrar<'a> {
     const PREFIX: &'static str = "pinfold";
 
     pub(super) fn new(registry: &'a Registry) -> Self {
-        Self(registry)
+        Self { registry, families: RefCell::default() }
+    }
+
+    /// All families with labels that were made.
+    pub(super) fn into_families(self) -> Vec<Box<dyn Shrinks>> {
+        self.families.into_inner()
     }
 
     fn opts(name: &str, help: &str) -> Opts {
@@ -29,12 +63,32 @@ impl<'a> Registrar<'a> {
     }
 
     fn register<C: Collector + Clone + 'static>(&self, collector: C) -> C {
-        self.0.register(Box::new(collector.clone())).expect(VALID);
+        self.registry.register(Box::new(collector.clone())).expect(VALID);
         collector
     }
 
+    fn register_all<T: MetricVecBuilder + 'static>(&self, family: MetricVec<T>) -> MetricVec<T> {
+        self.families.borrow_mut().push(Box::new(family.clone()));
+        self.register(family)
+    }
+
+    /// As [`gauges`](Self::gauges), of what is read from the database.
+    pub(super) fn shared_gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.gauges(name, &format!("{help}{FROM_DATABASE}"), labels)
+    }
+
+    /// As [`gauge`](Self::gauge), of what is read from the database.
+    pub(super) fn shared_gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.gauge(name, &format!("{help}{FROM_DATABASE}"))
+    }
+
+    /// As [`real_gauge`](Self::real_gauge), of what is read from the database.
+    pub(super) fn shared_real_gauge(&self, name: &str, help: &str) -> Gauge {
+        self.real_gauge(name, &format!("{help}{FROM_DATABASE}"))
+    }
+
     pub(super) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.register(IntCounterVec::new(Self::opts(name, help), labels).expect(VALID))
+        self.register_all(IntCounterVec::new(Self::opts(name, help), labels).expect(VALID))
     }
 
     pub(super) fn counter(&self, name: &str, help: &str) -> IntCounter {
@@ -42,24 +96,24 @@ impl<'a> Registrar<'a> {
     }
 
     pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-        self.register(IntGaugeVec::new(Self::opts(name, help), labels).expect(VALID))
+        self.register_all(IntGaugeVec::new(Self::opts(name, help), labels).expect(VALID))
     }
 
     pub(super) fn gauge(&self, name: &str, help: &str) -> IntGauge {
         self.register(IntGauge::with_opts(Self::opts(name, help)).expect(VALID))
     }
 
-    pub(super) fn real_gauge(&self, name: &str, help: &str) -> Gauge {
+    fn real_gauge(&self, name: &str, help: &str) -> Gauge {
         self.register(Gauge::with_opts(Self::opts(name, help)).expect(VALID))
     }
 
     pub(super) fn real_counters(&self, name: &str, help: &str, labels: &[&str]) -> CounterVec {
-        self.register(CounterVec::new(Self::opts(name, help), labels).expect(VALID))
+        self.register_all(CounterVec::new(Self::opts(name, help), labels).expect(VALID))
     }
 
     /// The process's own series, under the names that Prometheus's libraries share.
     pub(super) fn register_process(&self, collector: ProcessCollector) {
-        self.0.register(Box::new(collector)).expect(VALID);
+        self.registry.register(Box::new(collector)).expect(VALID);
     }
 
     pub(super) fn histograms(
@@ -70,7 +124,7 @@ impl<'a> Registrar<'a> {
         buckets: &[f64],
     ) -> HistogramVec {
         let opts = HistogramOpts::from(Self::opts(name, help)).buckets(buckets.to_vec());
-        self.register(HistogramVec::new(opts, labels).expect(VALID))
+        self.register_all(HistogramVec::new(opts, labels).expect(VALID))
     }
 
     pub(super) fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
@@ -106,6 +160,11 @@ impl<L: Label, M> PerLabel<L, M> {
 
 /// A counter that is made at its first use, for combinations that should not occur.
 pub(super) type Lazy<M> = OnceLock<M>;
+
+/// A counter of no family, for what nobody is to see.
+pub(super) fn unseen() -> IntCounter {
+    IntCounter::new("unseen", "Shown nowhere.").expect(VALID)
+}
 
 /// Counts one thing for as long as it is held.
 #[derive(Debug)]

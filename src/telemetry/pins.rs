@@ -22,6 +22,7 @@ struct Inner {
     transitions: Counters<Status>,
     settling: Histograms<Settled>,
     expired: IntCounter,
+    adopted: IntCounter,
 }
 
 impl PinMetrics {
@@ -43,8 +44,10 @@ impl PinMetrics {
             &SETTLING,
         );
         let expired = registrar.counter("pins_expired_total", "Pins deleted because their time had come.");
+        let adopted = registrar.counter("pins_adopted_total", "Pins made of what a provider held already.");
         Self(Arc::new(Inner {
             expired,
+            adopted,
             accepted: Counters::of(&accepted, &[]),
             transitions: Counters::of(&transitions, &[]),
             settling: Histograms::of(&settling, &[]),
@@ -64,6 +67,11 @@ impl PinMetrics {
     /// Counts `count` pins whose time had come.
     pub fn expired(&self, count: u64) {
         self.0.expired.inc_by(count);
+    }
+
+    /// Counts `count` pins that were made of what a provider held.
+    pub fn adopted(&self, count: u64) {
+        self.0.adopted.inc_by(count);
     }
 
     /// Notes how long after its acceptance a pin settled.

@@ -129,6 +129,24 @@ impl Providers {
         self.known.entry(name.to_owned()).or_insert_with(|| self.make(name)).clone()
     }
 
+    /// Those of a provider that the config names.
+    pub(super) fn find(&self, name: &str) -> Option<ProviderMetrics> {
+        self.known.get(name).map(|known| known.clone())
+    }
+
+    /// Forgets all but these; returns the names of those that go.
+    pub(super) fn keep(&self, is_kept: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut gone = Vec::new();
+        self.known.retain(|name, _| {
+            let stays = is_kept(name);
+            if !stays {
+                gone.push(name.clone());
+            }
+            stays
+        });
+        gone
+    }
+
     fn make(&self, name: &str) -> ProviderMetrics {
         let breaker: Gauges<BreakerState> = Gauges::of(&self.breaker, &[name]);
         breaker.get(BreakerState::Closed).set(1);

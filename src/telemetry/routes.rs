@@ -36,6 +36,18 @@ impl Routes {
         }
         self.known.entry(name.to_owned()).or_insert_with(|| series(name)).clone()
     }
+
+    /// Forgets all but these, and drops their series.
+    pub(super) fn keep(&self, is_kept: impl Fn(&str) -> bool) {
+        self.known.retain(|name, _| {
+            let stays = is_kept(name);
+            if !stays && name != OTHER {
+                // An error says that the series is not there, which is what is wanted.
+                let _absent = self.placed.remove_label_values(&[name]);
+            }
+            stays
+        });
+    }
 }
 
 impl RouteMetrics {

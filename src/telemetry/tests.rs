@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use ::http::{Method, StatusCode};
 
 use super::{labels::Label, *};
-use crate::model::{ErrorClass, Operation, Quota, QuotaKind, ReplicaState, Status, Timestamp};
+use crate::model::{
+    ErrorClass, Health, JobKind, JobState, Operation, Quota, QuotaKind, ReplicaState, Status, Timestamp,
+};
 
 fn started() -> Metrics {
     let metrics = Metrics::new();
@@ -58,6 +60,13 @@ fn every_series_of_the_list_starts_at_zero() {
         r#"pinfold_provider_proofs_total{outcome="served",provider="alpha"}"#,
         r#"pinfold_provider_unproven{provider="alpha"}"#,
         r#"pinfold_provider_gateway_down{provider="alpha"}"#,
+        r#"pinfold_provider_health{health="down",provider="alpha"}"#,
+        r#"pinfold_provider_draining{provider="alpha"}"#,
+        r#"pinfold_provider_last_audit_timestamp_seconds{provider="alpha"}"#,
+        r#"pinfold_provider_drifted_replicas{kind="missing",provider="alpha"}"#,
+        r#"pinfold_jobs{kind="drain",state="asking"}"#,
+        "pinfold_pins_adopted_total",
+        r#"pinfold_store_connections{state="used"}"#,
         r#"pinfold_tasks_due{kind="remerge"}"#,
         r#"pinfold_tasks_oldest_due_timestamp_seconds{kind="poll"}"#,
         r#"pinfold_task_executions_total{kind="verify",outcome="lease_lost"}"#,
@@ -113,6 +122,63 @@ fn accounts_beyond_the_bound_share_one_label() {
     assert_eq!(accounts, (accounts::MAX + 1) * Status::ALL.len());
 }
 
+fn named<'a>(providers: &[&'a str], accounts: &[&'a str], routes: &[&'a str]) -> Named<'a> {
+    let set = |names: &[&'a str]| names.iter().copied().collect();
+    Named { providers: set(providers), accounts: set(accounts), routes: set(routes) }
+}
+
+fn lines_with(metrics: &Metrics, label: &str) -> usize {
+    metrics.render().lines().filter(|line| line.contains(label)).count()
+}
+
+#[test]
+fn what_leaves_the_config_leaves_no_series_behind_and_begins_at_zero_when_it_is_back() {
+    let metrics = started();
+    let (alpha, default, backups) =
+        (metrics.provider("alpha"), metrics.account("default"), metrics.route("backups"));
+    let quota = Quota { pins: Some(7), ..Quota::NONE };
+    default.quota(&quota);
+    alpha.call(Operation::Look, Ok(()), Duration::ZERO);
+    let labels = [r#"provider="alpha""#, r#"account="default""#, r#"route="backups""#];
+    let before = labels.map(|label| lines_with(&metrics, label));
+    assert!(before.iter().all(|lines| *lines > 0));
+    metrics.keep(&named(&["beta"], &["ada"], &["photos"]));
+    // Who still holds a handle, or is on record, brings nothing back.
+    alpha.call(Operation::Look, Ok(()), Duration::ZERO);
+    metrics.provider_if_named("alpha").up(true);
+    default.answered(StatusCode::IM_A_TEAPOT);
+    backups.placed();
+    let replicas = vec![("alpha".to_owned(), ReplicaState::Pinned, 7)];
+    let pins = vec![("default".to_owned(), Status::Pinned, 7)];
+    metrics.refresh(&Snapshot { replicas, pins, ..Snapshot::default() });
+    assert_eq!(labels.map(|label| lines_with(&metrics, label)), [0; 3], "{}", metrics.render());
+    assert_eq!(
+        value(&metrics, r#"pinfold_http_requests_total{code="200",method="GET",route="other"}"#),
+        Some(0.0)
+    );
+    metrics.provider("alpha");
+    metrics.account("default").quota(&quota);
+    metrics.route("backups");
+    assert_eq!(labels.map(|label| lines_with(&metrics, label)), before);
+    let calls = r#"pinfold_provider_requests_total{operation="look",outcome="ok",provider="alpha"}"#;
+    assert_eq!(value(&metrics, calls), Some(0.0));
+}
+
+#[test]
+fn a_name_that_others_share_stays_though_one_of_them_leaves() {
+    let metrics = Metrics::new();
+    metrics.account("other").answered(StatusCode::OK);
+    metrics.keep(&Named::default());
+    assert_eq!(value(&metrics, r#"pinfold_account_requests_total{account="other",code="200"}"#), Some(1.0));
+    for n in 0..accounts::MAX {
+        metrics.account(&format!("account{n}"));
+    }
+    assert_eq!(
+        lines_with(&metrics, r#"account="account199""#),
+        lines_with(&metrics, r#"account="account0""#)
+    );
+}
+
 #[test]
 fn names_follow_the_conventions() {
     let metrics = started();
@@ -133,6 +199,9 @@ fn model_codes_count_from_zero_without_gaps() {
     fn check<L: Label>() {
         assert!(L::ALL.iter().enumerate().all(|(index, label)| label.index() == index));
     }
+    check::<Health>();
+    check::<JobKind>();
+    check::<JobState>();
     check::<Operation>();
     check::<QuotaKind>();
     check::<ReplicaState>();
@@ -172,19 +241,54 @@ fn calls_are_counted_by_operation_and_outcome() {
 }
 
 #[test]
-fn a_refresh_sets_what_it_names_zeroes_the_rest_and_leaves_no_ghosts() {
+fn a_refresh_sets_what_it_names_zeroes_the_rest_and_shows_nobody_else() {
     let metrics = started();
     let replicas =
         vec![("alpha".to_owned(), ReplicaState::Pinned, 7), ("absent".to_owned(), ReplicaState::Pinned, 3)];
     let due = vec![(TaskKind::Poll, 5, Some(Timestamp::from_millis(9000)))];
-    metrics.refresh(&Snapshot { replicas, due, ..Snapshot::default() });
-    let alpha = r#"pinfold_replicas{provider="alpha",state="pinned"}"#;
-    let absent = r#"pinfold_replicas{provider="absent",state="pinned"}"#;
-    assert_eq!((value(&metrics, alpha), value(&metrics, absent)), (Some(7.0), Some(3.0)));
-    assert_eq!(value(&metrics, r#"pinfold_tasks_oldest_due_timestamp_seconds{kind="poll"}"#), Some(9.0));
+    let providers = vec![ProviderSnapshot {
+        name: "alpha".into(),
+        health: Health::Degraded,
+        is_draining: true,
+        audited: Some(Timestamp::from_millis(8000)),
+        drifted: vec![(Drift::Missing, 4)],
+    }];
+    let jobs = vec![(JobKind::Drain, JobState::Running, 1)];
+    metrics.refresh(&Snapshot { replicas, due, providers, jobs, ..Snapshot::default() });
+    let told = |series: &str| value(&metrics, &format!("pinfold_{series}"));
+    for (series, told_so) in [
+        (r#"replicas{provider="alpha",state="pinned"}"#, Some(7.0)),
+        (r#"replicas{provider="absent",state="pinned"}"#, None),
+        (r#"tasks_oldest_due_timestamp_seconds{kind="poll"}"#, Some(9.0)),
+        (r#"provider_health{health="degraded",provider="alpha"}"#, Some(1.0)),
+        (r#"provider_health{health="healthy",provider="alpha"}"#, Some(0.0)),
+        (r#"provider_draining{provider="alpha"}"#, Some(1.0)),
+        (r#"provider_last_audit_timestamp_seconds{provider="alpha"}"#, Some(8.0)),
+        (r#"provider_drifted_replicas{kind="missing",provider="alpha"}"#, Some(4.0)),
+        (r#"jobs{kind="drain",state="running"}"#, Some(1.0)),
+    ] {
+        assert_eq!(told(series), told_so, "{series}");
+    }
     metrics.refresh(&Snapshot::default());
-    assert_eq!((value(&metrics, alpha), value(&metrics, absent)), (Some(0.0), None));
-    assert_eq!(value(&metrics, r#"pinfold_tasks_due{kind="poll"}"#), Some(0.0));
+    assert_eq!(told(r#"replicas{provider="alpha",state="pinned"}"#), Some(0.0));
+    assert_eq!(told(r#"provider_draining{provider="alpha"}"#), Some(0.0));
+    assert_eq!(told(r#"jobs{kind="drain",state="running"}"#), Some(0.0));
+    assert_eq!(told(r#"tasks_due{kind="poll"}"#), Some(0.0));
+}
+
+#[test]
+fn a_connection_is_idle_or_used_and_gone_when_it_is_closed() {
+    let metrics = Metrics::new();
+    let states = || {
+        ["idle", "used"]
+            .map(|state| value(&metrics, &format!(r#"pinfold_store_connections{{state="{state}"}}"#)))
+    };
+    let opened = metrics.store().opened(3);
+    let used = metrics.store().in_use();
+    assert_eq!(states(), [Some(2.0), Some(1.0)]);
+    drop(used);
+    drop(opened);
+    assert_eq!(states(), [Some(0.0), Some(0.0)]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod demo;
 mod leaving;
 mod login;
 mod matrix;
+mod metrics;
 mod operators;
 mod reload;
 mod routing;

@@ -43,6 +43,7 @@ struct House {
     sims: Vec<Sim>,
     dir: TempDir,
     gateway: Gateway,
+    metrics: Metrics,
     client: client::Client,
 }
 
@@ -56,10 +57,11 @@ impl House {
         let engine =
             engine::Settings { longest_sleep: Duration::from_millis(20), ..engine::Settings::default() };
         let tuning = Tuning { engine, ..Tuning::default() };
-        let gateway = Gateway::start(settings(&dir, &sims, says), &tuning, Metrics::new()).await;
+        let metrics = Metrics::new();
+        let gateway = Gateway::start(settings(&dir, &sims, says), &tuning, metrics.clone()).await;
         let gateway = gateway.unwrap_or_else(|error| panic!("{error:#}"));
         let client = client::Client::new(&client::Settings::default());
-        Self { sims, dir, gateway, client }
+        Self { sims, dir, gateway, metrics, client }
     }
 
     async fn take_up(&self, says: &Says) -> anyhow::Result<Vec<String>> {
@@ -96,6 +98,11 @@ impl House {
             }
         };
         tokio::time::timeout(PATIENCE, waiting).await.expect("every pin comes to be pinned");
+    }
+
+    /// The series with this label, and what they say.
+    fn series(&self, label: &str) -> Vec<String> {
+        self.metrics.render().lines().filter(|line| line.contains(label)).map(str::to_owned).collect()
     }
 
     async fn stop(self) {
@@ -221,5 +228,26 @@ async fn accounts_and_providers_come_and_go() {
     assert_eq!(house.add("ada", 2).await.0, 202);
     house.until_pinned("ada", 1).await;
     assert_eq!(house.sims[0].counts().calls(Route::Add), calls);
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_left_the_config_is_in_no_metric_until_it_is_back() {
+    let all = Says { accounts: &["ada", "ben"], providers: &["alpha", "gamma"], ..FIRST };
+    let house = House::start(&all).await;
+    assert_eq!(house.add("ada", 1).await.0, 202);
+    house.until_pinned("ada", 1).await;
+    let (gamma, ben) = (r#"provider="gamma""#, r#"account="ben""#);
+    let before = (house.series(gamma).len(), house.series(ben).len());
+    assert!(before.0 > 50 && before.1 > 10, "{before:?}");
+    house.take_up(&FIRST).await.expect("it is taken up");
+    // Its driver goes on to its end, and the others go on.
+    for n in 2..6 {
+        assert_eq!(house.add("ada", n).await.0, 202);
+    }
+    house.until_pinned("ada", 5).await;
+    assert_eq!((house.series(gamma), house.series(ben)), (vec![], vec![]));
+    house.take_up(&all).await.expect("it is taken up");
+    assert_eq!((house.series(gamma).len(), house.series(ben).len()), before);
     house.stop().await;
 }

@@ -33,7 +33,7 @@ fn load(dir: &Path) -> Source {
 
 async fn follow(source: Source, metrics: &Metrics) -> Gateway {
     let hangup = signals::hangup().unwrap();
-    Gateway::follow(source, hangup, Sockets::default(), metrics.clone()).await.unwrap()
+    Gateway::follow(source, hangup, Sockets::default(), metrics.clone(), None).await.unwrap()
 }
 
 async fn until(what: &str, metrics: &Metrics) {

@@ -180,6 +180,7 @@ impl Adopting<'_> {
         let limit = u32::try_from(ROWS).unwrap_or(u32::MAX);
         let adopted = store.adopt_pins(self.adoption.clone(), limit, now).await?;
         cursor.decided += adopted.decided;
+        self.tools.shared.metrics.pins().adopted(adopted.made);
         if !self.adoption.is_dry {
             self.tools.spills.remerge();
         }

@@ -58,7 +58,7 @@ pub(super) async fn step(job: &Job, id: ProviderId, tools: &Tools<'_>) -> Result
             tools,
         ));
     };
-    let metrics = tools.shared.metrics.provider(&record.name);
+    let metrics = tools.shared.metrics.provider_if_named(&record.name);
     let auditor = Auditor { job, record, provider: &*provider, tools, metrics };
     let kept: Option<Cursor> = job.cursor.as_deref().map(super::read).transpose()?;
     if let Some(words) = auditor.unfit().await {

@@ -236,7 +236,8 @@ impl Session {
                 Ok(state.live.insert(live).header.clone())
             }
             Err(why) => {
-                tracing::warn!(provider = self.provider, %why, "a login failed");
+                // Whoever needed it tells of it, as of any other call.
+                tracing::debug!(provider = self.provider, %why, "a login failed");
                 let (mut state, at) = (self.state(), self.clock.now());
                 let wait = WAIT_BASE.saturating_mul(1 << state.failures.min(16)).min(WAIT_MAX);
                 state.failed = Some(Failed { at, until: at.plus(wait), why: why.clone() });

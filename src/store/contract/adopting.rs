@@ -78,7 +78,7 @@ pub(in crate::store) async fn what_is_listed_becomes_pins_the_oldest_first_with_
     let page =
         [pinned("u3", 3, "c", -10), pinned("u1", 1, "a", -30), listed("u2", 2, "b", Status::Queued, -20)];
     assert_eq!(house.stage(&adoption, &page, 1).await, 3);
-    assert_eq!(house.adopt(&adoption, 2).await, Adopted { decided: 3, waiting: 0, doubles: 0 });
+    assert_eq!(house.adopt(&adoption, 2).await, Adopted { decided: 3, made: 3, waiting: 0, doubles: 0 });
     assert_eq!(house.adopt(&adoption, 2).await, Adopted::default());
     let pins = house.adopted_pins().await;
     assert_eq!(house.names().await, ["a", "b", "c"]);
@@ -137,7 +137,7 @@ pub(in crate::store) async fn further_pins_of_one_content_become_pins_of_one_cop
         pinned("u4", 1, "c", 4),
     ];
     house.stage(&adoption, &page, 1).await;
-    assert_eq!(house.adopt(&adoption, 2).await, Adopted { decided: 4, waiting: 0, doubles: 3 });
+    assert_eq!(house.adopt(&adoption, 2).await, Adopted { decided: 4, made: 3, waiting: 0, doubles: 3 });
     assert_eq!(house.names().await, ["a", "b", "c"]);
     let staged = house.staged(&adoption).await;
     assert_eq!((staged.made, staged.had, staged.both, staged.doubles), (3, 1, 0, 3));
@@ -194,7 +194,7 @@ pub(in crate::store) async fn a_pin_that_a_client_made_meanwhile_is_not_doubled<
     house.stage(&adoption, &[pinned("u1", 1, "", 1), pinned("u2", 2, "", 2)], 1).await;
     let pin = house.add(0, "one", 1, t(2)).await;
     house.serve(0, t(3), well).await;
-    assert_eq!(house.adopt(&adoption, 4).await, Adopted { decided: 2, waiting: 0, doubles: 1 });
+    assert_eq!(house.adopt(&adoption, 4).await, Adopted { decided: 2, made: 1, waiting: 0, doubles: 1 });
     let pins = house.adopted_pins().await;
     assert_eq!((pins.len(), pins[0].requestid), (2, pin));
     // Ours was said to be pinned by its own submit only.
@@ -231,9 +231,9 @@ pub(in crate::store) async fn nothing_is_decided_on_while_a_call_is_under_way<B:
     house.add(0, "one", 1, t(1)).await;
     let claims = house.claim(0, t(2)).await;
     house.stage(&adoption, &[pinned("u1", 1, "theirs", 1)], 3).await;
-    assert_eq!(house.adopt(&adoption, 4).await, Adopted { decided: 0, waiting: 1, doubles: 0 });
+    assert_eq!(house.adopt(&adoption, 4).await, Adopted { decided: 0, made: 0, waiting: 1, doubles: 0 });
     house.say(&claims[0], landed(&claims[0], Status::Queued), t(5)).await;
-    assert_eq!(house.adopt(&adoption, 6).await, Adopted { decided: 1, waiting: 0, doubles: 0 });
+    assert_eq!(house.adopt(&adoption, 6).await, Adopted { decided: 1, made: 1, waiting: 0, doubles: 0 });
     house.drain(t(6)).await;
     let pins = house.adopted_pins().await;
     assert!(pins.len() == 2 && pins.iter().all(|pin| pin.status == Status::Pinned), "the pinned one stands");

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    ops::Deref,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     model::{AccountId, JobId, ListQuery, RequestId, Timestamp},
     store::{EventPage, EventQuery, PinPage, PinRecord, Staged, StoreError, StoreStats},
+    telemetry::{InUse, Opened, StoreMetrics},
 };
 
 use super::{
@@ -78,11 +80,31 @@ pub(super) struct Readers {
     sets: Arc<DelegateSets>,
     path: PathBuf,
     scan_timeout: Duration,
+    metrics: StoreMetrics,
+    _opened: Opened,
+}
+
+/// A connection for reads of microseconds, nobody else's while it is held.
+pub(super) struct Point<'a> {
+    connection: MutexGuard<'a, Connection>,
+    _in_use: InUse,
+}
+
+impl Deref for Point<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
 }
 
 impl Readers {
     /// The writer must be open already.
-    pub(super) fn open(path: &Path, settings: &ReadSettings) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        path: &Path,
+        settings: &ReadSettings,
+        metrics: &StoreMetrics,
+    ) -> Result<Self, StoreError> {
         let threads = settings.threads.max(2);
         let points: Result<Vec<_>, _> =
             (0..settings.point_connections.max(1)).map(|_| open::open_reader(path).map(Mutex::new)).collect();
@@ -90,13 +112,17 @@ impl Readers {
         let queue = Arc::new(Mutex::new(queue));
         for number in 0..threads {
             let (connection, queue) = (open::open_reader(path)?, queue.clone());
+            let metrics = metrics.clone();
             thread::Builder::new()
                 .name(format!("store-read-{number}"))
-                .spawn(move || serve(connection, &queue))
+                .spawn(move || serve(connection, &queue, &metrics))
                 .map_err(|error| StoreError::Unavailable(error.into()))?;
         }
+        let points = points?;
         Ok(Self {
-            points: points?,
+            _opened: metrics.opened(points.len() + threads),
+            metrics: metrics.clone(),
+            points,
             next: AtomicUsize::new(0),
             jobs,
             scans: Scans::new(threads - 1, settings.queue),
@@ -170,7 +196,11 @@ impl Readers {
     }
 
     /// A connection for a read of microseconds: the first free one, which is nearly always the first tried.
-    pub(super) fn point(&self) -> MutexGuard<'_, Connection> {
+    pub(super) fn point(&self) -> Point<'_> {
+        Point { connection: self.free_point(), _in_use: self.metrics.in_use() }
+    }
+
+    fn free_point(&self) -> MutexGuard<'_, Connection> {
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         let slot = |nth: usize| &self.points[first.wrapping_add(nth) % self.points.len()];
         for nth in 0..self.points.len() {
@@ -203,7 +233,7 @@ impl Readers {
 }
 
 /// Runs long reads until the [`Readers`] are gone.
-fn serve(mut connection: Connection, queue: &Mutex<Receiver<Job>>) {
+fn serve(mut connection: Connection, queue: &Mutex<Receiver<Job>>, metrics: &StoreMetrics) {
     /// Steps of SQLite's machine between looks at the limit: some tens of microseconds.
     const STEPS: i32 = 4096;
     loop {
@@ -212,6 +242,7 @@ fn serve(mut connection: Connection, queue: &Mutex<Receiver<Job>>) {
         if limit.is_over() {
             continue;
         }
+        let _in_use = metrics.in_use();
         // A handler of its own for each job, where an interrupt from outside could hit the next one.
         match connection.progress_handler(STEPS, Some(move || limit.is_over())) {
             Ok(()) => run(&connection),

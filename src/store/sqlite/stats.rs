@@ -1,16 +1,18 @@
 //! Counts for gauges: counters, heads of indexes, and bounded counts of what is due. Never a scan over pins.
 
-use std::{io, path::Path};
+use std::{collections::HashMap, io, path::Path};
 
 use anyhow::anyhow;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{
-    model::{Op, QuotaKind, ReplicaState, Status, Timestamp, Usage},
-    store::{StoreError, StoreStats},
+    model::{
+        Health, JobCounts, JobKind, JobState, Mode, Op, QuotaKind, ReplicaState, Status, Timestamp, Usage,
+    },
+    store::{ProviderStats, StoreError, StoreStats},
 };
 
-use super::{count::WIDTHS, open::beside};
+use super::{count::WIDTHS, errors::bad_code, open::beside};
 
 /// What is counted one by one is counted up to here.
 const CAP: i64 = 100_000;
@@ -23,6 +25,16 @@ const USED: &str = "SELECT name, pins, meta_bytes, day, accepted FROM accounts W
 /// replicas_by_state: the counter, 0 where there is none.
 const REPLICAS: &str = "SELECT v.name, coalesce(c.n, 0) FROM providers v \
      LEFT JOIN replica_counts c ON c.provider = v.id AND c.state = ?1";
+/// providers: as observed, and as operators want them.
+const PROVIDERS: &str = "SELECT id, name, mode, health, orphans, swept_at FROM providers v";
+/// jobs: some thousands at most, as those that ended are forgotten.
+const JOBS: &str = "SELECT kind, state, count(*) FROM jobs j GROUP BY kind, state";
+/// last_audits: of each provider the newest one that ended or asks; SQLite takes the row with the greatest id.
+const AUDITS: &str = "SELECT provider, state, counts, max(id) FROM jobs j \
+     WHERE kind = ?1 AND state IN (?2, ?3) AND provider IS NOT NULL GROUP BY provider";
+/// audits_done: when the last one of each provider came to its end.
+const AUDITED: &str = "SELECT provider, max(updated) FROM jobs j \
+     WHERE kind = ?1 AND state = ?2 AND provider IS NOT NULL GROUP BY provider";
 /// oldest_unsettled: the acceptance (wall clock) of the oldest pin of each account in one status.
 const OLDEST: &str = "SELECT min(p.accepted) FROM accounts a CROSS JOIN pins p ON p.id = \
      (SELECT q.id FROM pins q INDEXED BY pins_list WHERE q.account = a.id AND q.status = ?1 \
@@ -70,6 +82,8 @@ pub(super) fn stats(connection: &Connection, path: &Path, now: Timestamp) -> Res
         pins: pins(connection)?,
         used: used(connection, now)?,
         replicas: replicas(connection)?,
+        providers: providers(connection)?,
+        jobs: jobs(connection)?,
         under_replicated: connection.query_row(SHORT, [], |row| row.get(0)).optional()?.unwrap_or(0),
         oldest_unsettled: oldest_unsettled(connection)?,
         due: Op::ALL.iter().map(|op| due(connection, *op, now)).collect::<Result<_, _>>()?,
@@ -113,6 +127,69 @@ fn replicas(connection: &Connection) -> Result<Vec<(String, ReplicaState, u64)>,
         while let Some(row) = rows.next()? {
             all.push((row.get(0)?, *state, row.get(1)?));
         }
+    }
+    Ok(all)
+}
+
+fn providers(connection: &Connection) -> Result<Vec<ProviderStats>, StoreError> {
+    let (mut audits, audited) = (audits(connection)?, audited(connection)?);
+    let mut select = connection.prepare_cached(PROVIDERS)?;
+    let rows = select.query_map([], |row| Ok(provider(row)))?;
+    let joined = rows.map(|row| {
+        let (id, mut stats) = row??;
+        (stats.missing, stats.suspect) = audits.remove(&id).unwrap_or_default();
+        stats.audited = stats.audited.max(audited.get(&id).copied());
+        Ok(stats)
+    });
+    joined.collect()
+}
+
+fn provider(row: &Row<'_>) -> Result<(i64, ProviderStats), StoreError> {
+    let (mode, health): (i64, i64) = (row.get(2)?, row.get(3)?);
+    let stats = ProviderStats {
+        name: row.get(1)?,
+        mode: Mode::from_code(mode).ok_or_else(|| bad_code("mode", mode))?,
+        health: Health::from_code(health).ok_or_else(|| bad_code("health", health))?,
+        audited: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_millis),
+        missing: 0,
+        suspect: 0,
+        orphans: row.get(4)?,
+    };
+    Ok((row.get(0)?, stats))
+}
+
+/// What is missing at providers, and what is only suspected, by their ids.
+fn audits(connection: &Connection) -> Result<HashMap<i64, (u64, u64)>, StoreError> {
+    let mut select = connection.prepare_cached(AUDITS)?;
+    let of = params![JobKind::Audit.code(), JobState::Asking.code(), JobState::Done.code()];
+    let (mut rows, mut all) = (select.query(of)?, HashMap::new());
+    while let Some(row) = rows.next()? {
+        let counts: String = row.get(2)?;
+        let counts: JobCounts =
+            serde_json::from_str(&counts).map_err(|error| StoreError::Corrupt(error.into()))?;
+        let count = |name: &str| counts.get(name).copied().unwrap_or(0);
+        let open = count("suspect").saturating_sub(count("lost") + count("found"));
+        let asks = row.get::<_, i64>(1)? == JobState::Asking.code();
+        all.insert(row.get(0)?, (count("lost"), if asks { open } else { 0 }));
+    }
+    Ok(all)
+}
+
+fn audited(connection: &Connection) -> Result<HashMap<i64, Timestamp>, StoreError> {
+    let mut select = connection.prepare_cached(AUDITED)?;
+    let done = params![JobKind::Audit.code(), JobState::Done.code()];
+    let rows = select.query_map(done, |row| Ok((row.get(0)?, Timestamp::from_millis(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn jobs(connection: &Connection) -> Result<Vec<(JobKind, JobState, u64)>, StoreError> {
+    let mut select = connection.prepare_cached(JOBS)?;
+    let (mut rows, mut all) = (select.query([])?, Vec::new());
+    while let Some(row) = rows.next()? {
+        let (kind, state): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let kind = JobKind::from_code(kind).ok_or_else(|| bad_code("job kind", kind))?;
+        let state = JobState::from_code(state).ok_or_else(|| bad_code("job state", state))?;
+        all.push((kind, state, row.get(2)?));
     }
     Ok(all)
 }

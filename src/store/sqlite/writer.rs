@@ -12,7 +12,12 @@ use super::{
     errors::{again, panicked},
     tx::{Effects, Memory, Tx},
 };
-use crate::{lifecycle::Changes, policy::Timing, store::StoreError, telemetry::PinMetrics};
+use crate::{
+    lifecycle::Changes,
+    policy::Timing,
+    store::StoreError,
+    telemetry::{PinMetrics, StoreMetrics},
+};
 
 /// The most requests in one transaction.
 const BATCH: usize = 512;
@@ -29,7 +34,8 @@ pub(super) enum Lane {
 /// Who is told of what was committed.
 pub(super) struct Outlets {
     pub(super) changes: Changes,
-    pub(super) metrics: PinMetrics,
+    pub(super) pins: PinMetrics,
+    pub(super) store: StoreMetrics,
 }
 
 /// The callers' end of the writer thread. When it is dropped the thread does what waits, closes the database and ends.
@@ -44,8 +50,9 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.requests = mpsc::channel(1).0;
         self.background = mpsc::channel(1).0;
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the store's writer panicked");
+        if let Some(thread) = self.thread.take() {
+            // A panic told of itself.
+            let _ = thread.join();
         }
     }
 }
@@ -135,10 +142,12 @@ impl Queues {
 
 fn run(conn: &Connection, timing: &Timing, mut queues: Queues, outlets: &Outlets) {
     let mut memory = Memory::default();
+    let _opened = outlets.store.opened(1);
     while let Some(mut batch) = queues.next_batch() {
+        let _in_use = outlets.store.in_use();
         match commit(conn, timing, &mut memory, &mut batch) {
             Ok(effects) => {
-                effects.tell(&outlets.changes, &outlets.metrics);
+                effects.tell(&outlets.changes, &outlets.pins);
                 for job in batch {
                     job.finish(None);
                 }

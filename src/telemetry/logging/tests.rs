@@ -9,10 +9,25 @@ use std::{
 use ::http::{Method, StatusCode};
 
 use super::*;
-use crate::telemetry::{Metrics, RequestLine, Route};
+use crate::telemetry::{Label, Listener, Metrics, RequestLine, Route};
 
+/// What was written, as JSON.
 #[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    pub(crate) fn lines(&self) -> Vec<serde_json::Value> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+/// For other modules' tests: what to set as the subscriber, what it keeps, and what it wrote.
+pub(crate) fn captured(filter: &str) -> (impl Subscriber + Send + Sync + use<>, Filter, Sink) {
+    let (sink, settings) = (Sink::default(), Settings { filter: filter.to_owned(), ..Settings::default() });
+    let (subscriber, filter) = subscriber(&settings, Metrics::new().log(), false, sink.clone()).unwrap();
+    (subscriber, filter, sink)
+}
 
 impl io::Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -35,7 +50,7 @@ impl MakeWriter<'_> for Sink {
 
 fn logged(settings: &Settings, metrics: &Metrics, terminal: bool, act: impl FnOnce()) -> String {
     let sink = Sink::default();
-    let subscriber = subscriber(settings, metrics.log(), terminal, sink.clone()).unwrap();
+    let (subscriber, _filter) = subscriber(settings, metrics.log(), terminal, sink.clone()).unwrap();
     tracing::subscriber::with_default(subscriber, act);
     let bytes = sink.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
@@ -43,13 +58,15 @@ fn logged(settings: &Settings, metrics: &Metrics, terminal: bool, act: impl FnOn
 
 fn a_request() {
     RequestLine {
+        listener: Listener::Public,
         request_id: "0190",
         method: &Method::GET,
-        route: Route::Pin,
+        route: Route::Pin.as_str(),
         code: StatusCode::OK,
         elapsed: Duration::from_micros(1500),
         account: Some("default"),
         token: None,
+        is_routine: false,
     }
     .log();
 }
@@ -99,9 +116,79 @@ fn a_bad_filter_is_refused_with_an_example() {
 }
 
 #[test]
-fn format_names_round_trip() {
-    for format in Format::ALL {
-        assert_eq!(Format::parse(format.as_str()), Some(format));
+fn a_word_that_is_no_level_is_refused_rather_than_silencing_everything() {
+    for filter in ["warning", "info,verbose", "hyper", "inf"] {
+        let error = check_filter(filter).unwrap_err().to_string();
+        assert!(error.contains("write one of off, error, warn, info, debug and trace"), "{error}");
     }
-    assert_eq!(Format::parse("xml"), None);
+    for filter in ["info", "WARN", "off", "pinfold", "pinfold::engine", "info,hyper=debug", "", "info, debug"]
+    {
+        assert!(check_filter(filter).is_ok(), "{filter}");
+    }
+    assert!(matches!(check_filter(&"info,".repeat(300)), Err(LoggingError::Long)));
+}
+
+#[test]
+fn the_filter_is_changed_while_messages_are_logged() {
+    let (sink, metrics) = (Sink::default(), Metrics::new());
+    let (subscriber, filter) = subscriber(&Settings::default(), metrics.log(), false, sink.clone()).unwrap();
+    let written = || String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+    tracing::subscriber::with_default(subscriber, || {
+        let say = |words: &str| tracing::debug!(target: "pinfold::engine", "{words}");
+        say("one");
+        assert_eq!(filter.set("warn,pinfold::engine=debug").unwrap(), "info");
+        say("two");
+        for wrong in ["", " ", "shout", "pinfold=shout"] {
+            assert!(filter.set(wrong).is_err(), "{wrong}");
+        }
+        say("three");
+        assert_eq!(filter.set(filter.configured()).unwrap(), "warn,pinfold::engine=debug");
+        say("four");
+    });
+    assert_eq!((filter.configured(), filter.current().as_str()), ("info", "info"));
+    let written = written();
+    assert!(!written.contains("one") && written.contains("two"), "{written}");
+    assert!(written.contains("three") && !written.contains("four"), "{written}");
+}
+
+#[test]
+fn routine_requests_are_told_only_to_who_looks_for_them() {
+    let line = || {
+        RequestLine {
+            listener: Listener::Admin,
+            request_id: "0191",
+            method: &Method::GET,
+            route: "/livez",
+            code: StatusCode::OK,
+            elapsed: Duration::ZERO,
+            account: None,
+            token: None,
+            is_routine: true,
+        }
+        .log();
+    };
+    assert_eq!(logged(&Settings::default(), &Metrics::new(), false, line), "");
+    let debug = Settings { filter: "pinfold::request=debug".to_owned(), ..Settings::default() };
+    assert!(logged(&debug, &Metrics::new(), false, line).contains("/livez"));
+}
+
+fn break_down() {
+    panic!("words of a panic")
+}
+
+#[test]
+fn a_panic_is_a_line_like_any_other_and_tells_whose_request_it_was() {
+    let text = logged(&Settings::default(), &Metrics::new(), false, || {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(tell_panic));
+        let id = ::http::HeaderValue::from_static("mine-1");
+        let answering = request_id::within(id, async { break_down() });
+        let caught = panic::catch_unwind(panic::AssertUnwindSafe(|| futures::executor::block_on(answering)));
+        panic::set_hook(before);
+        assert!(caught.is_err());
+    });
+    let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!((&line["level"], &line["panic"]), (&"ERROR".into(), &"words of a panic".into()));
+    assert_eq!(line["request_id"], "mine-1");
+    assert!(line["at"].as_str().unwrap().contains("tests.rs"));
 }

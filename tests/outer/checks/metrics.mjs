@@ -1,9 +1,12 @@
-// What promtool says of /metrics, and that no secret or CID is in it.
+// What promtool says of /metrics, and that no secret or CID is in it; that every line of the log is JSON, and that what is
+// logged can be changed.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { check, skip } from '../lib/check.mjs'
+import { readFileSync } from 'node:fs'
+import { check, skip, until } from '../lib/check.mjs'
 import { rawCid } from '../lib/cid.mjs'
 import { Gateway, TOKEN } from '../lib/gateway.mjs'
+import { BINARY } from '../lib/process.mjs'
 import { Sim } from '../lib/upstreams.mjs'
 
 const sims = await Promise.all([new Sim('alpha').start(), new Sim('beta').start()])
@@ -48,4 +51,32 @@ else {
     assert.equal((promtool.stdout + promtool.stderr).trim(), '')
   })
 }
+
+const logLevel = (...words) => spawnSync(BINARY, ['log-level', ...words, '--config', gateway.file], { encoding: 'utf8' })
+const lines = () => readFileSync(gateway.log, 'utf8').trim().split('\n').map((line) => JSON.parse(line))
+const lineOf = (id) => lines().find((line) => line.message === 'answered' && line.request_id === id)
+
+await check('every line of the log is JSON, and each request has one with its id', async () => {
+  for (const [base, id] of [[gateway.url, 'outer-1'], [`${gateway.admin}/api/v1/providers`, 'outer-2']]) {
+    const answer = await fetch(base, { headers: { 'x-request-id': id } })
+    assert.equal(answer.headers.get('x-request-id'), id)
+    await until(`the line of ${id}`, () => lineOf(id) !== undefined)
+  }
+  const { listener, route, code } = lineOf('outer-2')
+  assert.deepEqual({ listener, route, code }, { listener: 'admin', route: '/api/v1/providers', code: 200 })
+})
+
+await check('what is logged is changed while the gateway serves, and a wrong filter is told what to write', async () => {
+  assert.equal(logLevel().stdout, 'info\n')
+  const changed = logLevel('info,pinfold::request=off')
+  assert.equal(changed.stdout, 'info,pinfold::request=off (the configuration says info)\n', changed.stderr)
+  await fetch(gateway.url, { headers: { 'x-request-id': 'outer-3' } })
+  assert.equal(logLevel('--reset').stdout, 'info\n')
+  await fetch(gateway.url, { headers: { 'x-request-id': 'outer-4' } })
+  await until('the line of outer-4', () => lineOf('outer-4') !== undefined)
+  assert.equal(lineOf('outer-3'), undefined)
+  const wrong = logLevel('warning')
+  assert.equal(wrong.status, 1)
+  assert.match(wrong.stderr, /write one of off, error, warn, info, debug and trace/)
+})
 process.exit()

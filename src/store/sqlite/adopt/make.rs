@@ -67,6 +67,7 @@ pub(super) fn step(
         };
         adopting.record(&listed.upstream, &decision)?;
         adopted.decided += u64::from(decision.state != WAITING);
+        adopted.made += u64::from(decision.state == MADE && !adoption.is_dry);
         adopted.doubles += u64::from(decision.doubled);
     }
     if adopted.decided == 0 {

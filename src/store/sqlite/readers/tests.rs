@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     model::{NameFilter, NameMatch, PinCid, ReplicaState, Status, StatusSet},
     store::sqlite::list::seed::{ONE, Row, Seed, cid},
+    telemetry::Metrics,
 };
 
 struct House {
@@ -16,7 +17,7 @@ fn house(settings: ReadSettings) -> House {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("pins.db");
     let seed = Seed::at(&path);
-    let readers = Readers::open(&path, &settings).unwrap();
+    let readers = Readers::open(&path, &settings, Metrics::new().store()).unwrap();
     House { seed, readers, _dir: dir }
 }
 

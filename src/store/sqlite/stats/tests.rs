@@ -73,17 +73,42 @@ fn due_is_what_may_be_claimed_now() {
 fn no_statement_scans_pins_or_replicas() {
     let (_dir, path, _seed) = seeded();
     let reader = open_reader(&path).unwrap();
-    for sql in [PINS, REPLICAS, OLDEST, DUE, DUE_SINCE, SHORT, REMERGE, NEWEST] {
+    for sql in
+        [PINS, REPLICAS, PROVIDERS, JOBS, AUDITS, AUDITED, OLDEST, DUE, DUE_SINCE, SHORT, REMERGE, NEWEST]
+    {
         let mut statement = reader.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let nulls = vec![rusqlite::types::Null; statement.parameter_count()];
         let lines =
             statement.query_map(rusqlite::params_from_iter(nulls), |row| row.get::<_, String>(3)).unwrap();
         for line in lines.map(Result::unwrap) {
-            let small = ["SCAN a", "SCAN v", "SCAN k", "SCAN accounts", "SCAN remerge", "SCAN (sub"];
+            let small =
+                ["SCAN a", "SCAN v", "SCAN k", "SCAN j", "SCAN accounts", "SCAN remerge", "SCAN (sub"];
             assert!(
                 !line.starts_with("SCAN") || small.iter().any(|small| line.starts_with(small)),
                 "{sql}: {line}"
             );
         }
     }
+}
+
+#[test]
+fn jobs_are_counted_and_the_last_audit_says_what_drifted() {
+    let (_dir, path, seed) = seeded();
+    seed.writer
+        .execute_batch(
+            "INSERT INTO jobs(kind, state, provider, terms, counts, created, updated) VALUES
+               (2, 3, 1, '{}', '{\"lost\": 9}', 1, 7000), (2, 3, 1, '{}', '{\"lost\": 2, \"suspect\": 5}', 1, 8000),
+               (2, 4, 1, '{}', '{\"lost\": 7}', 1, 9000), (2, 3, 2, '{}', '{}', 1, 5000),
+               (2, 2, 2, '{}', '{\"suspect\": 40, \"found\": 3, \"lost\": 1}', 1, 9000), (0, 0, 2, '{}', '{}', 1, 1);
+             UPDATE providers SET orphans = 6, swept_at = 7500, mode = 2 WHERE id = 1",
+        )
+        .unwrap();
+    let stats = read(&path);
+    assert!(stats.jobs.contains(&(JobKind::Audit, JobState::Done, 3)), "{:?}", stats.jobs);
+    assert!(stats.jobs.contains(&(JobKind::Drain, JobState::Running, 1)));
+    let (one, two) = (&stats.providers[0], &stats.providers[1]);
+    assert_eq!((one.missing, one.suspect, one.orphans, one.mode), (2, 0, 6, Mode::Draining));
+    assert_eq!((two.missing, two.suspect, two.orphans, two.mode), (1, 36, 0, Mode::Active));
+    assert_eq!(one.audited, Some(Timestamp::from_millis(8000)));
+    assert_eq!(two.audited, Some(Timestamp::from_millis(5000)));
 }

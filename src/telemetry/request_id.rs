@@ -1,10 +1,25 @@
 //! A name for each request, in its response and its log line: the client's own where it is a sane one.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use ::http::{HeaderMap, HeaderName, HeaderValue};
 
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 const MAX_BYTES: usize = 128;
+
+tokio::task_local! {
+    /// Of the request that is being answered here.
+    static CURRENT: HeaderValue;
+}
+
+/// Answers a request under its id, so that a panic can tell whose it was.
+pub async fn within<T>(id: HeaderValue, answering: impl Future<Output = T>) -> T {
+    CURRENT.scope(id, answering).await
+}
+
+/// The id of the request that is being answered here, if one is.
+pub(super) fn current() -> Option<String> {
+    CURRENT.try_with(|id| id.to_str().unwrap_or_default().to_owned()).ok()
+}
 
 /// The client's id, or a new one.
 pub fn of(headers: &HeaderMap) -> HeaderValue {
