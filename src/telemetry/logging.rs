@@ -175,10 +175,12 @@ pub fn init(settings: &Settings, metrics: &LogMetrics) -> Result<Filter, Logging
 fn tell_panic(panic: &panic::PanicHookInfo<'_>) {
     let words = panic.payload_as_str().unwrap_or("without words");
     let at = panic.location().map(ToString::to_string);
+    let (request_id, thread) = (request_id::current(), thread::current());
     tracing::error!(
         panic = words,
         at,
-        thread = thread::current().name(),
+        request_id,
+        thread = thread.name(),
         "something panicked: this is a bug"
     );
 }

@@ -124,11 +124,8 @@ impl Fetches {
             return;
         }
         entry.task.abort();
-        if let Err(error) = (&mut entry.task).await
-            && error.is_panic()
-        {
-            tracing::error!(%error, "a fetch had died");
-        }
+        // It ends so, or had panicked, which told of itself.
+        let _ = (&mut entry.task).await;
         tokio::time::sleep(self.pace.grace).await;
     }
 }

@@ -50,8 +50,9 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.requests = mpsc::channel(1).0;
         self.background = mpsc::channel(1).0;
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the store's writer panicked");
+        if let Some(thread) = self.thread.take() {
+            // A panic told of itself.
+            let _ = thread.join();
         }
     }
 }
