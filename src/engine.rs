@@ -6,6 +6,7 @@ mod deaths;
 mod dispatch;
 mod driver;
 mod fleet;
+mod follow;
 mod health;
 mod introduce;
 mod jobs;

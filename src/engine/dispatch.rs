@@ -1,9 +1,6 @@
 //! Makes the calls of one group of claims, and records what became of each as soon as it is known.
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::join_all;
 
@@ -15,14 +12,11 @@ use super::{
     look::{Decision, Tags, decide},
 };
 use crate::{
-    model::{BudgetClass, ByClass, ErrorClass, Health, Op, Operation, ProviderId, Status, Timestamp},
+    model::{BudgetClass, ByClass, ErrorClass, Health, Op, Operation, ProviderId, Timestamp},
     policy::replica::{CallError, Work},
     providers::{Accepted, Provider, ProviderError, Readiness, Submit},
     store::{Claim, Outcome, Recorded, StoreError, Word},
-    telemetry::{
-        TaskKind, TaskOutcome,
-        traces::{CopyEnd, under},
-    },
+    telemetry::{TaskKind, TaskOutcome},
 };
 
 /// One provider, and all that is needed to call it and to keep what it says.
@@ -67,27 +61,8 @@ impl Caller {
         now.plus(traits.deadline).plus(traits.settle)
     }
 
-    /// Makes one call for these claims, and takes note of what it says about the provider's health.
-    pub(super) async fn call_for<T>(
-        &self,
-        claims: impl IntoIterator<Item = &Claim>,
-        operation: Operation,
-        call: impl Future<Output = Result<T, ProviderError>>,
-    ) -> Result<T, ProviderError> {
-        let errand = self.shared.traces.errand(claims.into_iter().map(|claim| claim.key.replica));
-        self.note_result(operation, under(errand, call).await).await
-    }
-
-    /// Makes one call that is for no claims, or for very many.
-    pub(super) async fn call<T>(
-        &self,
-        operation: Operation,
-        call: impl Future<Output = Result<T, ProviderError>>,
-    ) -> Result<T, ProviderError> {
-        self.call_for([], operation, call).await
-    }
-
-    async fn note_result<T>(
+    /// Takes note of what a call says about the provider's health.
+    pub(super) async fn note_result<T>(
         &self,
         operation: Operation,
         result: Result<T, ProviderError>,
@@ -160,9 +135,7 @@ impl Caller {
         let (kinds, outcomes): (Vec<_>, Vec<_>) = claims
             .into_iter()
             .map(|(claim, word)| {
-                if let Some(end) = end(&word) {
-                    self.shared.traces.ended(claim.key.replica, end);
-                }
+                self.follow_end(claim, &word);
                 ((TaskKind::from(claim.op), outcome(&word)), Outcome { key: claim.key, word })
             })
             .unzip();
@@ -202,22 +175,6 @@ fn outcome(word: &Word) -> TaskOutcome {
     match word {
         Word::Erred { .. } | Word::Deferred { .. } => TaskOutcome::Retry,
         _ => TaskOutcome::Ok,
-    }
-}
-
-/// Whether the work on a copy is over by this word.
-fn end(word: &Word) -> Option<CopyEnd> {
-    match word {
-        Word::Landed { status, .. } | Word::Found { status, .. } | Word::Seen { status, .. } => {
-            match status {
-                Status::Pinned => Some(CopyEnd::Pinned),
-                Status::Failed => Some(CopyEnd::Failed),
-                Status::Queued | Status::Pinning => None,
-            }
-        }
-        Word::Gone => Some(CopyEnd::Lost),
-        Word::Removed => Some(CopyEnd::Removed),
-        Word::Deferred { .. } | Word::NotFound { .. } | Word::Erred { .. } => None,
     }
 }
 

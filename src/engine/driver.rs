@@ -253,11 +253,8 @@ impl Driver {
         let waits = self.caller.shared.metrics.engine();
         for claim in &claims {
             waits.queue_wait(now.since(claim.due_at));
-            if claim.op == Op::Submit {
-                let (traces, provider) = (&self.caller.shared.traces, self.caller.provider.name());
-                traces.works_on(provider, claim.key.replica, &claim.content);
-            }
         }
+        self.caller.follow(&claims);
         let asks = |claim: &Claim| matches!(claim.work, Work::See(_));
         let (asks, mut sends): (Vec<_>, Vec<_>) = claims.into_iter().partition(asks);
         if !asks.is_empty() {

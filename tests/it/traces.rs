@@ -151,12 +151,14 @@ impl House {
                 .method(method)
                 .uri(format!("http://{}{path}", self.gateway.address()))
                 .header("authorization", "Bearer token-of-ada")
+                .header("content-type", "application/json")
                 .header("x-request-id", "asked-by-a-test");
             let request = match traceparent {
                 Some(parent) if path == "/pins" => request.header("traceparent", parent),
                 _ => request,
             };
-            let request = request.body(body.to_string().into()).expect("a request");
+            let body = if body.is_null() { String::new() } else { body.to_string() };
+            let request = request.body(body.into()).expect("a request");
             let answer = client.send(request, 1 << 20).await.expect("an answer");
             serde_json::from_slice::<Value>(answer.body()).expect("JSON")
         };

@@ -37,7 +37,7 @@ fn all_of_it_can_be_said_and_is_shown_without_its_secrets() {
     assert_eq!((traces.sample, traces.propagate, traces.accept), (1.0, true, Accept::Decision));
     let text = loaded.settings.effective();
     assert!(!shown(&Ok(loaded)).contains("hunter"), "{text}");
-    let again = good(&text.replacen("\"***\"", "t-laptop", 1)).settings;
+    let again = good(&text.replacen("secret: \"***\"", "secret: t-laptop", 1)).settings;
     assert_eq!(again.effective(), text);
 }
 

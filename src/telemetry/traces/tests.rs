@@ -3,6 +3,7 @@ use std::{future::pending, sync::Mutex, time::Duration};
 use ::http::{Method, Request, StatusCode};
 use bytes::Bytes;
 use futures::future::{BoxFuture, ready};
+use opentelemetry::trace::Span as _;
 use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest, trace::v1::Span};
 use prost::Message;
 
