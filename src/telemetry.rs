@@ -33,7 +33,7 @@ pub use labels::{
     Route, Settled, StoreClass, StoreErrorKind, TaskKind, TaskOutcome, Turned,
 };
 pub use pins::PinMetrics;
-pub use process::LogMetrics;
+pub use process::{LogMetrics, REVISION};
 pub use provider::ProviderMetrics;
 pub use request_log::RequestLine;
 pub use routes::RouteMetrics;

@@ -3,12 +3,10 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use tokio::signal::unix::Signal;
-
 use super::{
     ground::Ground,
     live::Live,
-    reload::{Reloader, Source},
+    reload::{Follow, Reloader},
     sockets::Sockets,
     tokens,
 };
@@ -51,15 +49,14 @@ impl Gateway {
         Self::open(settings, tuning, metrics, Sockets::default(), None).await
     }
 
-    /// As [`start`](Self::start), on the sockets that were passed; follows the config as its source has it.
+    /// As [`start`](Self::start), on the sockets that were passed; follows the config where it comes from.
     pub(super) async fn follow(
-        source: Source,
-        hangup: Signal,
+        follow: Follow,
         sockets: Sockets,
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
-        let settings = source.loaded.settings.clone();
-        Self::open(settings, &Tuning::default(), metrics, sockets, Some((source, hangup))).await
+        let settings = follow.source.loaded.settings.clone();
+        Self::open(settings, &Tuning::default(), metrics, sockets, Some(follow)).await
     }
 
     async fn open(
@@ -67,7 +64,7 @@ impl Gateway {
         tuning: &Tuning,
         metrics: Metrics,
         mut sockets: Sockets,
-        source: Option<(Source, Signal)>,
+        follow: Option<Follow>,
     ) -> anyhow::Result<Self> {
         let ground = Ground::lay(settings, tuning, metrics).await?;
         // Both doors are taken before anything is sent anywhere.
@@ -84,8 +81,8 @@ impl Gateway {
             .merge(admin::adopt_routes(live.clone()))
             .merge(admin::policy_routes(live.clone()))
             .merge(ground.operators(agent, &live));
-        if let Some((source, hangup)) = source {
-            let reloader = Arc::new(Reloader::new(&source, live.clone()));
+        if let Some(Follow { source, hangup, manager }) = follow {
+            let reloader = Arc::new(Reloader::new(&source, manager, live.clone()));
             routes = routes.merge(admin::config_routes(reloader.clone()));
             let watch = reloader.watch(hangup, ground.shutdown.clone());
             ground.shutdown.spawn_vital("config watch", watch);
