@@ -28,7 +28,7 @@ const fails = (program, args) => spawnSync(program, args).status !== 0
 /** `deploy/package` with the debug binary, into a folder of its own; returns that. */
 function made (what, version) {
   const out = scratch()
-  run(join(ROOT, 'deploy/package'), [what], { env: { BINARY, OUT: out, SOURCE_DATE_EPOCH: '1700000000', ...(version && { VERSION: version }) } })
+  run(join(ROOT, 'deploy/package'), [what], { env: { BINARY, OUT: out, COMPRESS: 'gz', SOURCE_DATE_EPOCH: '1700000000', ...(version && { VERSION: version }) } })
   return out
 }
 const ending = (folder, end) => join(folder, readdirSync(folder).find((name) => name.endsWith(end)))
@@ -37,7 +37,7 @@ await check('the tarball is the same each time, its sum is right, and what is in
   const [one, two] = [made('tarball'), made('tarball')]
   assert.ok(readFileSync(ending(one, '.tar.gz')).equals(readFileSync(ending(two, '.tar.gz'))), 'two runs, two tarballs')
   run('sh', ['-c', 'cd "$1" && sha256sum --check --strict SHA256SUMS', 'sh', one])
-  const owners = run('tar', ['--list', '--verbose', '--numeric-owner', '--file', ending(one, '.tar.gz')])
+  const owners = run('tar', ['--list', '--verbose', '--numeric-owner', '--file', ending(one, '.tar.gz')], { env: { TZ: 'UTC' } })
   assert.ok(owners.trim().split('\n').every((line) => / 0\/0 .* 2023-11-14 22:13 /.test(line)), owners)
   run('tar', ['--extract', '--directory', one, '--file', ending(one, '.tar.gz')])
   const tree = ending(one, '-gnu')
@@ -66,16 +66,22 @@ class Installed extends Gateway {
     return config
   }
 
+  /** The words that run a program as the package's user, who has no rights of root's left. */
+  get as () {
+    const { uid, gid } = user()
+    return ['--reuid', `${uid}`, '--regid', `${gid}`, '--clear-groups', '--no-new-privs', '--bounding-set', '-all', '--pdeathsig', 'KILL', '/usr/bin/pinfold', 'serve', '--config', CONFIG]
+  }
+
+  get env () { return { CREDENTIALS_DIRECTORY: join(this.folder, 'credentials') } }
+
   spawn () {
     const credentials = join(this.folder, 'credentials')
     mkdirSync(credentials, { recursive: true })
     chmodSync(this.folder, 0o711)
     writeFileSync(join(credentials, 'secrets_laptop'), TOKEN)
     chmodSync(join(credentials, 'secrets_laptop'), 0o440)
-    const { uid, gid } = user()
-    chownSync(join(credentials, 'secrets_laptop'), 0, gid)
-    const as = ['--reuid', `${uid}`, '--regid', `${gid}`, '--clear-groups', '--no-new-privs', '--bounding-set', '-all', '--pdeathsig', 'KILL']
-    this.child = start('setpriv', [...as, '/usr/bin/pinfold', 'serve', '--config', CONFIG], { cwd: '/', log: this.log, env: { CREDENTIALS_DIRECTORY: credentials } })
+    chownSync(join(credentials, 'secrets_laptop'), 0, user().gid)
+    this.child = start('setpriv', this.as, { cwd: '/', log: this.log, env: this.env })
   }
 }
 function user () {
@@ -129,6 +135,15 @@ await check('it runs as its user, who cannot read the secrets of root', async ()
   await gateway.pinned(requestid)
   assert.equal(about(join(STATE, 'pinfold.db')).uid, user().uid)
   assert.ok(fails('setpriv', ['--reuid', 'pinfold', '--regid', 'pinfold', '--clear-groups', 'cat', join(SECRETS, 'laptop')]))
+})
+
+await check('where the database may not be written it says what to type', async () => {
+  const folder = scratch()
+  chmodSync(folder, 0o755)
+  const env = { PATH: process.env.PATH, ...gateway.env, PINFOLD_STORE_URL: `sqlite:${folder}/pinfold.db`, PINFOLD_SERVER_LISTEN: '127.0.0.1:0', PINFOLD_ADMIN_LISTEN: '127.0.0.1:0' }
+  const { status, stderr } = spawnSync('setpriv', gateway.as, { encoding: 'utf8', cwd: '/', env })
+  assert.equal(status, 1, stderr)
+  assert.ok(stderr.includes(`run: chown ${user().uid} ${folder}`), stderr)
 })
 
 await check('an upgrade under the running gateway keeps its config and its pins', async () => {
