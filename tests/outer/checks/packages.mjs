@@ -26,10 +26,19 @@ function run (program, args, { env = {}, input } = {}) {
 }
 const fails = (program, args) => spawnSync(program, args).status !== 0
 /** `deploy/package` with the debug binary, into a folder of its own; returns that. */
-function made (what, version) {
+function made (what, more = {}) {
   const out = scratch()
-  run(join(ROOT, 'deploy/package'), [what], { env: { BINARY, OUT: out, COMPRESS: 'gz', SOURCE_DATE_EPOCH: '1700000000', ...(version && { VERSION: version }) } })
+  run(join(ROOT, 'deploy/package'), [what], { env: { BINARY, OUT: out, QUICK: '1', SOURCE_DATE_EPOCH: '1700000000', ...more } })
   return out
+}
+/** The same package with a higher version. */
+function newer (deb, from, to) {
+  const tree = join(scratch(), 'tree')
+  run('dpkg-deb', ['--raw-extract', deb, tree])
+  run('sed', ['--in-place', `s/^Version: ${from}$/Version: ${to}/`, join(tree, 'DEBIAN/control')])
+  const file = `${tree}.deb`
+  run('dpkg-deb', ['--root-owner-group', '-Zgzip', '-z1', '--build', tree, file])
+  return file
 }
 const ending = (folder, end) => join(folder, readdirSync(folder).find((name) => name.endsWith(end)))
 
@@ -75,6 +84,7 @@ class Installed extends Gateway {
   get env () { return { CREDENTIALS_DIRECTORY: join(this.folder, 'credentials') } }
 
   spawn () {
+    this.write()
     const credentials = join(this.folder, 'credentials')
     mkdirSync(credentials, { recursive: true })
     chmodSync(this.folder, 0o711)
@@ -97,7 +107,8 @@ process.on('exit', restore) // after its processes have been ended
 const about = (path) => { const { mode, uid, gid } = statSync(path); return { mode: (mode & 0o777).toString(8), uid, gid } }
 const version = () => run('dpkg-query', ['--show', '--showformat', '${db:Status-Abbrev}${Version}', 'pinfold'])
 
-const [first, second] = [ending(made('deb', '0.0.1'), '.deb'), ending(made('deb', '0.0.2'), '.deb')]
+const first = ending(made('deb', { VERSION: '0.0.1' }), '.deb')
+const second = newer(first, '0.0.1-1', '0.0.2-1')
 const sim = await new Sim('alpha').start()
 const gateway = new Installed({ providers: [sim.entry()], policy: { copies: 1 }, store: join(STATE, 'pinfold.db') })
 let requestid
