@@ -99,7 +99,7 @@ function user () {
   return { uid, gid }
 }
 function restore () {
-  spawnSync('dpkg', ['--purge', 'pinfold'])
+  spawnSync('dpkg', ['--force-unsafe-io', '--purge', 'pinfold'])
   for (const path of ['/etc/pinfold', STATE]) rmSync(path, { recursive: true, force: true })
   spawnSync('userdel', ['--force', 'pinfold'])
 }
@@ -114,7 +114,7 @@ const gateway = new Installed({ providers: [sim.entry()], policy: { copies: 1 },
 let requestid
 
 await check('the .deb installs where no systemd runs: user, folders, rights, manual, completions', async () => {
-  run('dpkg', ['--install', first])
+  run('dpkg', ['--force-unsafe-io', '--install', first])
   assert.equal(version(), 'ii 0.0.1-1')
   const { uid, gid } = user()
   assert.deepEqual(about(CONFIG), { mode: '640', uid: 0, gid })
@@ -158,7 +158,7 @@ await check('where the database may not be written it says what to type', async 
 })
 
 await check('an upgrade under the running gateway keeps its config and its pins', async () => {
-  run('dpkg', ['--install', second])
+  run('dpkg', ['--force-unsafe-io', '--install', second])
   assert.equal(version(), 'ii 0.0.2-1')
   assert.equal((await gateway.request('GET', `/pins/${requestid}`)).status, 200)
   assert.equal(await gateway.stop(), 0)
@@ -170,9 +170,9 @@ await check('an upgrade under the running gateway keeps its config and its pins'
 })
 
 await check('removed it leaves the config, purged it leaves the pins and nothing else', async () => {
-  run('dpkg', ['--remove', 'pinfold'])
+  run('dpkg', ['--force-unsafe-io', '--remove', 'pinfold'])
   assert.ok(!existsSync('/usr/bin/pinfold') && existsSync(CONFIG))
-  assert.match(run('dpkg', ['--purge', 'pinfold']), /The pins stay in \/var\/lib\/pinfold/)
+  assert.match(run('dpkg', ['--force-unsafe-io', '--purge', 'pinfold']), /The pins stay in \/var\/lib\/pinfold/)
   assert.ok(!existsSync('/etc/pinfold') && existsSync(join(STATE, 'pinfold.db')))
   restore()
   for (const path of OURS) assert.ok(!existsSync(path), path)
