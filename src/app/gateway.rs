@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
+
 use super::{
     ground::Ground,
     live::Live,
@@ -50,11 +51,7 @@ impl Gateway {
     }
 
     /// As [`start`](Self::start), on the sockets that were passed; follows the config where it comes from.
-    pub(super) async fn follow(
-        follow: Follow,
-        sockets: Sockets,
-        metrics: Metrics,
-    ) -> anyhow::Result<Self> {
+    pub(super) async fn follow(follow: Follow, sockets: Sockets, metrics: Metrics) -> anyhow::Result<Self> {
         let settings = follow.source.loaded.settings.clone();
         Self::open(settings, &Tuning::default(), metrics, sockets, Some(follow)).await
     }

@@ -135,7 +135,10 @@ fn unavailable(error: io::Error, what: &str, path: &Path) -> StoreError {
 /// What to type where a volume belongs to somebody else.
 fn ownership(path: &Path) -> String {
     let (folder, process) = (path.parent().unwrap_or(Path::new(".")), fs::metadata("/proc/self"));
-    process.map_or_else(|_| String::new(), |process| format!("; run: chown {} {}", process.uid(), folder.display()))
+    process.map_or_else(
+        |_| String::new(),
+        |process| format!("; run: chown {} {}", process.uid(), folder.display()),
+    )
 }
 
 fn migration_error(error: refinery::Error, path: &Path) -> StoreError {
