@@ -1,6 +1,5 @@
 //! Tells the program what it is built for and from: `pinfold version --verbose`, metric `pinfold_build_info`.
 #![expect(clippy::disallowed_methods, reason = "a build script is told everything by its environment")]
-#![expect(clippy::print_stdout, reason = "a build script answers by it")]
 
 use std::{env, path::Path, process::Command};
 
