@@ -2,11 +2,13 @@
 
 mod admin;
 mod check_config;
+mod completions;
 mod event;
 mod exit;
 mod healthcheck;
 mod job;
 mod log_level;
+mod man;
 mod pin;
 mod plan;
 mod policy;
@@ -16,12 +18,13 @@ mod run;
 pub mod sim;
 mod table;
 mod token;
+mod version;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Environment, Loaded, Problem};
 
@@ -69,7 +72,12 @@ enum Command {
     #[command(subcommand)]
     Token(token::Command),
     /// Print the version
-    Version,
+    Version(version::Args),
+    /// Print the script by which a shell completes what is typed
+    Completions(completions::Args),
+    /// Write the manual's pages
+    #[command(hide = true)]
+    Man(man::Args),
 }
 
 /// Where the configuration is.
@@ -117,7 +125,9 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Job(command) => job::run(&command)?,
         Command::Event(command) => event::run(&command)?,
         Command::Token(command) => token::run(&command)?,
-        Command::Version => say(&format!("pinfold {}\n", env!("CARGO_PKG_VERSION")))?,
+        Command::Version(args) => version::run(&args)?,
+        Command::Completions(args) => completions::run(&args, Cli::command())?,
+        Command::Man(args) => man::run(&args, Cli::command())?,
     };
     Ok(exit.into())
 }
@@ -175,8 +185,6 @@ fn complain(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -70,6 +70,11 @@ pub struct SqliteSettings {
     pub timing: Timing,
 }
 
+/// The version of SQLite that is built in.
+pub fn library_version() -> &'static str {
+    rusqlite::version()
+}
+
 /// A [`Store`] in one SQLite file, served by this process alone.
 pub struct SqliteStore {
     instance: InstanceId,

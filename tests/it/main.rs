@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 mod leaving;
 mod login;
+mod manager;
 mod matrix;
 mod metrics;
 mod operators;

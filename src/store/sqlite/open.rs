@@ -2,8 +2,9 @@
 
 use std::{
     ffi::OsString,
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -126,7 +127,18 @@ fn mint_instance(connection: &Connection) -> Result<(), StoreError> {
 }
 
 fn unavailable(error: io::Error, what: &str, path: &Path) -> StoreError {
-    StoreError::Unavailable(anyhow::Error::new(error).context(format!("cannot {what} {}", path.display())))
+    let help = if error.kind() == io::ErrorKind::PermissionDenied { ownership(path) } else { String::new() };
+    let context = format!("cannot {what} {}{help}", path.display());
+    StoreError::Unavailable(anyhow::Error::new(error).context(context))
+}
+
+/// What to type where a volume belongs to somebody else.
+fn ownership(path: &Path) -> String {
+    let (folder, process) = (path.parent().unwrap_or(Path::new(".")), fs::metadata("/proc/self"));
+    process.map_or_else(
+        |_| String::new(),
+        |process| format!("; run: chown {} {}", process.uid(), folder.display()),
+    )
 }
 
 fn migration_error(error: refinery::Error, path: &Path) -> StoreError {
