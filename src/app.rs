@@ -1,6 +1,7 @@
 //! The composition root: builds every part from the settings and joins them.
 
 mod adopt;
+mod backup;
 mod demo;
 mod descriptors;
 mod doors;
@@ -23,6 +24,7 @@ use std::io::{IsTerminal, stdout};
 
 use anyhow::Context;
 
+pub use backup::{Exported, Restore, Restored, backup, export, restore};
 pub use demo::{Demo, demo};
 pub use gateway::{Gateway, Tuning};
 pub use login::{Login, LoginError};

@@ -1,16 +1,20 @@
 //! The command line: what may be typed, and what the shell is told at the end.
 
 mod admin;
+mod backup;
 mod check_config;
 mod event;
 mod exit;
+mod export;
 mod healthcheck;
+mod import;
 mod job;
 mod pin;
 mod plan;
 mod policy;
 mod provider;
 mod reload;
+mod restore;
 mod run;
 pub mod sim;
 mod table;
@@ -65,6 +69,14 @@ enum Command {
     /// Tokens of clients
     #[command(subcommand)]
     Token(token::Command),
+    /// Write all that the store holds to a file; the gateway may run
+    Backup(backup::Args),
+    /// Put a backup in the store's place; the gateway must be stopped
+    Restore(restore::Args),
+    /// Print pins as lines of JSON, the oldest first; the gateway may run
+    Export(export::Args),
+    /// Have a running gateway take up pins from lines of JSON
+    Import(import::Args),
     /// Print the version
     Version,
 }
@@ -113,6 +125,10 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Job(command) => job::run(&command)?,
         Command::Event(command) => event::run(&command)?,
         Command::Token(command) => token::run(&command)?,
+        Command::Backup(args) => backup::run(args)?,
+        Command::Restore(args) => restore::run(args)?,
+        Command::Export(args) => export::run(&args)?,
+        Command::Import(args) => import::run(&args)?,
         Command::Version => say(&format!("pinfold {}\n", env!("CARGO_PKG_VERSION")))?,
     };
     Ok(exit.into())

@@ -29,7 +29,7 @@ pub(super) struct LockFile {
 }
 
 impl LockFile {
-    fn take(database: &Path) -> Result<Self, StoreError> {
+    pub(super) fn take(database: &Path) -> Result<Self, StoreError> {
         let file = private(&beside(database, ".lock"))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
@@ -104,7 +104,7 @@ fn tune(connection: &Connection, cache_kib: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn refuse_newer(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn refuse_newer(connection: &Connection) -> Result<(), StoreError> {
     let history = "SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history'";
     if connection.query_row(history, [], |_| Ok(())).optional()?.is_none() {
         return Ok(());
@@ -125,7 +125,7 @@ fn mint_instance(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn unavailable(error: io::Error, what: &str, path: &Path) -> StoreError {
+pub(super) fn unavailable(error: io::Error, what: &str, path: &Path) -> StoreError {
     StoreError::Unavailable(anyhow::Error::new(error).context(format!("cannot {what} {}", path.display())))
 }
 
