@@ -4,6 +4,7 @@ mod adopt;
 mod backup;
 mod demo;
 mod descriptors;
+pub mod doctor;
 mod doors;
 mod explain;
 mod gateway;

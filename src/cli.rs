@@ -3,6 +3,7 @@
 mod admin;
 mod backup;
 mod check_config;
+mod doctor;
 mod event;
 mod exit;
 mod export;
@@ -69,6 +70,8 @@ enum Command {
     /// Tokens of clients
     #[command(subcommand)]
     Token(token::Command),
+    /// Look at the store, the configuration, the clock and the providers, and say what to do; the gateway may run
+    Doctor(doctor::Args),
     /// Write all that the store holds to a file; the gateway may run
     Backup(backup::Args),
     /// Put a backup in the store's place; the gateway must be stopped
@@ -125,6 +128,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Job(command) => job::run(&command)?,
         Command::Event(command) => event::run(&command)?,
         Command::Token(command) => token::run(&command)?,
+        Command::Doctor(args) => doctor::run(args)?,
         Command::Backup(args) => backup::run(args)?,
         Command::Restore(args) => restore::run(args)?,
         Command::Export(args) => export::run(&args)?,

@@ -170,7 +170,7 @@ fn comeback(settings: &Settings, restore: &Restore, now: Timestamp) -> anyhow::R
         let provider = parts::provider(entry, &settings.store, &Tuning::default())?;
         comeback.settled = comeback.settled.max(now.plus(provider.deadline + provider.settle));
         comeback.budgets.push((provider.budget.group, provider.budget.rates));
-        if provider.exclusive {
+        if provider.exclusive && !provider.preset.shares_pins() {
             comeback.exclusive.push(provider.name);
         }
     }

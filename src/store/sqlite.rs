@@ -50,6 +50,7 @@ use async_trait::async_trait;
 pub use comeback::{CameBack, Comeback, Later};
 pub use exchange::Place;
 pub use export::{Exported, export};
+pub use open::{is_served, newest_version};
 pub use readers::ReadSettings;
 
 use self::{

@@ -123,7 +123,7 @@ fn take(tx: &mut Tx<'_>, request: &ClaimRequest, id: ReplicaId) -> Result<Option
     }))
 }
 
-/// After a restore copies are removed only when there was time to find out what they are needed for (decision 15).
+/// After a restore copies are removed only when there was time to find out what they are needed for (decision 13).
 fn wait_to_remove(tx: &mut Tx<'_>, replica: &Replica, now: Timestamp) -> Result<bool, StoreError> {
     // instance: since when copies may be removed
     let from = tx.conn.prepare_cached("SELECT removals_from FROM instance")?.query_row([], |row| row.get(0))?;

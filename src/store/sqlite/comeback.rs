@@ -1,5 +1,5 @@
 //! What a database that comes back from a backup must not believe any more: since then pins, copies, calls and tokens have
-//! changed of which it knows nothing. See docs/backup.md and decision 15.
+//! changed of which it knows nothing. See docs/backup.md and decision 13.
 
 use std::{path::Path, sync::Arc};
 

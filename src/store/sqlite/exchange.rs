@@ -19,6 +19,8 @@ pub struct Place {
     _lock: LockFile,
 }
 
+/// How every database begins.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// What SQLite keeps beside a database.
 const LOGS: [&str; 2] = ["-wal", "-shm"];
 
@@ -36,7 +38,14 @@ impl Place {
 
     /// What the database there knows that outlives it; `None` where it cannot be read any more.
     pub fn later(&self) -> Option<Later> {
-        Later::read(&self.database).ok()
+        self.is_sound().then(|| Later::read(&self.database).ok()).flatten()
+    }
+
+    /// Whether SQLite may look at it: beside a file that is cut short it would throw the log away.
+    fn is_sound(&self) -> bool {
+        let mut head = [0; MAGIC.len()];
+        let read = fs::File::open(&self.database).and_then(|mut file| io::Read::read_exact(&mut file, &mut head));
+        read.is_ok() && head == *MAGIC
     }
 
     /// Moves a finished database here. What was here is found under `aside` then, its log included.
@@ -60,7 +69,9 @@ impl Place {
     /// Under another name first, so that at no instant there is none.
     fn set_aside(&self, aside: &Path) -> io::Result<()> {
         // One that is broken keeps its log.
-        if let Err(why) = snapshot::seal(&self.database) {
+        if self.is_sound()
+            && let Err(why) = snapshot::seal(&self.database)
+        {
             tracing::warn!(%why, "the log of the database that is put aside stays beside it");
         }
         let log = beside(&self.database, "-wal");
