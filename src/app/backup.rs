@@ -64,7 +64,9 @@ fn write(store: &Path, file: &Path, force: bool, stop: &Stop) -> anyhow::Result<
     partial.as_file().sync_all().with_context(cannot)?;
     match force {
         true => partial.persist(file).map(drop).map_err(|error| error.error).with_context(cannot)?,
-        false => partial.persist_noclobber(file).map(drop).map_err(|error| error.error).with_context(taken)?,
+        false => {
+            partial.persist_noclobber(file).map(drop).map_err(|error| error.error).with_context(taken)?
+        }
     }
     fs::File::open(folder).and_then(|folder| folder.sync_all()).with_context(cannot)?;
     Ok(holdings)

@@ -140,10 +140,7 @@ impl Doctor {
     }
 
     fn providers<'a>(&'a self, settings: &'a Settings) -> impl Iterator<Item = &'a ProviderSettings> {
-        settings
-            .providers
-            .iter()
-            .filter(|entry| self.only.as_ref().is_none_or(|only| *only == entry.name))
+        settings.providers.iter().filter(|entry| self.only.as_ref().is_none_or(|only| *only == entry.name))
     }
 
     fn configuration(&self) -> Vec<Finding> {
@@ -177,7 +174,8 @@ fn secrets(config: &Path, settings: Option<&Settings>) -> Vec<Finding> {
     for entry in settings.iter().flat_map(|settings| &settings.providers) {
         files.extend(entry.credential.file().map(Path::to_owned));
     }
-    let open: Vec<_> = files.into_iter().filter(|file| store::mode(file).is_some_and(|mode| mode & 0o007 != 0)).collect();
+    let open: Vec<_> =
+        files.into_iter().filter(|file| store::mode(file).is_some_and(|mode| mode & 0o007 != 0)).collect();
     if open.is_empty() {
         return vec![Finding::ok("secrets", "no file with secrets is for everybody to read")];
     }

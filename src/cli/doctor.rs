@@ -48,6 +48,7 @@ fn shown(finding: &Finding, json: bool) -> Result<String, Failure> {
     if !json {
         return Ok(format!("{finding}\n"));
     }
-    let line = serde_json::to_string(finding).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    let line =
+        serde_json::to_string(finding).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     Ok(line + "\n")
 }

@@ -67,7 +67,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let input: Box<dyn BufRead> = if args.file.as_os_str() == "-" {
         Box::new(BufReader::new(io::stdin()))
     } else {
-        let cannot = |error| Failure::new(Exit::Failed, format!("error: cannot read {}: {error}", args.file.display()));
+        let cannot = |error| {
+            Failure::new(Exit::Failed, format!("error: cannot read {}: {error}", args.file.display()))
+        };
         Box::new(BufReader::new(fs::File::open(&args.file).map_err(cannot)?))
     };
     let import = Import { admin: &admin, args };
@@ -140,7 +142,9 @@ impl Import<'_> {
             .and("status", Some("queued,pinning,pinned,failed"))
             .and("limit", Some(LOOKED_AT));
         // What it will not look for it will not take, and says so then.
-        let Ok(page) = self.offer(number, Method::GET, address.as_str(), None).await? else { return Ok(false) };
+        let Ok(page) = self.offer(number, Method::GET, address.as_str(), None).await? else {
+            return Ok(false);
+        };
         let pins = page["results"].as_array().map(Vec::as_slice).unwrap_or_default();
         Ok(pins.iter().any(|pin| pin["pin"]["name"].as_str().unwrap_or_default() == wish.name()))
     }
@@ -184,7 +188,10 @@ impl Import<'_> {
 
 /// Nothing is lost: what was imported is skipped next time.
 fn stopped(number: u64, why: &str) -> Failure {
-    Failure::new(Exit::Failed, format!("error: stopped at line {number}: {why}; run it again to go on from there"))
+    Failure::new(
+        Exit::Failed,
+        format!("error: stopped at line {number}: {why}; run it again to go on from there"),
+    )
 }
 
 impl Report {

@@ -68,7 +68,8 @@ fn told(store: &str, done: &app::Restored, nothing_was_sent: bool) -> String {
         );
     }
     if !done.knew_later && !nothing_was_sent {
-        text += "calls to providers wait for one window of each limit, for what was sent since is not known\n";
+        text +=
+            "calls to providers wait for one window of each limit, for what was sent since is not known\n";
     }
     text + "now start the gateway; docs/backup.md tells what to look at then\n"
 }

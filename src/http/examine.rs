@@ -62,10 +62,11 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, Error> {
 async fn shake_hands(host: &str, stream: TcpStream, settings: &Settings) -> Result<Option<i64>, Error> {
     let name = ServerName::try_from(host.to_owned()).map_err(|error| Error::Tls(error.to_string()))?;
     let connector = TlsConnector::from(Arc::new(roots::tls(&settings.roots)));
-    let stream = connector.connect(name, stream).await.map_err(|error| match cause::<rustls::Error>(&error) {
-        Some(why) => Error::Tls(why.to_string()),
-        None => Error::Connect(words(&error)),
-    })?;
+    let stream =
+        connector.connect(name, stream).await.map_err(|error| match cause::<rustls::Error>(&error) {
+            Some(why) => Error::Tls(why.to_string()),
+            None => Error::Connect(words(&error)),
+        })?;
     let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let read = shown.and_then(|certificate| X509Certificate::from_der(certificate).ok());
     Ok(read.map(|(_, certificate)| certificate.validity().not_after.timestamp()))

@@ -116,7 +116,8 @@ impl Open<'_> {
     }
 
     async fn add(&self, n: u64) -> String {
-        let (code, pin) = self.ask(Method::POST, "/pins", &json!({ "cid": cid(n), "name": format!("{n}") })).await;
+        let (code, pin) =
+            self.ask(Method::POST, "/pins", &json!({ "cid": cid(n), "name": format!("{n}") })).await;
         assert_eq!(code, 202, "{pin}");
         pin["requestid"].as_str().expect("an id").to_owned()
     }
@@ -239,13 +240,20 @@ async fn a_rollback_makes_nothing_twice_and_removes_nothing() {
     let told = house.good(&["restore", "then.backup", "--replace"]).await;
     assert!(told.contains("nothing is removed at providers before"), "{told}");
     let open = house.open().await;
-    assert_eq!(open.ids().await, HashSet::from([kept.clone(), gone]), "what was deleted is back, {later} is not");
+    assert_eq!(
+        open.ids().await,
+        HashSet::from([kept.clone(), gone]),
+        "what was deleted is back, {later} is not"
+    );
     open.all_pinned(2).await;
     assert_eq!(open.ask(Method::DELETE, &format!("/pins/{kept}"), &Value::Null).await.0, 202);
     let (code, out, err) = open.run(&["provider", "audit", "alpha", "--wait"]).await;
     assert_eq!(code, 0, "{out}{err}");
     let (code, orphans, err) = open.run(&["provider", "orphans", "alpha", "--json"]).await;
-    assert!(code == 0 && orphans.contains(&cid(3)), "what only the lost pin needs is told of: {orphans}{err}");
+    assert!(
+        code == 0 && orphans.contains(&cid(3)),
+        "what only the lost pin needs is told of: {orphans}{err}"
+    );
     open.close().await;
     let held: Vec<_> = house.sim.pins().iter().map(|pin| pin.asked.cid.content().canonical()).collect();
     let once: HashSet<_> = held.iter().cloned().collect();
@@ -282,7 +290,9 @@ async fn a_restore_is_refused_where_it_would_do_harm() {
     assert_eq!(house.run(&["restore", "cut.backup", "--replace"]).await.0, 1);
     let (code, _, err) = house.run(&["restore", "no.backup", "--replace"]).await;
     assert!(code == 1 && err.contains("there is no file"), "{err}");
-    assert!(!names(house.dir.path()).iter().any(|name| name.contains(".before-") || name.contains("restore-")));
+    assert!(
+        !names(house.dir.path()).iter().any(|name| name.contains(".before-") || name.contains("restore-"))
+    );
     let open = house.open().await;
     assert_eq!(open.ids().await.len(), 1, "the store is as it was");
     open.close().await;
@@ -380,7 +390,11 @@ async fn pins_go_out_and_come_in_again_as_they_were_and_in_their_order() {
     let both = house.good(&["export"]).await;
     assert_eq!(both.lines().count() as u64, 2 * PINS);
     let (code, out, _) = open.run(&["import", "ada.jsonl", "--account", "ben"]).await;
-    assert_eq!((code, out), (0, format!("0 imported, {PINS} skipped, 0 refused\n")), "a second run adds nothing");
+    assert_eq!(
+        (code, out),
+        (0, format!("0 imported, {PINS} skipped, 0 refused\n")),
+        "a second run adds nothing"
+    );
     open.close().await;
 }
 
@@ -390,7 +404,8 @@ async fn lines_that_cannot_be_taken_up_are_told_and_the_others_are_taken() {
     let open = house.open().await;
     let (one, two) = (json!({ "cid": cid(1) }), json!({ "cid": cid(2), "name": "n" }));
     let long = json!({ "cid": cid(3), "name": "n".repeat(300) });
-    fs::write(house.path("some.jsonl"), format!("{one}\nhello\n\n{long}\n{two}\n{two}\n{{}}\n")).expect("written");
+    fs::write(house.path("some.jsonl"), format!("{one}\nhello\n\n{long}\n{two}\n{two}\n{{}}\n"))
+        .expect("written");
     let (code, out, err) = open.run(&["import", "some.jsonl", "--account", "ada"]).await;
     assert_eq!((code, out.as_str()), (1, "2 imported, 1 skipped, 3 refused\n"), "{err}");
     let told: Vec<_> = err.lines().filter_map(|line| line.split(':').next()).collect();
@@ -405,6 +420,7 @@ async fn lines_that_cannot_be_taken_up_are_told_and_the_others_are_taken() {
     let (code, _, err) = house.run(&["export", "--account", "eve"]).await;
     assert!(code == 1 && err.contains("eve"), "{err}");
     open.close().await;
-    let (code, _, _) = house.run(&["import", "again.jsonl", "--account", "ada", "--admin", "http://127.0.0.1:9"]).await;
+    let (code, _, _) =
+        house.run(&["import", "again.jsonl", "--account", "ada", "--admin", "http://127.0.0.1:9"]).await;
     assert_eq!(code, 6);
 }

@@ -45,7 +45,7 @@ pub(super) async fn look(
     found
 }
 
-fn on_the_way(way: &Way, now: Timestamp, what: &impl Fn(&str) -> String) -> Vec<Finding> {
+pub(super) fn on_the_way(way: &Way, now: Timestamp, what: &impl Fn(&str) -> String) -> Vec<Finding> {
     let Some(address) = way.connected else {
         return vec![Finding::ok(what("way"), "through a proxy: nothing of it can be seen from here")];
     };
@@ -67,12 +67,18 @@ fn on_the_way(way: &Way, now: Timestamp, what: &impl Fn(&str) -> String) -> Vec<
 /// The step that failed, and what to do about it.
 fn stuck(error: &Error, name: &str) -> Finding {
     let (step, advice) = match error {
-        Error::Dns(_) => ("dns", "see that the endpoint's host is written right, and that names are resolved here: getent hosts HOST"),
+        Error::Dns(_) => (
+            "dns",
+            "see that the endpoint's host is written right, and that names are resolved here: getent hosts HOST",
+        ),
         Error::Tls(_) => (
             "tls",
             "if its certificate has ended ask the provider, or see this machine's clock; if an authority of your own signed it name that under ca_file",
         ),
-        _ => ("connection", "see that the service runs, that the endpoint's port is right, and that no firewall is between"),
+        _ => (
+            "connection",
+            "see that the service runs, that the endpoint's port is right, and that no firewall is between",
+        ),
     };
     Finding::bad(format!("{name}: {step}"), error.to_string(), advice)
 }

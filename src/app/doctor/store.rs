@@ -77,7 +77,10 @@ fn nothing_yet(path: &Path) -> Finding {
         Err(error) => Finding::bad(
             WHAT,
             format!("{shown} is not there and cannot be made: {error}"),
-            format!("run: mkdir -p {0} && chown USER {0}, with the user that runs the gateway", folder(path).display()),
+            format!(
+                "run: mkdir -p {0} && chown USER {0}, with the user that runs the gateway",
+                folder(path).display()
+            ),
         ),
     }
 }
@@ -94,9 +97,10 @@ fn lock(path: &Path) -> Finding {
 fn schema(version: i64) -> Finding {
     const WHAT: &str = "store: schema";
     match sqlite::newest_version() {
-        known if version < known => {
-            Finding::ok(WHAT, format!("version {version}; the next start of this Pinfold brings it to {known}"))
-        }
+        known if version < known => Finding::ok(
+            WHAT,
+            format!("version {version}; the next start of this Pinfold brings it to {known}"),
+        ),
         known => Finding::ok(WHAT, format!("version {known}")),
     }
 }
@@ -104,9 +108,15 @@ fn schema(version: i64) -> Finding {
 fn unreadable(path: &Path, error: &StoreError) -> Finding {
     let (shown, why) = (path.display(), chain(error));
     let advice = match error {
-        StoreError::Newer { .. } => "install that version again, or restore an older backup with it".to_owned(),
-        StoreError::Unavailable(_) => "run this as the user that runs the gateway, and see the disk with dmesg".to_owned(),
-        _ => format!("put a backup in its place: pinfold restore BACKUP --replace (it is kept beside {shown})"),
+        StoreError::Newer { .. } => {
+            "install that version again, or restore an older backup with it".to_owned()
+        }
+        StoreError::Unavailable(_) => {
+            "run this as the user that runs the gateway, and see the disk with dmesg".to_owned()
+        }
+        _ => {
+            format!("put a backup in its place: pinfold restore BACKUP --replace (it is kept beside {shown})")
+        }
     };
     Finding::bad("store: schema", why, advice)
 }
@@ -132,8 +142,12 @@ fn broken(what: &'static str, why: String) -> Finding {
 fn room(path: &Path, space: fn(&Path) -> io::Result<Space>) -> Finding {
     const WHAT: &str = "store: room";
     let folder = folder(path);
-    let advice = format!("make room in {}: what is large there tells du -xh {} | sort -h | tail", folder.display(), folder.display());
-    match space(folder) {
+    let advice = format!(
+        "make room in {}: what is large there tells du -xh {} | sort -h | tail",
+        folder.display(),
+        folder.display()
+    );
+    match space(&folder) {
         Err(error) => Finding::warn(WHAT, format!("cannot be told: {error}"), advice),
         Ok(Space { free, all }) => {
             let size = path.metadata().map_or(0, |metadata| metadata.len());

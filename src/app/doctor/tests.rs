@@ -91,10 +91,16 @@ async fn a_house_in_order_is_all_ok_with_and_without_a_gateway() {
         found.iter().map(|finding| format!("{finding}\n")).collect::<String>()
     };
     let told = words().await;
-    assert!(told.contains("ok   store: file: there is no ") && told.contains("ok   alpha: credential: taken"), "{told}");
+    assert!(
+        told.contains("ok   store: file: there is no ") && told.contains("ok   alpha: credential: taken"),
+        "{told}"
+    );
     let store = call.make_store();
     let told = words().await;
-    assert!(told.contains("store: lock: a gateway serves it") && told.contains("store: pages: SQLite"), "{told}");
+    assert!(
+        told.contains("store: lock: a gateway serves it") && told.contains("store: pages: SQLite"),
+        "{told}"
+    );
     drop(store);
     assert!(words().await.contains("no gateway serves it"));
     assert!(sim.pins().is_empty() && sim.counts().total() == 3, "one call a visit");
@@ -138,7 +144,8 @@ async fn secured(ends: i32) -> (u16, String) {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .unwrap();
-    let (acceptor, listener) = (TlsAcceptor::from(Arc::new(tls)), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let (acceptor, listener) =
+        (TlsAcceptor::from(Arc::new(tls)), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -153,7 +160,8 @@ async fn secured(ends: i32) -> (u16, String) {
 async fn a_certificate_that_ended_or_that_nobody_vouches_for_is_bad() {
     for (ends, trusted, why) in [(2100, false, "UnknownIssuer"), (2001, true, "expired")] {
         let (port, pem) = secured(ends).await;
-        let call = Call::to(&format!("https://localhost:{port}"), if trusted { ", ca_file: ca.pem" } else { "" });
+        let call =
+            Call::to(&format!("https://localhost:{port}"), if trusted { ", ca_file: ca.pem" } else { "" });
         fs::write(call.dir.path().join("ca.pem"), pem).unwrap();
         let config = config::load(&call.doctor.file, &Environment::default());
         let call = Call { doctor: Doctor { config, ..call.doctor }, ..call };
@@ -168,7 +176,8 @@ async fn the_end_of_a_certificate_is_told_and_warned_of() {
     let (port, pem) = secured(2100).await;
     let roots = http_roots(&pem);
     let uri = format!("https://localhost:{port}").parse().unwrap();
-    let way = crate::http::examine(&uri, &crate::http::Settings { roots, ..Default::default() }).await.unwrap();
+    let way =
+        crate::http::examine(&uri, &crate::http::Settings { roots, ..Default::default() }).await.unwrap();
     let ends = Timestamp::from_millis(way.certificate_ends.unwrap() * 1000);
     assert!(ends.to_string().starts_with("2100-01-01"));
     let at = |now| provider::on_the_way(&way, now, &|check: &str| format!("alpha: {check}"))[2].health;

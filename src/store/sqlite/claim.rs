@@ -10,9 +10,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    model::{
-        Content, Doubt, Goal, Op, Origins, Owned, PolicyId, ReplicaId, Timestamp, replica::Replica,
-    },
+    model::{Content, Doubt, Goal, Op, Origins, Owned, PolicyId, ReplicaId, Timestamp, replica::Replica},
     policy::replica::{Event, Work},
     store::{Claim, ClaimKey, ClaimRequest, Claimed, StoreError},
 };
@@ -126,7 +124,8 @@ fn take(tx: &mut Tx<'_>, request: &ClaimRequest, id: ReplicaId) -> Result<Option
 /// After a restore copies are removed only when there was time to find out what they are needed for (decision 13).
 fn wait_to_remove(tx: &mut Tx<'_>, replica: &Replica, now: Timestamp) -> Result<bool, StoreError> {
     // instance: since when copies may be removed
-    let from = tx.conn.prepare_cached("SELECT removals_from FROM instance")?.query_row([], |row| row.get(0))?;
+    let from =
+        tx.conn.prepare_cached("SELECT removals_from FROM instance")?.query_row([], |row| row.get(0))?;
     let until = Timestamp::from_millis(from);
     if now < until {
         replicas::step(tx, replica.clone(), Event::Deferred { until }, now)?;

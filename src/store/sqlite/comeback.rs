@@ -169,7 +169,13 @@ fn doubt_what_was_not_seen(tx: &Tx<'_>, from: &Comeback) -> Result<(), StoreErro
          WHERE doubt = ?4 AND upstream IS NULL AND provider = (SELECT id FROM providers WHERE name = ?5)",
     )?;
     for name in &from.exclusive {
-        unsent.execute(params![settled, Doubt::Submit.code(), Op::Submit.code(), Doubt::None.code(), name])?;
+        unsent.execute(params![
+            settled,
+            Doubt::Submit.code(),
+            Op::Submit.code(),
+            Doubt::None.code(),
+            name
+        ])?;
     }
     // replicas: one that had failed may be another by now, and is not cleared away before it is looked for
     tx.conn.execute(
@@ -227,8 +233,7 @@ fn stop_jobs(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     for (id, kind) in &open {
-        let command =
-            if *kind == JobKind::Audit.code() { JobCommand::Cancel } else { JobCommand::Pause };
+        let command = if *kind == JobKind::Audit.code() { JobCommand::Cancel } else { JobCommand::Pause };
         jobs::tell(tx, JobId(*id), command, Some("restore"), now)?;
     }
     Ok(open.len() as u64)
@@ -270,8 +275,9 @@ fn take_ledger(tx: &Tx<'_>, later: &Later) -> Result<(), StoreError> {
 
 /// No `created` is given out twice (I3).
 fn raise_clocks(tx: &mut Tx<'_>, from: &Comeback) -> Result<(), StoreError> {
-    let mut raise =
-        tx.conn.prepare("UPDATE accounts SET last_created = max(last_created, ?1) WHERE name = ?2 OR ?2 IS NULL")?;
+    let mut raise = tx
+        .conn
+        .prepare("UPDATE accounts SET last_created = max(last_created, ?1) WHERE name = ?2 OR ?2 IS NULL")?;
     raise.execute(params![from.now.as_millis(), None::<&str>])?;
     for (name, created) in from.later.iter().flat_map(|later| &later.created) {
         raise.execute(params![created, name])?;

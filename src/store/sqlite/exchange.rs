@@ -44,7 +44,8 @@ impl Place {
     /// Whether SQLite may look at it: beside a file that is cut short it would throw the log away.
     fn is_sound(&self) -> bool {
         let mut head = [0; MAGIC.len()];
-        let read = fs::File::open(&self.database).and_then(|mut file| io::Read::read_exact(&mut file, &mut head));
+        let read =
+            fs::File::open(&self.database).and_then(|mut file| io::Read::read_exact(&mut file, &mut head));
         read.is_ok() && head == *MAGIC
     }
 

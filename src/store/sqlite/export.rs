@@ -14,7 +14,8 @@ use crate::{
 const PAGE: u32 = 1000;
 
 /// pins: after one, the oldest first
-const SELECT: &str = "SELECT p.id, p.requestid, p.status, p.created, p.cid, p.name, p.meta, p.origins, c.key, a.name
+const SELECT: &str =
+    "SELECT p.id, p.requestid, p.status, p.created, p.cid, p.name, p.meta, p.origins, c.key, a.name
     FROM pins p JOIN contents c ON c.id = p.content JOIN accounts a ON a.id = p.account
     WHERE p.id > ?1 AND (?2 IS NULL OR p.account = ?2) ORDER BY p.id LIMIT ?3";
 
@@ -63,11 +64,7 @@ pub fn export(
     }
 }
 
-fn page(
-    conn: &Connection,
-    after: i64,
-    account: Option<i64>,
-) -> Result<Vec<(i64, Exported)>, StoreError> {
+fn page(conn: &Connection, after: i64, account: Option<i64>) -> Result<Vec<(i64, Exported)>, StoreError> {
     let mut select = conn.prepare_cached(SELECT)?;
     let rows = select.query_map(params![after, account, PAGE], |row| Ok(exported(row)))?;
     rows.map(|row| row?).collect()
@@ -98,8 +95,7 @@ fn exported(row: &Row<'_>) -> Result<(i64, Exported), StoreError> {
 
 fn id_of(conn: &Connection, name: &str) -> Result<i64, StoreError> {
     // account: by name
-    let found = conn
-        .query_row("SELECT id FROM accounts WHERE name = ?1", [name], |row| row.get(0))
-        .optional()?;
+    let found =
+        conn.query_row("SELECT id FROM accounts WHERE name = ?1", [name], |row| row.get(0)).optional()?;
     found.ok_or_else(|| StoreError::Unknown { what: "account", name: name.to_owned() })
 }

@@ -74,8 +74,7 @@ pub fn check(file: &Path, stop: &Stop) -> Result<Holdings, StoreError> {
     recognise(&found, file)?;
     pace(&mut found, stop)?;
     // integrity: pages, indexes against their tables
-    let verdict: String =
-        told(found.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)), stop)?;
+    let verdict: String = told(found.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)), stop)?;
     if verdict != "ok" {
         return Err(StoreError::Corrupt(anyhow!("{}: {verdict}", file.display())));
     }
@@ -137,7 +136,8 @@ pub(super) fn read_only(file: &Path) -> Result<Connection, StoreError> {
 }
 
 fn recognise(found: &Connection, file: &Path) -> Result<(), StoreError> {
-    let ours = "SELECT count(*) FROM sqlite_schema WHERE name IN ('refinery_schema_history', 'instance', 'pins')";
+    let ours =
+        "SELECT count(*) FROM sqlite_schema WHERE name IN ('refinery_schema_history', 'instance', 'pins')";
     let strange = || StoreError::Corrupt(anyhow!("{} is no database of Pinfold", file.display()));
     match found.query_row(ours, [], |row| row.get::<_, i64>(0)) {
         Ok(3) => open::refuse_newer(found),

@@ -4,7 +4,8 @@ use super::*;
 use crate::{
     lifecycle::Changes,
     model::{
-        Ask, BudgetClass, Granted, JobKind, JobState, LedgerTime, NewJob, Rate, Scopes, Status, TokenHash, TokenId,
+        Ask, BudgetClass, Granted, JobKind, JobState, LedgerTime, NewJob, Rate, Scopes, Status, TokenHash,
+        TokenId,
     },
     policy::replica::Work,
     store::{
@@ -25,7 +26,8 @@ impl Backend for Kept {
     async fn open() -> Self {
         let dir = scratch();
         let settings = SqliteSettings::default();
-        let store = SqliteStore::open(&dir.path().join("pins.db"), &settings, Changes::default(), &Metrics::new());
+        let store =
+            SqliteStore::open(&dir.path().join("pins.db"), &settings, Changes::default(), &Metrics::new());
         Self { store: Arc::new(store.unwrap()), dir }
     }
 
@@ -158,7 +160,10 @@ async fn no_copy_is_confirmed_until_it_was_seen_again() {
     assert_eq!(number(&house, confirmed), 0);
     let claims = house.claim(0, t(HOUR + 120_000)).await;
     assert!(matches!(claims[0].work, Work::See(_)));
-    assert_eq!(number(&house, "SELECT count(*) FROM providers WHERE proven IS NOT NULL OR swept_at IS NOT NULL"), 0);
+    assert_eq!(
+        number(&house, "SELECT count(*) FROM providers WHERE proven IS NOT NULL OR swept_at IS NOT NULL"),
+        0
+    );
 }
 
 /// I3; and what follows events goes on.
@@ -180,7 +185,8 @@ async fn times_and_ids_of_events_go_on_and_the_instance_is_another() {
     assert_eq!(id, 1);
     let conn = super::super::open::open_reader(&house.backend.dir.path().join("pins.db")).unwrap();
     assert_ne!(super::super::open::instance(&conn).unwrap(), before);
-    let query = EventQuery { from: EventsFrom::After(crate::model::EventId(newest)), ..EventQuery::default() };
+    let query =
+        EventQuery { from: EventsFrom::After(crate::model::EventId(newest)), ..EventQuery::default() };
     let told = house.backend.store.events(query).await.unwrap();
     assert!(told.events.iter().any(|event| event.body.get("act").is_some_and(|act| act == "store_restored")));
 }

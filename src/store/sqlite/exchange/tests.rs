@@ -65,5 +65,8 @@ fn what_cannot_be_kept_is_left_in_its_place() {
     database(&new, "new");
     fs::write(&aside, "another").unwrap();
     assert!(Place::take(&here).unwrap().put(&new, &aside).is_err());
-    assert_eq!((account(&here), fs::read_to_string(&aside).unwrap()), ("old".to_owned(), "another".to_owned()));
+    assert_eq!(
+        (account(&here), fs::read_to_string(&aside).unwrap()),
+        ("old".to_owned(), "another".to_owned())
+    );
 }

@@ -40,7 +40,8 @@ fn a_copy_is_one_whole_file_of_what_was_committed() {
     assert_eq!(check(&to, &Stop::default()).unwrap(), held);
     let header = std::fs::read(&to).unwrap();
     assert_eq!(header[18..20], [1, 1], "it needs no log");
-    let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().starts_with("copy.db-")), "{names:?}");
 }
 
@@ -96,5 +97,8 @@ fn it_ends_when_it_is_told() {
     let stop = Stop::default();
     stop.tell();
     let error = copy(&from, &to, &stop).unwrap_err();
-    assert!(matches!(&error, StoreError::Unavailable(why) if why.to_string().contains("told to stop")), "{error:?}");
+    assert!(
+        matches!(&error, StoreError::Unavailable(why) if why.to_string().contains("told to stop")),
+        "{error:?}"
+    );
 }
