@@ -113,8 +113,6 @@ pub struct Restored {
     pub came_back: CameBack,
     /// Where the store is that was there before.
     pub aside: Option<PathBuf>,
-    /// Its calls and tokens could be taken into account.
-    pub knew_later: bool,
     pub removals_from: Timestamp,
 }
 
@@ -147,7 +145,6 @@ pub async fn restore(settings: Settings, restore: Restore) -> anyhow::Result<Res
     .with_context(|| format!("{} cannot be restored", restore.backup.display()))?;
     let now = SystemClock.now();
     let later = place.is_taken().then(|| place.later()).flatten();
-    let knew_later = later.is_some();
     let comeback = Comeback { later, ..comeback(&settings, &restore, now)? };
     let removals_from = comeback.removals_from;
     let came_back = {
@@ -156,7 +153,7 @@ pub async fn restore(settings: Settings, restore: Restore) -> anyhow::Result<Res
     };
     let aside = place.is_taken().then(|| aside(&path, now));
     place.put(&new, aside.as_deref().unwrap_or(&path))?;
-    Ok(Restored { holdings, came_back, aside, knew_later, removals_from })
+    Ok(Restored { holdings, came_back, aside, removals_from })
 }
 
 fn comeback(settings: &Settings, restore: &Restore, now: Timestamp) -> anyhow::Result<Comeback> {

@@ -61,13 +61,13 @@ fn told(store: &str, done: &app::Restored, nothing_was_sent: bool) -> String {
     for (n, what) in counted.into_iter().filter(|(n, _)| *n > 0) {
         text += &format!("{n} {what}\n");
     }
-    if !done.knew_later && back.tokens_live > 0 {
+    if !back.knew_later && back.tokens_live > 0 {
         text += &format!(
             "{} stored tokens let in, also such as were revoked since: see `pinfold token ls`\n",
             back.tokens_live
         );
     }
-    if !done.knew_later && !nothing_was_sent {
+    if !back.knew_later && !nothing_was_sent {
         text +=
             "calls to providers wait for one window of each limit, for what was sent since is not known\n";
     }

@@ -1,9 +1,12 @@
 //! What a database that comes back from a backup must not believe any more: since then pins, copies, calls and tokens have
 //! changed of which it knows nothing. See docs/backup.md and decision 13.
 
-use std::{path::Path, sync::Arc};
+mod later;
 
-use rusqlite::{Connection, params, types::Value};
+use std::sync::Arc;
+
+pub use later::Later;
+use rusqlite::params;
 use uuid::Uuid;
 
 use super::{SqliteStore, budget, events, jobs, providers, replicas, snapshot, tokens, tx::Tx, writer::Lane};
@@ -33,22 +36,8 @@ pub struct Comeback {
     /// No calls were made but those on record.
     pub nothing_was_sent: bool,
     pub revoke_tokens: bool,
-    /// What the database knows whose place it takes.
+    /// What the database knows whose place it takes; heeded if it went on from this one.
     pub later: Option<Later>,
-}
-
-/// What a later state of the database knows that outlives a rollback.
-#[derive(Clone, Debug, Default)]
-pub struct Later {
-    ledger_ahead: i64,
-    /// Rows of `budget_use` and `budget_lessons`.
-    used: Vec<Vec<Value>>,
-    lessons: Vec<Vec<Value>>,
-    /// Tokens by id, with their ends.
-    tokens: Vec<(String, Option<i64>, Option<i64>)>,
-    /// By name: the newest `created` of each account.
-    created: Vec<(String, i64)>,
-    newest_event: i64,
 }
 
 /// What was done to it.
@@ -62,41 +51,8 @@ pub struct CameBack {
     pub tokens_ended: u64,
     /// Stored tokens that let in.
     pub tokens_live: u64,
-}
-
-impl Later {
-    /// Reads what it takes of a database that nobody serves; one that was never served knows nothing.
-    ///
-    /// # Errors
-    /// Where it cannot be read, or is of another version than this.
-    pub fn read(file: &Path) -> Result<Self, StoreError> {
-        let old = snapshot::read_only(file)?;
-        let number = |sql: &str| old.query_row(sql, [], |row| row.get(0));
-        Ok(Self {
-            ledger_ahead: number("SELECT ledger_ahead FROM instance")?,
-            newest_event: number("SELECT coalesce(max(id), 0) FROM events")?,
-            used: rows(&old, "SELECT grp, class, begins, ends, used FROM budget_use", 5)?,
-            lessons: rows(
-                &old,
-                "SELECT grp, class, calls, per, from_calls, at, blocked_until FROM budget_lessons",
-                7,
-            )?,
-            tokens: old
-                .prepare("SELECT id, revoked, expires FROM tokens")?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-                .collect::<Result<_, _>>()?,
-            created: old
-                .prepare("SELECT name, last_created FROM accounts")?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect::<Result<_, _>>()?,
-        })
-    }
-}
-
-fn rows(conn: &Connection, sql: &str, width: usize) -> rusqlite::Result<Vec<Vec<Value>>> {
-    let mut select = conn.prepare(sql)?;
-    let rows = select.query_map([], |row| (0..width).map(|at| row.get(at)).collect())?;
-    rows.collect()
+    /// What was known later was heeded.
+    pub knew_later: bool,
 }
 
 impl SqliteStore {
@@ -110,15 +66,19 @@ impl SqliteStore {
 }
 
 fn come_back(tx: &mut Tx<'_>, from: &Comeback) -> Result<CameBack, StoreError> {
-    let mut done = CameBack { left: leave_removals(tx)?, ..CameBack::default() };
+    // instance: its id
+    let id: [u8; 16] = tx.conn.query_row("SELECT id FROM instance", [], |row| row.get(0))?;
+    // A store that was made anew in the meantime knows nothing of the tokens and calls of this one.
+    let later = from.later.as_ref().filter(|later| later.instance == id);
+    let mut done = CameBack { left: leave_removals(tx)?, knew_later: later.is_some(), ..CameBack::default() };
     be_another(tx, from)?;
     doubt_what_was_not_seen(tx, from)?;
     done.believed = believe_nothing_confirmed(tx, from)?;
     done.jobs_stopped = stop_jobs(tx, from.now)?;
-    count_calls(tx, from)?;
-    raise_clocks(tx, from)?;
-    (done.tokens_ended, done.tokens_live) = end_tokens(tx, from)?;
-    tell(tx, from)?;
+    count_calls(tx, from, later)?;
+    raise_clocks(tx, from.now, later)?;
+    (done.tokens_ended, done.tokens_live) = end_tokens(tx, from, later)?;
+    tell(tx, from.now, later)?;
     tx.forget_config();
     tx.saw(from.now);
     Ok(done)
@@ -240,9 +200,9 @@ fn stop_jobs(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
 }
 
 /// Calls since the backup count, too (I9): as the later ledger has them, else as many as there may have been.
-fn count_calls(tx: &Tx<'_>, from: &Comeback) -> Result<(), StoreError> {
-    if let Some(later) = &from.later {
-        return take_ledger(tx, later);
+fn count_calls(tx: &Tx<'_>, from: &Comeback, later: Option<&Later>) -> Result<(), StoreError> {
+    if let Some(later) = later {
+        return later.take_ledger(tx);
     }
     if from.nothing_was_sent {
         return Ok(());
@@ -256,49 +216,23 @@ fn count_calls(tx: &Tx<'_>, from: &Comeback) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn take_ledger(tx: &Tx<'_>, later: &Later) -> Result<(), StoreError> {
-    tx.conn.execute_batch("DELETE FROM budget_use; DELETE FROM budget_lessons")?;
-    // instance: ledger's time, as it went on
-    tx.conn.execute("UPDATE instance SET ledger_ahead = ?1", [later.ledger_ahead])?;
-    let tables = [
-        ("INSERT INTO budget_use(grp, class, begins, ends, used) VALUES(?1, ?2, ?3, ?4, ?5)", &later.used),
-        ("INSERT INTO budget_lessons VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)", &later.lessons),
-    ];
-    for (insert, rows) in tables {
-        let mut insert = tx.conn.prepare(insert)?;
-        for row in rows {
-            insert.execute(rusqlite::params_from_iter(row))?;
-        }
-    }
-    Ok(())
-}
-
 /// No `created` is given out twice (I3).
-fn raise_clocks(tx: &mut Tx<'_>, from: &Comeback) -> Result<(), StoreError> {
+fn raise_clocks(tx: &Tx<'_>, now: Timestamp, later: Option<&Later>) -> Result<(), StoreError> {
     let mut raise = tx
         .conn
         .prepare("UPDATE accounts SET last_created = max(last_created, ?1) WHERE name = ?2 OR ?2 IS NULL")?;
-    raise.execute(params![from.now.as_millis(), None::<&str>])?;
-    for (name, created) in from.later.iter().flat_map(|later| &later.created) {
+    raise.execute(params![now.as_millis(), None::<&str>])?;
+    for (name, created) in later.iter().flat_map(|later| &later.created) {
         raise.execute(params![created, name])?;
     }
     Ok(())
 }
 
 /// Ends the tokens that have ended since, as far as that is known; returns how many, and how many let in.
-fn end_tokens(tx: &mut Tx<'_>, from: &Comeback) -> Result<(u64, u64), StoreError> {
+fn end_tokens(tx: &mut Tx<'_>, from: &Comeback, later: Option<&Later>) -> Result<(u64, u64), StoreError> {
     let mut ended = 0;
     for id in tokens::live(tx.conn, from.now)? {
-        let known = from.later.as_ref().map(|later| later.tokens.iter().find(|token| token.0 == id.as_str()));
-        let since = match known {
-            None => false,
-            // It is not even on record any more.
-            Some(None) => true,
-            Some(Some((_, revoked, expires))) => {
-                let end = [*revoked, *expires].into_iter().flatten().min();
-                end.is_some_and(|end| end <= from.now.as_millis())
-            }
-        };
+        let since = later.is_some_and(|later| later.has_ended(id.as_str(), from.now));
         if since || from.revoke_tokens {
             tokens::revoke(tx, id, Some("restore"), from.now)?;
             ended += 1;
@@ -308,13 +242,13 @@ fn end_tokens(tx: &mut Tx<'_>, from: &Comeback) -> Result<(u64, u64), StoreError
 }
 
 /// Notes it, under an id beyond those that were given out since.
-fn tell(tx: &mut Tx<'_>, from: &Comeback) -> Result<(), StoreError> {
-    events::note(tx, &NewEvent::act("store_restored", "store", None), from.now)?;
-    let later = from.later.as_ref().map(|later| later.newest_event + 1);
+fn tell(tx: &mut Tx<'_>, now: Timestamp, later: Option<&Later>) -> Result<(), StoreError> {
+    events::note(tx, &NewEvent::act("store_restored", "store", None), now)?;
+    let next = later.map(|later| later.newest_event + 1);
     // events: the newest one, further ahead
     tx.conn.execute(
         "UPDATE events SET id = max(id, coalesce(?1, id + ?2)) WHERE id = (SELECT max(id) FROM events)",
-        params![later, EVENTS_SINCE],
+        params![next, EVENTS_SINCE],
     )?;
     Ok(())
 }

@@ -55,6 +55,12 @@ fn comeback() -> Comeback {
     }
 }
 
+/// What the other house knows, as if it had gone on from this one.
+fn after(then: &House<Kept>, since: &House<Kept>) -> Later {
+    let instance = *then.backend.store.instance().0.as_bytes();
+    Later { instance, ..Later::read(&since.backend.dir.path().join("pins.db")).unwrap() }
+}
+
 async fn back(house: &House<Kept>, from: Comeback) -> CameBack {
     let done = house.backend.store.come_back(from).await.unwrap();
     house.backend.check().await;
@@ -236,13 +242,23 @@ async fn tokens_that_were_revoked_since_let_nobody_in() {
     }
     let revoked = TokenId::parse(ids[1]).unwrap();
     since.backend.store.revoke_token(revoked, None, t(2)).await.unwrap();
-    let later = Later::read(&since.backend.dir.path().join("pins.db")).unwrap();
+    let later = after(&then, &since);
     let done = back(&then, Comeback { later: Some(later), ..comeback() }).await;
     assert_eq!((done.tokens_ended, done.tokens_live), (2, 1));
     let live = tokens::live(&then.backend.store.readers.point(), t(HOUR)).unwrap();
     assert_eq!(live, [TokenId::parse(ids[0]).unwrap()]);
     let done = back(&then, Comeback { revoke_tokens: true, ..comeback() }).await;
     assert_eq!((done.tokens_ended, done.tokens_live), (1, 0));
+}
+
+/// As after a start without a store.
+#[tokio::test]
+async fn a_store_that_was_made_anew_ends_no_tokens() {
+    let [then, anew] = [House::<Kept>::open().await, House::<Kept>::open().await];
+    then.backend.store.create_token(token("aaaaaaaa"), t(1)).await.unwrap();
+    let later = Later::read(&anew.backend.dir.path().join("pins.db")).unwrap();
+    let done = back(&then, Comeback { later: Some(later), ..comeback() }).await;
+    assert_eq!((done.knew_later, done.tokens_ended, done.tokens_live), (false, 0, 1));
 }
 
 fn ask(want: u32, now: Timestamp) -> Ask {
@@ -279,7 +295,7 @@ async fn calls_that_are_not_on_record_count_as_many_as_there_may_have_been() {
 async fn calls_that_the_later_store_knows_of_count_and_no_others() {
     let [then, since] = [House::<Kept>::open().await, House::<Kept>::open().await];
     assert!(matches!(since.store().reserve_calls(ask(3, t(HOUR - 1))).await.unwrap(), Granted::Calls(_)));
-    let later = Later::read(&since.backend.dir.path().join("pins.db")).unwrap();
+    let later = after(&then, &since);
     let budgets = vec![("provider/x".into(), ask(1, t(0)).rates)];
     back(&then, Comeback { budgets, later: Some(later), ..comeback() }).await;
     let granted = then.store().reserve_calls(ask(4, t(HOUR + 1))).await.unwrap();
