@@ -88,7 +88,7 @@ pub async fn post_all(gateway: &Gateway, pins: Range<usize>) {
 fn config(dir: &Path, endpoint: &str) -> String {
     format!(
         "server: {{ listen: \"127.0.0.1:0\" }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n\
-         store: {{ url: \"sqlite:{}\" }}\napi: {{ accept_wait: 0s }}\n\
+         store: {{ url: \"sqlite:{}\" }}\napi: {{ accept_wait: 0s }}\nlimits: {{ read: none, write: none }}\n\
          accounts: [ {{ name: bench, tokens: [ {{ name: bench, secret: {TOKEN} }} ] }} ]\n\
          providers: [ {{ name: up, endpoint: \"{endpoint}\", token: upstream-token, exclusive: true }} ]\n",
         dir.join("pins.db").display()

@@ -107,7 +107,7 @@ fn config(dir: &std::path::Path, sims: &[Sim]) -> String {
     let entries: String = NAMES.iter().zip(sims).map(entry).collect();
     format!(
         "server: {{ listen: \"127.0.0.1:0\" }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n\
-         store: {{ url: \"sqlite:{}\" }}\napi: {{ accept_wait: 0s }}\nengine: {{ declare_dead_after: 30m }}\n\
+         store: {{ url: \"sqlite:{}\" }}\napi: {{ accept_wait: 0s }}\nlimits: {{ read: none, write: none }}\nengine: {{ declare_dead_after: 30m }}\n\
          accounts: [ {{ name: bench, tokens: [ {{ name: bench, secret: {TOKEN} }} ] }} ]\n\
          policies: [ {{ name: default, copies: 2, pinned_when: 2, choose: least_loaded }} ]\nproviders:\n{entries}",
         dir.join("pins.db").display()

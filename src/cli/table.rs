@@ -1,4 +1,5 @@
-//! Tables for people: drawn and fitted at a terminal, plain columns anywhere else.
+//! Lists on stdout. Tables for people: drawn and fitted at a terminal, plain columns anywhere else; lines of JSON for
+//! programs.
 
 use std::io::{IsTerminal, stdout};
 
@@ -6,6 +7,7 @@ use comfy_table::{
     ContentArrangement, Table,
     presets::{NOTHING, UTF8_BORDERS_ONLY},
 };
+use serde_json::Value;
 
 /// How what is printed looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,4 +50,9 @@ pub(super) fn table<const N: usize>(look: Look, header: [&str; N]) -> Table {
 /// The table as lines without spaces at their ends.
 pub(super) fn lines(table: &Table) -> String {
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// Each as a line of JSON.
+pub(super) fn json_lines(items: &[Value]) -> String {
+    items.iter().map(|item| format!("{item}\n")).collect()
 }

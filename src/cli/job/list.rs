@@ -8,7 +8,7 @@ use crate::cli::{
     Exit, Failure,
     admin::AdminArgs,
     on_runtime, say,
-    table::{Look, lines, table},
+    table::{Look, json_lines, lines, table},
 };
 
 #[derive(Debug, clap::Args)]
@@ -37,8 +37,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             }
         }
     })??;
-    let json = || jobs.iter().map(|job| format!("{job}\n")).collect::<String>();
-    say(&if args.json { json() } else { drawn(&jobs, Look::of_stdout()) })
+    say(&if args.json { json_lines(&jobs) } else { drawn(&jobs, Look::of_stdout()) })
 }
 
 fn drawn(jobs: &[Value], look: Look) -> String {

@@ -7,7 +7,7 @@ use crate::cli::{
     Exit, Failure,
     admin::AdminArgs,
     heard, on_runtime, say,
-    table::{Look, lines, table},
+    table::{Look, json_lines, lines, table},
 };
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let mut first = true;
         loop {
             let (pins, next) = args.filters.page(&admin, account, before.as_deref()).await?;
-            let text = if args.json { jsons(&pins) } else { drawn(&pins, first, Look::of_stdout()) };
+            let text = if args.json { json_lines(&pins) } else { drawn(&pins, first, Look::of_stdout()) };
             before = next;
             if !heard(&text)? || before.is_none() {
                 return Ok(Exit::Ok);
@@ -46,10 +46,6 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             first = false;
         }
     })?
-}
-
-fn jsons(pins: &[Value]) -> String {
-    pins.iter().map(|pin| format!("{pin}\n")).collect()
 }
 
 /// A page; the first one has the heading.

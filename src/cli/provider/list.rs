@@ -7,7 +7,7 @@ use crate::cli::{
     Exit, Failure,
     admin::AdminArgs,
     on_runtime, say,
-    table::{Look, lines, table},
+    table::{Look, json_lines, lines, table},
 };
 
 #[derive(Debug, clap::Args)]
@@ -23,8 +23,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let admin = args.admin.client()?;
     let told = on_runtime(admin.call(Method::GET, "/providers", None))??;
     let providers = told["providers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let json = || providers.iter().map(|provider| format!("{provider}\n")).collect::<String>();
-    say(&if args.json { json() } else { drawn(providers, Look::of_stdout()) })
+    say(&if args.json { json_lines(providers) } else { drawn(providers, Look::of_stdout()) })
 }
 
 fn drawn(providers: &[Value], look: Look) -> String {

@@ -8,7 +8,7 @@ use crate::cli::{
     Exit, Failure,
     admin::AdminArgs,
     complain, heard, on_runtime,
-    table::{Look, lines, table},
+    table::{Look, json_lines, lines, table},
 };
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             let page = admin.call(Method::GET, &path, None).await?;
             let orphans = page["orphans"].as_array().map(Vec::as_slice).unwrap_or_default();
             shown += orphans.len() as u64;
-            let text = if args.json { jsons(orphans) } else { drawn(orphans, Look::of_stdout()) };
+            let text = if args.json { json_lines(orphans) } else { drawn(orphans, Look::of_stdout()) };
             let more = page["next"].as_str();
             if !heard(&text)? || more.is_none() {
                 tell_rest(&page, shown);
@@ -50,10 +50,6 @@ fn tell_rest(page: &Value, shown: u64) {
         Some(as_of) if count > shown => complain(&format!("{} more as of {as_of}", count - shown)),
         Some(_) => {}
     }
-}
-
-fn jsons(orphans: &[Value]) -> String {
-    orphans.iter().map(|orphan| format!("{orphan}\n")).collect()
 }
 
 fn drawn(orphans: &[Value], look: Look) -> String {

@@ -2,13 +2,11 @@
 
 use super::world::*;
 use crate::{
-    model::{JobCommand, JobId, JobKind, JobState, NewJob, RequestId, Status},
+    model::{JobCommand, JobId, JobKind, JobState, NewJob, Status},
     policy::{Copies, Policy},
     sim::{Fault, Route},
     store::Change,
 };
-
-const PINS: u64 = 30;
 
 fn moves(policy: &mut Policy) {
     policy.providers = ["gamma", "beta"].map(String::from).to_vec();
@@ -21,18 +19,6 @@ fn asks_for_one(policy: &mut Policy) {
 fn asks_for_three(policy: &mut Policy) {
     policy.copies = Copies { min: 3, max: 3 };
     policy.need = 2;
-}
-
-/// Pins with two copies each: at the first two of three.
-async fn start() -> (World, Vec<RequestId>) {
-    let mut world = World::of(3).exclusive().copies(2, 1).start().await;
-    let mut pins = Vec::new();
-    for n in 0..PINS {
-        pins.push(world.add(n).await);
-    }
-    world.run_for(10 * MINUTE).await;
-    assert_eq!((world.held(0), world.held(1), world.held(2)), (30, 30, 0));
-    (world, pins)
 }
 
 fn applied() -> Change {
@@ -49,7 +35,7 @@ impl World {
 
 #[tokio::test]
 async fn i8_pins_move_to_where_the_newest_revision_wants_them_as_planned() {
-    let (mut world, pins) = start().await;
+    let (mut world, pins) = World::with_two_copies_each().await;
     world.declare(moves).await;
     world.run_for(DAY).await;
     assert_eq!((world.held(0), world.held(2)), (30, 0), "a pin keeps the revision by which it came");
@@ -61,7 +47,10 @@ async fn i8_pins_move_to_where_the_newest_revision_wants_them_as_planned() {
     let job = world.apply().await;
     world.run_safely(10 * MINUTE, 2).await;
     let ended = world.job(job).await;
-    assert_eq!((ended.state, ended.progress.done, ended.progress.total), (JobState::Done, PINS, Some(PINS)));
+    assert_eq!(
+        (ended.state, ended.progress.done, ended.progress.total),
+        (JobState::Done, World::PINS, Some(World::PINS))
+    );
     assert_eq!((world.held(0), world.held(1), world.held(2)), (0, 30, 30));
     for pin in pins {
         assert_eq!((world.status(pin).await, world.pin(pin).await.have), (Status::Pinned, 2));
@@ -72,7 +61,7 @@ async fn i8_pins_move_to_where_the_newest_revision_wants_them_as_planned() {
 
 #[tokio::test]
 async fn copies_come_and_go_with_the_number_that_is_asked_for() {
-    let (mut world, pins) = start().await;
+    let (mut world, pins) = World::with_two_copies_each().await;
     world.declare(asks_for_three).await;
     world.apply().await;
     world.run_safely(10 * MINUTE, 2).await;
@@ -90,7 +79,7 @@ async fn copies_come_and_go_with_the_number_that_is_asked_for() {
 
 #[tokio::test]
 async fn i8_an_apply_goes_on_after_a_kill_and_rests_when_it_is_told_to() {
-    let (mut world, _) = start().await;
+    let (mut world, _) = World::with_two_copies_each().await;
     world.sims[2].faults().always(Route::Add, Fault::status(503));
     world.declare(moves).await;
     let job = world.apply().await;
@@ -116,7 +105,7 @@ async fn i8_an_apply_goes_on_after_a_kill_and_rests_when_it_is_told_to() {
 
 #[tokio::test]
 async fn a_revision_that_comes_while_another_is_applied_is_what_counts_in_the_end() {
-    let (mut world, pins) = start().await;
+    let (mut world, pins) = World::with_two_copies_each().await;
     world.declare(asks_for_three).await;
     let job = world.apply().await;
     world.tick().await;
@@ -129,7 +118,7 @@ async fn a_revision_that_comes_while_another_is_applied_is_what_counts_in_the_en
 
 #[tokio::test]
 async fn where_no_pin_follows_an_older_revision_an_apply_is_done_at_once() {
-    let (mut world, _) = start().await;
+    let (mut world, _) = World::with_two_copies_each().await;
     let job = world.apply().await;
     world.settle().await;
     let ended = world.job(job).await;

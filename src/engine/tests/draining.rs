@@ -3,24 +3,10 @@
 use super::world::*;
 use crate::{
     engine::{Bill, Costed},
-    model::{BudgetClass, JobCommand, JobId, JobKind, JobState, NewJob, Rate, RequestId, Status},
+    model::{BudgetClass, JobCommand, JobId, JobKind, JobState, NewJob, Rate, Status},
     sim::{Fault, Route},
     store::{Change, Leaving},
 };
-
-const PINS: u64 = 30;
-
-/// Pins with two copies each: at the first two of three.
-async fn start() -> (World, Vec<RequestId>) {
-    let mut world = World::of(3).exclusive().copies(2, 1).start().await;
-    let mut pins = Vec::new();
-    for n in 0..PINS {
-        pins.push(world.add(n).await);
-    }
-    world.run_for(10 * MINUTE).await;
-    assert_eq!((world.held(0), world.held(1), world.held(2)), (30, 30, 0));
-    (world, pins)
-}
 
 impl World {
     async fn drain(&self, n: usize, allow_fewer: bool) -> JobId {
@@ -48,7 +34,7 @@ impl World {
 
     fn check_copies(&self, least: usize) {
         let held: Vec<_> = self.sims.iter().map(|sim| sim.pins().by_content()).collect();
-        for n in 0..PINS {
+        for n in 0..World::PINS {
             let copies: usize = held.iter().filter_map(|held| held.get(&content(n))).sum();
             assert!(copies >= least, "I8: content {n} has {copies} copies");
         }
@@ -65,11 +51,11 @@ impl World {
 
 #[tokio::test]
 async fn i8_a_drain_moves_everything_and_each_pin_keeps_its_copies() {
-    let (mut world, pins) = start().await;
+    let (mut world, pins) = World::with_two_copies_each().await;
     let job = world.drain(0, false).await;
     world.run_safely(10 * MINUTE, 2).await;
     let ended = world.job(job).await;
-    assert_eq!((ended.state, ended.progress.done), (JobState::Done, PINS));
+    assert_eq!((ended.state, ended.progress.done), (JobState::Done, World::PINS));
     assert_eq!((world.held(0), world.held(1), world.held(2)), (0, 30, 30));
     for pin in pins {
         assert_eq!((world.status(pin).await, world.pin(pin).await.have), (Status::Pinned, 2));
@@ -82,7 +68,7 @@ async fn i8_a_drain_moves_everything_and_each_pin_keeps_its_copies() {
 
 #[tokio::test]
 async fn i8_a_drain_goes_on_after_a_kill() {
-    let (mut world, _) = start().await;
+    let (mut world, _) = World::with_two_copies_each().await;
     let job = world.drain(0, false).await;
     for _ in 0..6 {
         world.tick().await;
@@ -96,7 +82,7 @@ async fn i8_a_drain_goes_on_after_a_kill() {
 
 #[tokio::test]
 async fn i8_a_drain_waits_for_a_target_that_fails_and_says_for_how_many_copies() {
-    let (mut world, _) = start().await;
+    let (mut world, _) = World::with_two_copies_each().await;
     world.sims[2].faults().always(Route::Add, Fault::status(503));
     let job = world.drain(0, false).await;
     world.run_safely(20 * MINUTE, 2).await;
@@ -112,7 +98,7 @@ async fn i8_a_drain_waits_for_a_target_that_fails_and_says_for_how_many_copies()
 #[tokio::test]
 async fn i8_a_drain_that_has_nowhere_to_go_waits_unless_fewer_copies_are_allowed() {
     let mut world = World::of(2).exclusive().copies(2, 1).start().await;
-    for n in 0..PINS {
+    for n in 0..World::PINS {
         world.add(n).await;
     }
     world.run_for(10 * MINUTE).await;
@@ -128,7 +114,7 @@ async fn i8_a_drain_that_has_nowhere_to_go_waits_unless_fewer_copies_are_allowed
 
 #[tokio::test]
 async fn a_paused_drain_moves_nothing_and_a_cancelled_one_is_as_if_it_had_not_been() {
-    let (mut world, _) = start().await;
+    let (mut world, _) = World::with_two_copies_each().await;
     world.sims[2].faults().always(Route::Add, Fault::status(503));
     let job = world.drain(0, false).await;
     world.settle().await;
@@ -148,7 +134,7 @@ async fn a_paused_drain_moves_nothing_and_a_cancelled_one_is_as_if_it_had_not_be
 
 #[tokio::test]
 async fn a_drain_of_what_left_the_config_makes_copies_elsewhere_and_waits_for_no_removal() {
-    let (mut world, pins) = start().await;
+    let (mut world, pins) = World::with_two_copies_each().await;
     world.named = vec!["beta", "gamma"];
     world.restart().await;
     let job = world.drain(0, false).await;
@@ -190,7 +176,7 @@ async fn start_mixed() -> World {
     world.run_for(2 * HOUR).await;
     world.sims[0].faults().up();
     world.run_for(HOUR).await;
-    for n in 11..PINS {
+    for n in 11..World::PINS {
         world.add(n).await;
     }
     world.run_for(HOUR).await;
@@ -246,8 +232,8 @@ async fn what_a_drain_does_that_may_leave_fewer_copies_is_what_its_plan_says() {
 
 #[tokio::test]
 async fn a_plan_counts_a_copy_that_many_pins_share_once() {
-    let (mut world, _) = start().await;
-    for n in 0..PINS {
+    let (mut world, _) = World::with_two_copies_each().await;
+    for n in 0..World::PINS {
         world.add_for(1, n).await;
     }
     world.settle().await;

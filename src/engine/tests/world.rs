@@ -1,6 +1,8 @@
 //! A gateway's inside without its doors: one store, some simulated providers, one clock that stands still unless a
 //! test moves it, and an engine that moves only when it is stepped.
 
+mod setup;
+
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
@@ -9,9 +11,9 @@ use crate::{
     lifecycle::{Activator, Changes, Interest, Shutdown},
     model::*,
     policy::{Copies, Policy},
-    presets::{GENERIC, Presets},
+    presets::Presets,
     providers::{self, Credential, Endpoint, GatewaySettings, Login, Peers, SecretFile, SecretKind, Source},
-    sim::{self, Fault, Route, Sim},
+    sim::{Fault, Route, Sim},
     store::{
         AcceptPin, Change, PinRecord, Registered, Registration, SharedStore,
         contract::scratch,
@@ -19,6 +21,9 @@ use crate::{
     },
     telemetry::Metrics,
 };
+
+pub(super) use setup::Builder;
+use setup::Holds;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
@@ -45,127 +50,7 @@ pub(super) fn content(n: u64) -> Content {
     cid(n).content().clone()
 }
 
-/// What all providers are called with.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Holds {
-    Tokens,
-    /// Tokens in files.
-    Files,
-    /// Logins, whose tokens can be renewed at a URL or not.
-    Logins {
-        refresh: bool,
-    },
-}
-
-#[must_use]
-pub(super) struct Builder {
-    sims: usize,
-    copies: u16,
-    need: u16,
-    exclusive: bool,
-    preset: &'static str,
-    holds: Holds,
-    try_timeout: Duration,
-    budget: fn(usize, &mut providers::Settings),
-    quirks: fn(usize, sim::Builder) -> sim::Builder,
-    policy: fn(&mut Policy),
-    facts: fn(usize, &mut Facts),
-    /// The simulators play the preset, its limits too.
-    played: bool,
-    audit: Option<Audit>,
-    gateways: bool,
-}
-
 impl Builder {
-    /// Their gateways are asked for three copies or more, every hour.
-    pub(super) fn gateways(mut self) -> Self {
-        self.gateways = true;
-        self
-    }
-
-    /// This many copies, of which `need` make a pin pinned.
-    pub(super) fn copies(mut self, copies: u16, need: u16) -> Self {
-        (self.copies, self.need) = (copies, need);
-        self
-    }
-
-    /// The credentials are used by Pinfold alone.
-    pub(super) fn exclusive(mut self) -> Self {
-        self.exclusive = true;
-        self
-    }
-
-    /// What the config says of the kind of all providers.
-    pub(super) fn preset(mut self, name: &'static str) -> Self {
-        self.preset = name;
-        self
-    }
-
-    /// The tokens are in files.
-    pub(super) fn token_files(mut self) -> Self {
-        self.holds = Holds::Files;
-        self
-    }
-
-    /// One logs in at all of them.
-    pub(super) fn logins(mut self, refresh: bool) -> Self {
-        self.holds = Holds::Logins { refresh };
-        self
-    }
-
-    /// Gives up soon, in real time, on an answer that never comes.
-    pub(super) fn impatient(mut self) -> Self {
-        self.try_timeout = Duration::from_millis(300);
-        self
-    }
-
-    /// The providers are of the preset's kind, and keep its limits.
-    pub(super) fn played(mut self) -> Self {
-        self.played = true;
-        self
-    }
-
-    /// They are audited by themselves.
-    pub(super) fn audited(mut self, every: Duration) -> Self {
-        self.audit = Some(Audit { every, by: AuditBy::Auto });
-        self
-    }
-
-    /// How a provider, by its number, is called other than its preset says.
-    pub(super) fn budget(mut self, budget: fn(usize, &mut providers::Settings)) -> Self {
-        self.budget = budget;
-        self
-    }
-
-    /// What a provider, by its number, does other than a correct one.
-    pub(super) fn quirks(mut self, quirks: fn(usize, sim::Builder) -> sim::Builder) -> Self {
-        self.quirks = quirks;
-        self
-    }
-
-    /// What the policy says besides.
-    pub(super) fn policy(mut self, policy: fn(&mut Policy)) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// What is declared of a provider, by its number.
-    pub(super) fn facts(mut self, facts: fn(usize, &mut Facts)) -> Self {
-        self.facts = facts;
-        self
-    }
-
-    fn sim(&self, name: &str) -> sim::Builder {
-        match self.holds {
-            Holds::Tokens | Holds::Files if self.played => Sim::playing(&Presets::known(self.preset), name),
-            Holds::Tokens | Holds::Files => Sim::builder(name),
-            Holds::Logins { refresh } => {
-                let sim = Sim::playing(&Presets::known(self.preset), name).user(USER, PASSWORD);
-                if refresh { sim.refreshes_at(REFRESH) } else { sim }
-            }
-        }
-    }
-
     pub(super) async fn start(self) -> World {
         let clock = Arc::new(ManualClock::at(START));
         let mut sims = Vec::new();
@@ -208,29 +93,6 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn of(sims: usize) -> Builder {
-        let (copies, try_timeout) = (1, Duration::from_secs(30));
-        let (preset, quirks): (_, fn(usize, sim::Builder) -> sim::Builder) = (GENERIC, |_, sim| sim);
-        let holds = Holds::Tokens;
-        let (exclusive, need) = (false, 1);
-        Builder {
-            sims,
-            copies,
-            need,
-            exclusive,
-            preset,
-            holds,
-            try_timeout,
-            budget: |_, _| {},
-            quirks,
-            policy: |_| {},
-            facts: |_, _| {},
-            played: false,
-            audit: None,
-            gateways: false,
-        }
-    }
-
     pub(super) fn inside(&self) -> &Inside {
         self.inside.as_ref().expect("it runs")
     }
@@ -385,6 +247,22 @@ impl World {
     pub(super) async fn restart_unaudited(&mut self) {
         self.setup.audit = None;
         self.restart().await;
+    }
+
+    // ---- what many tests begin with
+
+    pub(super) const PINS: u64 = 30;
+
+    /// [`PINS`](Self::PINS) with two copies each: at the first two of three.
+    pub(super) async fn with_two_copies_each() -> (Self, Vec<RequestId>) {
+        let mut world = Self::of(3).exclusive().copies(2, 1).start().await;
+        let mut pins = Vec::new();
+        for n in 0..Self::PINS {
+            pins.push(world.add(n).await);
+        }
+        world.run_for(10 * MINUTE).await;
+        assert_eq!((world.held(0), world.held(1), world.held(2)), (30, 30, 0));
+        (world, pins)
     }
 
     // ---- what operators do
