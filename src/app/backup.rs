@@ -4,7 +4,6 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -14,7 +13,7 @@ use super::{Tuning, parts};
 use crate::{
     config::{Settings, StoreUrl},
     lifecycle::Changes,
-    model::{Clock, SystemClock, Timestamp},
+    model::{Clock, Expiry, SystemClock, Timestamp},
     store::sqlite::{
         self, CameBack, Comeback, Place, SqliteStore,
         snapshot::{self, Holdings, Stop},
@@ -99,8 +98,8 @@ pub struct Restore {
     pub backup: PathBuf,
     /// Put the store that is there aside.
     pub replace: bool,
-    /// Nothing is removed at providers for so long.
-    pub hold: Duration,
+    /// Until then nothing is removed at providers.
+    pub hold: Expiry,
     /// No calls were made since the backup.
     pub nothing_was_sent: bool,
     pub revoke_tokens: bool,
@@ -160,7 +159,7 @@ fn comeback(settings: &Settings, restore: &Restore, now: Timestamp) -> anyhow::R
     let mut comeback = Comeback {
         now,
         settled: now,
-        removals_from: now.plus(restore.hold),
+        removals_from: restore.hold.after(now),
         nothing_was_sent: restore.nothing_was_sent,
         revoke_tokens: restore.revoke_tokens,
         ..Comeback::default()

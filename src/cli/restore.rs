@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Exit, Failure, load, on_runtime, say};
-use crate::{app, model::Span};
+use crate::{app, model::Expiry};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -12,9 +12,9 @@ pub(super) struct Args {
     /// Put aside the store that is there; its tokens' ends and its count of calls are heeded
     #[arg(long)]
     replace: bool,
-    /// Remove nothing at providers for so long: until then it can be found out what is needed
-    #[arg(long, value_name = "TIME", default_value = "7d")]
-    hold_removals: Span,
+    /// Remove nothing at providers for so long, or until a date: until then it can be found out what is needed
+    #[arg(long, value_name = "WHEN", default_value = "7d")]
+    hold_removals: Expiry,
     /// No gateway has run since the backup was made: calls to providers need not be held back for it
     #[arg(long)]
     nothing_was_sent: bool,
@@ -31,7 +31,7 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     let restore = app::Restore {
         backup: args.file,
         replace: args.replace,
-        hold: args.hold_removals.0,
+        hold: args.hold_removals,
         nothing_was_sent: args.nothing_was_sent,
         revoke_tokens: args.revoke_tokens,
     };

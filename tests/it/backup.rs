@@ -379,7 +379,8 @@ async fn pins_go_out_and_come_in_again_as_they_were_and_in_their_order() {
     let house = House::build().await;
     let open = house.open().await;
     fs::write(house.path("odd.jsonl"), odd_lines(PINS)).expect("written");
-    let (code, out, err) = open.run(&["import", "odd.jsonl", "--account", "ada", "--at-once", "16"]).await;
+    let (code, out, err) =
+        open.run(&["import", "odd.jsonl", "--account", "ada", "--at-once", "64", "--duplicates"]).await;
     assert_eq!((code, out), (0, format!("{PINS} imported, 0 skipped, 0 refused\n")), "{err}");
     let lines = house.good(&["export", "--account", "ada"]).await;
     fs::write(house.path("ada.jsonl"), &lines).expect("written");

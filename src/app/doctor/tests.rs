@@ -33,10 +33,11 @@ impl Call {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config.yaml");
         let yaml = format!(
-            "store: {{ url: \"sqlite:{}\" }}\naccounts: [ {{ name: ada }} ]\n\
+            "store: {{ url: \"sqlite:{}\" }}\naccounts: [ {{ name: ada, tokens: [ {{ name: desk, sha256: {} }} ] }} ]\n\
              providers: [ {{ name: alpha, endpoint: \"{endpoint}\", token_file: alpha.token{more} }} ]\n\
              policies: [ {{ name: default, copies: 1 }} ]\n",
-            dir.path().join("pins.db").display()
+            dir.path().join("pins.db").display(),
+            "a5".repeat(32),
         );
         fs::write(&file, yaml).unwrap();
         fs::write(dir.path().join("alpha.token"), "alpha").unwrap();
@@ -118,7 +119,7 @@ async fn a_service_that_is_down_or_no_pinning_service_is_bad() {
     let bad = Call::to(&format!("http://{}", nobody().await), "").bad().await;
     assert_eq!(bad.what, "alpha: connection");
     let sim = Sim::builder("alpha").start().await;
-    sim.faults().always(Routes::Any, Fault::status(404));
+    sim.faults().always(Routes::Any, Fault::status(500));
     let bad = Call::to(&sim.endpoint(), "").bad().await;
     assert_eq!(bad.what, "alpha: speaks the API");
 }

@@ -9,7 +9,7 @@ pub use later::Later;
 use rusqlite::params;
 use uuid::Uuid;
 
-use super::{SqliteStore, budget, events, jobs, providers, replicas, snapshot, tokens, tx::Tx, writer::Lane};
+use super::{SqliteStore, budget, events, jobs, providers, replicas, tokens, tx::Tx, writer::Lane};
 use crate::{
     model::{
         ContentId, Doubt, Goal, JobCommand, JobId, JobKind, NewEvent, Op, Rates, ReplicaState, Timestamp,
