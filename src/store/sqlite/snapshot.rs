@@ -20,6 +20,8 @@ use crate::{model::Timestamp, store::StoreError};
 const STEPS: i32 = 50_000;
 /// The longest rest.
 const REST: Duration = Duration::from_millis(50);
+/// How long whoever read a database until now may take to close it.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// What a database file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,11 +120,22 @@ pub fn version(file: &Path) -> Result<(i64, Timestamp), StoreError> {
 pub(super) fn seal(file: &Path) -> Result<(), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let found = Connection::open_with_flags(file, flags)?;
-    let mode: String = found.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
-    match mode.as_str() {
-        "delete" => Ok(()),
-        _ => Err(StoreError::Unavailable(anyhow!("{} is in use", file.display()))),
+    let give_up = Instant::now() + CLOSING;
+    loop {
+        match found.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0)) {
+            Ok(mode) if mode == "delete" => return Ok(()),
+            Err(error) if !is_busy(&error) => return Err(error.into()),
+            _ if Instant::now() > give_up => {
+                return Err(StoreError::Unavailable(anyhow!("{} is in use", file.display())));
+            }
+            _ => thread::sleep(REST),
+        }
     }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked))
 }
 
 pub(super) fn read_only(file: &Path) -> Result<Connection, StoreError> {

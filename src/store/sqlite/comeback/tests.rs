@@ -57,8 +57,9 @@ fn comeback() -> Comeback {
 
 /// What the other house knows, as if it had gone on from this one.
 fn after(then: &House<Kept>, since: &House<Kept>) -> Later {
-    let instance = *then.backend.store.instance().0.as_bytes();
-    Later { instance, ..Later::read(&since.backend.dir.path().join("pins.db")).unwrap() }
+    let mut later = Later::read(&since.backend.dir.path().join("pins.db")).unwrap();
+    later.instance = *then.backend.store.instance().0.as_bytes();
+    later
 }
 
 async fn back(house: &House<Kept>, from: Comeback) -> CameBack {
