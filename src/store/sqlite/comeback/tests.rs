@@ -192,11 +192,7 @@ async fn times_and_ids_of_events_go_on_and_the_instance_is_another() {
     assert_eq!(id, 1);
     let conn = super::super::open::open_reader(&house.backend.dir.path().join("pins.db")).unwrap();
     assert_ne!(super::super::open::instance(&conn).unwrap(), before);
-    let query = EventQuery {
-        from: EventsFrom::After(crate::model::EventId(newest)),
-        limit: 100,
-        ..EventQuery::default()
-    };
+    let query = EventQuery { from: EventsFrom::Last(5), limit: 100, ..EventQuery::default() };
     let told = house.backend.store.events(query).await.unwrap();
     assert!(told.events.iter().any(|event| event.body.get("act").is_some_and(|act| act == "store_restored")));
 }
