@@ -36,8 +36,8 @@ pub(super) fn against_a_provider(what: String, ahead: i64) -> Finding {
     let which = if ahead > 0 { "ahead" } else { "behind" };
     let seen = format!("the provider's is {} s {which}", ahead.unsigned_abs());
     match ahead.unsigned_abs() {
-        ..=OFF => Finding::ok(what, seen),
-        ..=FAR_OFF => Finding::warn(what, seen, SET),
+        off if off <= OFF => Finding::ok(what, seen),
+        off if off <= FAR_OFF => Finding::warn(what, seen, SET),
         _ => Finding::bad(what, seen, format!("compare it with other clocks, and if ours is wrong {SET}")),
     }
 }

@@ -128,7 +128,7 @@ pub(super) fn seal(file: &Path) -> Result<(), StoreError> {
             _ if Instant::now() > give_up => {
                 return Err(StoreError::Unavailable(anyhow!("{} is in use", file.display())));
             }
-            _ => thread::sleep(REST),
+            _ => rest(REST),
         }
     }
 }
@@ -186,11 +186,16 @@ fn latest(found: &Connection) -> rusqlite::Result<Timestamp> {
 fn pace(connection: &mut Connection, stop: &Stop) -> Result<(), StoreError> {
     let (stop, mut since) = (stop.clone(), Instant::now());
     let handler = move || {
-        thread::sleep(since.elapsed().min(REST));
+        rest(since.elapsed().min(REST));
         since = Instant::now();
         stop.is_told()
     };
     Ok(connection.progress_handler(STEPS, Some(handler))?)
+}
+
+#[expect(clippy::disallowed_methods, reason = "what others get meanwhile is time")]
+fn rest(span: Duration) {
+    thread::sleep(span);
 }
 
 fn told<T>(done: rusqlite::Result<T>, stop: &Stop) -> Result<T, StoreError> {
