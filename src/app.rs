@@ -2,8 +2,10 @@
 
 mod about;
 mod adopt;
+mod backup;
 mod demo;
 mod descriptors;
+pub mod doctor;
 mod doors;
 mod explain;
 mod gateway;
@@ -28,6 +30,7 @@ use std::io::{IsTerminal, stdout};
 use anyhow::Context;
 
 pub use about::about;
+pub use backup::{Exported, Restore, Restored, backup, export, restore};
 pub use demo::{Demo, demo};
 pub use gateway::{Gateway, Tuning};
 pub use login::{Login, LoginError};

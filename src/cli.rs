@@ -1,11 +1,15 @@
 //! The command line: what may be typed, and what the shell is told at the end.
 
 mod admin;
+mod backup;
 mod check_config;
 mod completions;
+mod doctor;
 mod event;
 mod exit;
+mod export;
 mod healthcheck;
+mod import;
 mod job;
 mod log_level;
 mod man;
@@ -14,6 +18,7 @@ mod plan;
 mod policy;
 mod provider;
 mod reload;
+mod restore;
 mod run;
 pub mod sim;
 mod table;
@@ -71,6 +76,16 @@ enum Command {
     /// Tokens of clients
     #[command(subcommand)]
     Token(token::Command),
+    /// Look at the store, the configuration, the clock and the providers, and say what to do; the gateway may run
+    Doctor(doctor::Args),
+    /// Write all that the store holds to a file; the gateway may run
+    Backup(backup::Args),
+    /// Put a backup in the store's place; the gateway must be stopped
+    Restore(restore::Args),
+    /// Print pins as lines of JSON, the oldest first; the gateway may run
+    Export(export::Args),
+    /// Have a running gateway take up pins from lines of JSON
+    Import(import::Args),
     /// Print the version
     Version(version::Args),
     /// Print the script by which a shell completes what is typed
@@ -128,6 +143,11 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Version(args) => version::run(&args)?,
         Command::Completions(args) => completions::run(&args, Cli::command())?,
         Command::Man(args) => man::run(&args, Cli::command())?,
+        Command::Doctor(args) => doctor::run(args)?,
+        Command::Backup(args) => backup::run(args)?,
+        Command::Restore(args) => restore::run(args)?,
+        Command::Export(args) => export::run(&args)?,
+        Command::Import(args) => import::run(&args)?,
     };
     Ok(exit.into())
 }

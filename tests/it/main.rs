@@ -2,6 +2,7 @@
 
 mod api;
 mod arrows;
+mod backup;
 mod cli;
 mod demo;
 mod leaving;
