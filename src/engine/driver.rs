@@ -55,8 +55,8 @@ pub(super) struct Driver {
     blocked_until: Option<Timestamp>,
     /// When doubles are looked for next, if nobody says that there are some.
     surplus_at: Timestamp,
-    /// When one that does not answer, and of which nothing is asked, is asked something.
-    knock_at: Option<Timestamp>,
+    /// How long it may be unheard of while it is well.
+    silence: Duration,
     /// No round of polls before this.
     look_at: Timestamp,
     load: Arc<watch::Sender<Load>>,
@@ -87,7 +87,7 @@ impl Driver {
             resumed: false,
             blocked_until,
             surplus_at: Timestamp::ZERO,
-            knock_at: None,
+            silence: knock::silence(&record.facts),
             look_at: Timestamp::ZERO,
             load: Arc::default(),
             ticked_at: Timestamp::ZERO,
@@ -154,7 +154,6 @@ impl Driver {
         let mut report = TickReport { outstanding: self.outstanding(), ..TickReport::default() };
         if turned_back(std::mem::replace(&mut self.ticked_at, now), now) {
             (self.blocked_until, self.surplus_at, self.look_at) = Default::default();
-            self.knock_at = None;
             self.trust.prove_now();
             self.caller.observed().probe_now();
         }

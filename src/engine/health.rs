@@ -22,11 +22,21 @@ pub(super) struct Observed {
     probe_at: Option<Timestamp>,
     /// The last refusal, of those since the start.
     refused_at: Option<Timestamp>,
+    /// The last outcome of any call.
+    heard_at: Option<Timestamp>,
 }
 
 impl Observed {
     pub(super) fn new(health: Health) -> Self {
-        Self { health, auth_errors: 0, failing_since: None, probes: 0, probe_at: None, refused_at: None }
+        Self {
+            health,
+            auth_errors: 0,
+            failing_since: None,
+            probes: 0,
+            probe_at: None,
+            refused_at: None,
+            heard_at: None,
+        }
     }
 
     pub(super) fn health(&self) -> Health {
@@ -43,6 +53,12 @@ impl Observed {
         self.probe_at = None;
         self.failing_since = None;
         self.refused_at = None;
+        self.heard_at = None;
+    }
+
+    /// When something was last heard of it; who never was is taken to have been heard of now.
+    pub(super) fn heard_at(&mut self, now: Timestamp) -> Timestamp {
+        *self.heard_at.get_or_insert(now)
     }
 
     /// Without funds only a submit tells whether there are some again. Where none was refused for so long, because none
@@ -82,6 +98,7 @@ impl Observed {
             Err(ErrorClass::Funds) => self.refuse(Health::NoFunds, now, settings),
             Err(ErrorClass::Transient | ErrorClass::Unknown) => self.fail(now, settings.down_after),
         }
+        self.heard_at = Some(now);
         (self.health != before).then_some(self.health)
     }
 

@@ -1,28 +1,56 @@
-//! Asks a provider that does not answer whether it does again, where nothing else is asked of it: else nobody would hear
-//! of it. One that wanted money is given another copy.
+//! Asks a provider something when nothing else is asked of it: else nobody would hear that it does not answer, or does
+//! again. One that wanted money is given another copy.
 
-use super::Driver;
+use std::time::Duration;
+
+use super::{Driver, Load};
 use crate::engine::report::earlier;
-use crate::model::{Content, Health, Operation, PinCid, Timestamp};
+use crate::model::{Content, Facts, Health, Operation, PinCid, Timestamp};
+
+/// The longest and the shortest that one that is well is not heard of.
+const SILENCE: Duration = Duration::from_secs(3600);
+const SILENCE_MIN: Duration = Duration::from_secs(30);
+
+/// How long one that is well may be silent: much less than what it would be declared dead after.
+pub(super) fn silence(facts: &Facts) -> Duration {
+    (facts.dies_after() / 4).clamp(SILENCE_MIN, SILENCE)
+}
 
 impl Driver {
-    /// Knocks if it is time to; returns when that is next.
+    /// Knocks if it is time to; returns when that is next, as far as it is known.
     pub(super) async fn knock(&mut self, now: Timestamp) -> Option<Timestamp> {
         let funds_at = self.caller.observed().funds_at(now);
         if funds_at.is_some_and(|at| at <= now) {
             self.caller.forgive(now).await;
             return None;
         }
-        let is_away = matches!(self.caller.observed().health(), Health::Down | Health::Dead);
-        let later = now.plus(self.caller.shared.settings.probe_max);
-        let at = self.knock_at.filter(|_| is_away && self.outstanding() == 0).unwrap_or(later);
-        self.knock_at = is_away.then_some(at);
-        if is_away && at <= now {
-            self.knock_at = Some(later);
-            // Whatever is said counts, and is taken note of there.
-            let _ = self.caller.call(Operation::Look, self.caller.provider.look_up(&[nothing()])).await;
+        let Some(at) = self.knock_at(now) else { return funds_at };
+        if at > now {
+            return earlier(Some(at), funds_at);
         }
-        earlier(self.knock_at, funds_at)
+        // Whatever is under way is heard of soon, and wakes the driver.
+        if self.outstanding() == 0 {
+            let ticket = self.ticket(Load { singles: 1, looks: 0 });
+            let caller = self.caller.clone();
+            self.spawn(ticket, async move {
+                // Whatever is said counts, and is taken note of there.
+                let _ = caller.call(Operation::Look, caller.provider.look_up(&[nothing()])).await;
+            });
+        }
+        funds_at
+    }
+
+    fn knock_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let settings = &self.caller.shared.settings;
+        let mut observed = self.caller.observed();
+        let wait = match observed.health() {
+            Health::Healthy => self.silence,
+            Health::Degraded => settings.down_after,
+            Health::Down | Health::Dead => settings.probe_max,
+            // Those have a time of their own.
+            Health::AuthFailed | Health::NoFunds => return None,
+        };
+        Some(observed.heard_at(now).plus(wait))
     }
 }
 

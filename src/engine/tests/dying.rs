@@ -39,6 +39,21 @@ async fn what_a_dead_provider_held_is_made_elsewhere_and_counts_again_once_it_an
 }
 
 #[tokio::test]
+async fn a_death_is_noticed_though_nothing_is_asked_of_the_dead() {
+    let mut world = World::of(3).exclusive().copies(2, 2).facts(frail).start().await;
+    let pins = pinned(&mut world).await;
+    world.sims[0].faults().down();
+    world.run_for(2 * HOUR).await;
+    assert_eq!(world.health(0).await, Health::Down);
+    world.run_for(DAY).await;
+    assert_eq!((world.health(0).await, world.held(2)), (Health::Dead, 20));
+    for pin in &pins {
+        assert_eq!((world.status(*pin).await, world.pin(*pin).await.have), (Status::Pinned, 2));
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn what_a_provider_held_that_left_the_config_is_made_elsewhere_in_time() {
     let mut world = World::of(3).exclusive().copies(2, 2).facts(frail).start().await;
     let pins = pinned(&mut world).await;
