@@ -53,6 +53,7 @@ await check('the tarball is the same each time, its sum is right, and what is in
   assert.match(run(join(tree, 'pinfold'), ['version', '--verbose']), /^pinfold \d+\.\d+\.\d+\nrevision: /)
   run('bash', ['-n', join(tree, 'completions/pinfold.bash')])
   for (const page of ['pinfold.1', 'pinfold-pin-add.1', 'pinfold-config.5']) assert.ok(existsSync(join(tree, 'man', page)), page)
+  for (const file of ['prometheus/rules/pinfold.alerts.yml', 'grafana/dashboards/pinfold-overview.json']) assert.ok(existsSync(join(tree, file)), file)
   for (const unit of ['pinfold.service', 'sysusers.conf', 'tmpfiles.conf']) assert.ok(existsSync(join(tree, 'systemd', unit)), unit)
 })
 
@@ -121,7 +122,7 @@ await check('the .deb installs where no systemd runs: user, folders, rights, man
   assert.deepEqual(about(STATE), { mode: '700', uid, gid })
   assert.deepEqual(about(SECRETS), { mode: '700', uid: 0, gid: 0 })
   const files = run('dpkg', ['--listfiles', 'pinfold'])
-  for (const file of ['/usr/share/man/man1/pinfold-serve.1.gz', '/usr/share/man/man5/pinfold-config.5.gz', '/usr/share/bash-completion/completions/pinfold', '/usr/share/doc/pinfold/copyright']) {
+  for (const file of ['/usr/share/man/man1/pinfold-serve.1.gz', '/usr/share/man/man5/pinfold-config.5.gz', '/usr/share/bash-completion/completions/pinfold', '/usr/share/doc/pinfold/examples/prometheus/rules/pinfold.alerts.yml', '/usr/share/doc/pinfold/copyright']) {
     assert.ok(files.includes(`${file}\n`), `${file} is not in the package`)
   }
   // As it comes it only lacks the secrets, and says so.
