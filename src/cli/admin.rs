@@ -8,6 +8,7 @@ use std::{fs, io};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, Uri, header, uri::Scheme};
+use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -131,6 +132,11 @@ fn read(file: &Path) -> Result<Option<SecretString>, Failure> {
     let token = text.trim();
     let usable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
     if usable { Ok(Some(token.into())) } else { Err(failed(format!("error: {shown} holds no token"))) }
+}
+
+/// A name as a part of a path.
+pub(super) fn segment(name: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(name, NON_ALPHANUMERIC)
 }
 
 impl Admin {

@@ -177,7 +177,7 @@ impl Import<'_> {
                     return Err(stopped(number, &why));
                 }
                 Err((_, why)) if method == Method::POST && why.starts_with("say whose pins") => {
-                    return Err(stopped(number, &why.replace("write account=", "write --account ")));
+                    return Err(stopped(number, &why));
                 }
                 Err((_, why)) => return Ok(Err(why)),
             }
