@@ -1,14 +1,18 @@
 //! The composition root: builds every part from the settings and joins them.
 
+mod about;
 mod adopt;
+mod backup;
 mod demo;
 mod descriptors;
+pub mod doctor;
 mod doors;
 mod explain;
 mod gateway;
 mod ground;
 mod live;
 mod login;
+mod manager;
 mod parts;
 mod pins;
 pub mod probe;
@@ -26,6 +30,8 @@ use std::io::{IsTerminal, stdout};
 
 use anyhow::Context;
 
+pub use about::about;
+pub use backup::{Exported, Restore, Restored, backup, export, restore};
 pub use demo::{Demo, demo};
 pub use gateway::{Gateway, Tuning};
 pub use login::{Login, LoginError};
@@ -33,6 +39,7 @@ pub use reload::Source;
 pub use sockets::Sockets;
 pub use tokens::{admin_token_file, create_token};
 
+use self::{manager::Manager, reload::Follow};
 use crate::{
     auth::SameSecret,
     config::{Settings, StoreUrl},
@@ -63,14 +70,21 @@ pub async fn serve(source: Source, sockets: Sockets, no_color: bool) -> anyhow::
     let log = logging::init(&parts::logging(&settings.log, no_color), metrics.log())?;
     let grace = settings.server.shutdown_grace;
     let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
-    let gateway = Gateway::follow(source, hangup, sockets, metrics, Some(log)).await?;
+    let manager = Manager::of(&source.environment);
+    let alive = tokio::spawn(manager.clone().keep_alive());
+    let follow = Follow { source, hangup, log: Some(log), manager: manager.clone() };
+    let gateway = Gateway::follow(follow, sockets, metrics).await?;
+    manager.ready(manager::Config::InForce);
     let for_kubo = format!("ipfs pin remote service add pinfold {scheme}://{} TOKEN", gateway.address());
     tracing::info!("ready; give it to Kubo with: {for_kubo}");
     if stdout().is_terminal() {
         demo::say(&format!("\nWith Kubo:\n  {for_kubo}\n\n"))?;
     }
     signals::stop_when_told(gateway.shutdown()).await?;
-    gateway.stop(grace).await
+    manager.stopping(grace);
+    let stopped = gateway.stop(grace).await;
+    alive.abort();
+    stopped
 }
 
 /// Checks what only its own part can judge, without starting anything.

@@ -1,27 +1,35 @@
 //! The command line: what may be typed, and what the shell is told at the end.
 
 mod admin;
+mod backup;
 mod check_config;
+mod completions;
+mod doctor;
 mod event;
 mod exit;
+mod export;
 mod healthcheck;
+mod import;
 mod job;
 mod log_level;
+mod man;
 mod pin;
 mod plan;
 mod policy;
 mod provider;
 mod reload;
+mod restore;
 mod run;
 pub mod sim;
 mod table;
 mod token;
+mod version;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Environment, Loaded, Problem};
 
@@ -68,8 +76,23 @@ enum Command {
     /// Tokens of clients
     #[command(subcommand)]
     Token(token::Command),
+    /// Look at the store, the configuration, the clock and the providers, and say what to do; the gateway may run
+    Doctor(doctor::Args),
+    /// Write all that the store holds to a file; the gateway may run
+    Backup(backup::Args),
+    /// Put a backup in the store's place; the gateway must be stopped
+    Restore(restore::Args),
+    /// Print pins as lines of JSON, the oldest first; the gateway may run
+    Export(export::Args),
+    /// Have a running gateway take up pins from lines of JSON
+    Import(import::Args),
     /// Print the version
-    Version,
+    Version(version::Args),
+    /// Print the script by which a shell completes what is typed
+    Completions(completions::Args),
+    /// Write the manual's pages
+    #[command(hide = true)]
+    Man(man::Args),
 }
 
 /// Where the configuration is.
@@ -117,7 +140,14 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Job(command) => job::run(&command)?,
         Command::Event(command) => event::run(&command)?,
         Command::Token(command) => token::run(&command)?,
-        Command::Version => say(&format!("pinfold {}\n", env!("CARGO_PKG_VERSION")))?,
+        Command::Version(args) => version::run(&args)?,
+        Command::Completions(args) => completions::run(&args, Cli::command())?,
+        Command::Man(args) => man::run(&args, Cli::command())?,
+        Command::Doctor(args) => doctor::run(args)?,
+        Command::Backup(args) => backup::run(args)?,
+        Command::Restore(args) => restore::run(args)?,
+        Command::Export(args) => export::run(&args)?,
+        Command::Import(args) => import::run(&args)?,
     };
     Ok(exit.into())
 }
@@ -175,8 +205,6 @@ fn complain(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

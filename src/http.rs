@@ -5,6 +5,7 @@
 
 mod body;
 mod connect;
+mod examine;
 mod lines;
 mod proxy;
 mod roots;
@@ -26,6 +27,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use connect::Connector;
+pub use examine::{Way, examine};
 pub use lines::Lines;
 pub use proxy::{Proxy, ProxyError, ProxyRules};
 pub use roots::{Roots, RootsError};

@@ -37,7 +37,7 @@ pub use labels::{
     RequestClass, Route, Settled, SpanOutcome, StoreClass, StoreErrorKind, TaskKind, TaskOutcome, Turned,
 };
 pub use pins::PinMetrics;
-pub use process::LogMetrics;
+pub use process::{LogMetrics, REVISION};
 pub use provider::ProviderMetrics;
 pub use repeats::Repeats;
 pub use request_log::RequestLine;

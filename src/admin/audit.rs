@@ -16,7 +16,7 @@ use crate::{
     auth::Operator,
     lifecycle::Activator,
     model::{Clock, Job, JobKind, NewJob, ProviderRecord, UpstreamId},
-    store::{Orphan, SharedStore},
+    store::{Orphan, SharedStore, StoreError},
 };
 
 /// Orphans of one page.
@@ -52,7 +52,12 @@ async fn start(
     let by = by.map(|Extension(operator)| operator.token_name.to_string());
     let (kind, terms) = (JobKind::Audit, "{}".to_owned());
     let job = NewJob { kind, provider: Some(provider.id), account: None, terms, by };
-    let job = desk.store.create_job(job, desk.clock.now()).await?;
+    let job = desk.store.create_job(job, desk.clock.now()).await.map_err(|error| match error {
+        StoreError::Taken { .. } => Failure::conflict(format!(
+            "an audit of {name} has not ended: see pinfold job ls, or end it by pinfold job cancel"
+        )),
+        error => error.into(),
+    })?;
     desk.activator.poke();
     Ok(json_response(StatusCode::ACCEPTED, &shown(&job)))
 }

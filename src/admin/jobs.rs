@@ -91,7 +91,9 @@ impl Foreman {
         }
         if let Some(job) = self.at(JobKind::Drain, &provider).await? {
             let (id, state) = (job.id, job.state);
-            let details = format!("job {id} drains {name} already and is {state}: see pinfold job show {id}");
+            let details = format!(
+                "job {id} drains {name} already and is {state}: see pinfold job show {id}, or end it by pinfold provider undrain {name}"
+            );
             return Err(Failure::conflict(details));
         }
         let job = NewJob {

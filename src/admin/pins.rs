@@ -125,9 +125,10 @@ impl Desk {
         let all = || accounts.join(", ");
         match (named, accounts.as_slice()) {
             (None, [only]) => Ok(only.clone()),
-            (None, _) => {
-                Err(Failure::bad_request(format!("say whose pins: write account= one of {}", all())))
-            }
+            (None, _) => Err(Failure::bad_request(format!(
+                "say whose pins, by account= or --account: one of {}",
+                all()
+            ))),
             (Some(named), known) if known.iter().any(|account| account == named) => Ok(named.to_owned()),
             (Some(named), _) => {
                 Err(Failure::not_found(format!("there is no account {named:?}: there are {}", all())))

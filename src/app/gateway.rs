@@ -3,12 +3,11 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use tokio::signal::unix::Signal;
 
 use super::{
     ground::Ground,
     live::Live,
-    reload::{Reloader, Source},
+    reload::{Follow, Reloader},
     sockets::Sockets,
     telling::Telling,
     tokens,
@@ -20,7 +19,7 @@ use crate::{
     lifecycle::Shutdown,
     model::{AccountId, Clock},
     store::SharedStore,
-    telemetry::{Listener, Metrics, logging},
+    telemetry::{Listener, Metrics},
 };
 
 /// What the demo and tests set, and no operator should have to.
@@ -50,27 +49,21 @@ pub struct Gateway {
 impl Gateway {
     /// Opens the store, registers the config there, and starts to serve and to work.
     pub async fn start(settings: Settings, tuning: &Tuning, metrics: Metrics) -> anyhow::Result<Self> {
-        Self::open(settings, tuning, (metrics, None), Sockets::default(), None).await
+        Self::open(settings, tuning, metrics, Sockets::default(), None).await
     }
 
-    /// As [`start`](Self::start), on the sockets that were passed; follows the config as its source has it.
-    pub(super) async fn follow(
-        source: Source,
-        hangup: Signal,
-        sockets: Sockets,
-        metrics: Metrics,
-        log: Option<logging::Filter>,
-    ) -> anyhow::Result<Self> {
-        let settings = source.loaded.settings.clone();
-        Self::open(settings, &Tuning::default(), (metrics, log), sockets, Some((source, hangup))).await
+    /// As [`start`](Self::start), on the sockets that were passed; follows the config where it comes from.
+    pub(super) async fn follow(follow: Follow, sockets: Sockets, metrics: Metrics) -> anyhow::Result<Self> {
+        let settings = follow.source.loaded.settings.clone();
+        Self::open(settings, &Tuning::default(), metrics, sockets, Some(follow)).await
     }
 
     async fn open(
         settings: Settings,
         tuning: &Tuning,
-        (metrics, log): (Metrics, Option<logging::Filter>),
+        metrics: Metrics,
         mut sockets: Sockets,
-        source: Option<(Source, Signal)>,
+        follow: Option<Follow>,
     ) -> anyhow::Result<Self> {
         let ground = Ground::lay(settings, tuning, metrics).await?;
         // Both doors are taken before anything is sent anywhere.
@@ -88,11 +81,11 @@ impl Gateway {
             .merge(admin::adopt_routes(live.clone()))
             .merge(admin::policy_routes(live.clone()))
             .merge(ground.operators(agent, &live));
-        if let Some(log) = log {
-            routes = routes.merge(admin::log_routes(log));
-        }
-        if let Some((source, hangup)) = source {
-            let reloader = Arc::new(Reloader::new(&source, live.clone()));
+        if let Some(Follow { source, hangup, log, manager }) = follow {
+            if let Some(log) = log {
+                routes = routes.merge(admin::log_routes(log));
+            }
+            let reloader = Arc::new(Reloader::new(&source, manager, live.clone()));
             routes = routes.merge(admin::config_routes(reloader.clone()));
             let watch = reloader.watch(hangup, ground.shutdown.clone());
             ground.shutdown.spawn_vital("config watch", watch);

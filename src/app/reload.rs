@@ -9,12 +9,16 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::live::Live;
+use super::{
+    live::Live,
+    manager::{self, Manager},
+};
 use crate::{
     admin::{Config, ConfigReport, Refused},
     config::{self, Change, Environment, Loaded, Problem, Seen},
     lifecycle::Shutdown,
     model::{EventKind, NewEvent, Stamp, Timestamp},
+    telemetry::logging,
 };
 
 /// Between looks at the files.
@@ -32,10 +36,20 @@ pub struct Source {
     pub loaded: Loaded,
 }
 
+/// What a gateway that follows its config listens to, and whom it tells.
+pub(super) struct Follow {
+    pub(super) source: Source,
+    pub(super) hangup: Signal,
+    /// Of this process's log; `None`: it is not ours to change.
+    pub(super) log: Option<logging::Filter>,
+    pub(super) manager: Manager,
+}
+
 /// Reads the config again, and has it taken up.
 pub(super) struct Reloader {
     file: PathBuf,
     environment: Environment,
+    manager: Manager,
     live: Arc<Live>,
     state: Mutex<State>,
 }
@@ -51,7 +65,7 @@ struct State {
 }
 
 impl Reloader {
-    pub(super) fn new(source: &Source, live: Arc<Live>) -> Self {
+    pub(super) fn new(source: &Source, manager: Manager, live: Arc<Live>) -> Self {
         let state = State {
             watched: source.loaded.files.clone(),
             loaded_at: live.clock.now(),
@@ -59,7 +73,8 @@ impl Reloader {
             warnings: source.loaded.warnings.clone(),
             refused: None,
         };
-        Self { file: source.file.clone(), environment: source.environment.clone(), live, state: state.into() }
+        let (file, environment) = (source.file.clone(), source.environment.clone());
+        Self { file, environment, manager, live, state: state.into() }
     }
 
     /// Reads the config again whenever told by `hangup`, or when a file that it was read from has changed and stays
@@ -98,14 +113,16 @@ impl Reloader {
     /// `by`: the operator who asked for it.
     async fn read_again(&self, by: Option<&str>) {
         let mut state = self.state.lock().await;
+        self.manager.reloading();
         let now = self.live.clock.now();
-        match self.try_again(&mut state).await {
+        let became = match self.try_again(&mut state).await {
             Ok(()) => {
                 (state.loaded_at, state.refused) = (now, None);
                 self.live.metrics.config().taken_up(now);
                 tell(&state.changes);
                 let words = state.changes.iter().map(ToString::to_string).collect();
                 self.note("taken_up", words, by, now).await;
+                manager::Config::InForce
             }
             Err(problems) => {
                 self.live.metrics.config().refused();
@@ -114,8 +131,10 @@ impl Reloader {
                 }
                 self.note("refused", problems.clone(), by, now).await;
                 state.refused = Some(Refused { at: now, problems });
+                manager::Config::Refused
             }
-        }
+        };
+        self.manager.ready(became);
     }
 
     /// Keeps what became of it. What was taken up is in force, whether that can be kept or not.

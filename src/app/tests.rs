@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{interval, timeout};
 
 use self::document::Document;
-use super::{Gateway, Sockets, Source, admin_token_file, signals};
+use super::{Gateway, Sockets, Source, admin_token_file, manager::Manager, reload::Follow, signals};
 use crate::{
     config::{self, Environment},
     http::{Client, Settings},
@@ -43,7 +43,8 @@ impl House {
         let loaded = config::load(&file, &environment).unwrap_or_else(|problems| panic!("{problems}"));
         let source = Source { file, environment, loaded };
         let (hangup, (log, filter, _)) = (signals::hangup().unwrap(), captured("info"));
-        let started = Gateway::follow(source, hangup, Sockets::default(), Metrics::new(), Some(filter)).await;
+        let follow = Follow { source, hangup, log: Some(filter), manager: Manager::default() };
+        let started = Gateway::follow(follow, Sockets::default(), Metrics::new()).await;
         let (gateway, client) = (started.unwrap(), Client::new(&Settings::default()));
         let (document, _log) = (Document::default(), Box::new(log));
         let mut house = Self { sims, dir, gateway, client, document, _log };

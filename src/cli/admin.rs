@@ -8,6 +8,7 @@ use std::{fs, io};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, Uri, header, uri::Scheme};
+use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -41,6 +42,14 @@ pub(super) struct Admin {
     base: String,
     token: Option<SecretString>,
     client: Client,
+}
+
+/// What came back.
+struct Answer {
+    status: StatusCode,
+    /// `None`: it was none.
+    json: Option<Value>,
+    is_empty: bool,
 }
 
 impl AdminArgs {
@@ -125,6 +134,11 @@ fn read(file: &Path) -> Result<Option<SecretString>, Failure> {
     if usable { Ok(Some(token.into())) } else { Err(failed(format!("error: {shown} holds no token"))) }
 }
 
+/// A name as a part of a path.
+pub(super) fn segment(name: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(name, NON_ALPHANUMERIC)
+}
+
 impl Admin {
     /// Asks for `path` below `/api/v1`; the answer is whatever it says on success.
     pub(super) async fn call(
@@ -144,6 +158,42 @@ impl Admin {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
+        match self.ask(deadline, method, path, body).await? {
+            Answer { status, json: Some(json), .. } if status.is_success() => Ok(json),
+            Answer { status, json: None, is_empty: true } if status.is_success() => Ok(Value::Null),
+            Answer { status, json, .. } => Err(self.refusal(status, json.as_ref())),
+        }
+    }
+
+    /// As [`call`](Self::call), for whoever goes on after what the gateway refuses: its code, and its words.
+    ///
+    /// # Errors
+    /// Where it does not answer, or does not answer as an admin listener does.
+    pub(super) async fn offer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Result<Value, (StatusCode, String)>, Failure> {
+        let Answer { status, json, .. } = self.ask(DEADLINE, method, path, body).await?;
+        if status.is_success() {
+            return Ok(Ok(json.unwrap_or_default()));
+        }
+        match json.as_ref().and_then(|json| json["error"]["details"].as_str()) {
+            Some(details) if status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN => {
+                Ok(Err((status, details.to_owned())))
+            }
+            _ => Err(self.refusal(status, json.as_ref())),
+        }
+    }
+
+    async fn ask(
+        &self,
+        deadline: Duration,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
         let request = self.request(method, path, body)?;
         let asked = tokio::time::timeout(deadline, self.client.send(request, BODY_LIMIT)).await;
         let unreachable = |why: String| {
@@ -155,12 +205,8 @@ impl Admin {
             Ok(Err(error)) => return Err(unreachable(error.to_string())),
             Err(_) => return Err(unreachable(format!("no answer within {} s", deadline.as_secs()))),
         };
-        let json: Option<Value> = serde_json::from_slice(answer.body()).ok();
-        match (answer.status(), json) {
-            (status, Some(json)) if status.is_success() => Ok(json),
-            (status, None) if status.is_success() && answer.body().is_empty() => Ok(Value::Null),
-            (status, json) => Err(self.refusal(status, json.as_ref())),
-        }
+        let json = serde_json::from_slice(answer.body()).ok();
+        Ok(Answer { status: answer.status(), json, is_empty: answer.body().is_empty() })
     }
 
     fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Request<Bytes>, Failure> {

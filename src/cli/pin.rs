@@ -3,7 +3,7 @@
 mod add;
 mod explain;
 mod list;
-mod query;
+pub(super) mod query;
 mod remove;
 
 use super::{Exit, Failure};

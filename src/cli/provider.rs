@@ -64,7 +64,11 @@ pub(super) fn run(command: Command) -> Result<Exit, Failure> {
 }
 
 /// The entry of that name.
-fn entry<'a>(settings: &'a Settings, name: &str, file: &Path) -> Result<&'a ProviderSettings, Failure> {
+pub(super) fn entry<'a>(
+    settings: &'a Settings,
+    name: &str,
+    file: &Path,
+) -> Result<&'a ProviderSettings, Failure> {
     let found = settings.providers.iter().find(|provider| provider.name == name);
     found.ok_or_else(|| {
         Failure::new(Exit::Usage, format!("error: {} has no provider `{name}`", file.display()))

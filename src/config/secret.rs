@@ -72,7 +72,8 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sour
     } else {
         let path = locate(reader.environment, reader.folder, &text.text);
         reader.files.push(Seen::now(&path));
-        reader.parse(&text, |_| from_file(path, sources.kind))
+        let is_credential = is_credential(reader.environment, &path);
+        reader.parse(&text, |_| from_file(path, sources.kind, is_credential))
     };
     secret.map(Given::Secret)
 }
@@ -104,15 +105,23 @@ fn fixed(secret: &str, kind: SecretKind) -> Result<Source, Wrong> {
     }
 }
 
-/// Relative paths name a credential of the service manager if there is such a file, else one beside the config.
+/// Relative paths name a credential of the service manager if there is such a file, else one beside the config. In
+/// credentials' names systemd puts `_` where the path had `/` (`LoadCredential=secrets:/etc/pinfold/secrets`).
 pub(super) fn locate(environment: &Environment, folder: &Path, path: &str) -> PathBuf {
-    let credential = environment.credentials_directory().map(|directory| directory.join(path));
+    let directory = environment.credentials_directory().filter(|_| Path::new(path).is_relative());
+    let credential = directory.map(|directory| directory.join(path.replace('/', "_")));
     credential.filter(|file| file.is_file()).unwrap_or_else(|| folder.join(path))
 }
 
+/// Whether it lies in the service manager's folder.
+fn is_credential(environment: &Environment, path: &Path) -> bool {
+    environment.credentials_directory().is_some_and(|directory| path.starts_with(directory))
+}
+
 /// Like a variable's name, the path is quoted only where there is such a file.
-fn from_file(path: PathBuf, kind: SecretKind) -> Result<Source, Wrong> {
-    SecretFile::open(path.clone(), kind).map(Source::File).map_err(|why| wrong(&why, Some(&path)))
+fn from_file(path: PathBuf, kind: SecretKind, is_credential: bool) -> Result<Source, Wrong> {
+    let open = if is_credential { SecretFile::credential } else { SecretFile::open };
+    open(path.clone(), kind).map(Source::File).map_err(|why| wrong(&why, Some(&path)))
 }
 
 /// What to write instead.

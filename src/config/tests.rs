@@ -328,9 +328,24 @@ fn a_secret_file_is_read_beside_the_config_or_from_the_credentials_directory() {
     assert!(told().contains(&hint), "{}", told());
     put(credentials.path(), "credential\n", 0o400);
     assert_eq!(read().as_deref(), Ok("credential"));
+    put(credentials.path(), "shared by a mask", 0o440);
+    assert!(told().contains("spaces"), "{}", told());
     fs::remove_file(credentials.path().join("alpha.token")).expect("removed");
     put(folder.path(), "\n", 0o600);
     assert!(told().contains("the secret is empty"));
+}
+
+#[test]
+fn a_file_in_a_folder_is_the_credential_that_systemd_makes_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let credentials = tempfile::tempdir().expect("a folder");
+    let file = credentials.path().join("secrets_alpha");
+    fs::write(&file, "credential").expect("written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o440)).expect("set");
+    let environment = environment([("CREDENTIALS_DIRECTORY", credentials.path().to_str().expect("UTF-8"))]);
+    let source = with(&format!("{ENDPOINT}, token_file: secrets/alpha"), "secret: t", "");
+    let loaded = parse("config.yaml", &source, folder.path(), &environment);
+    assert_eq!(token(&loaded.expect("a good one").settings.providers[0]), "credential");
 }
 
 #[test]

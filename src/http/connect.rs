@@ -117,7 +117,7 @@ pub(super) fn classify(error: &legacy::Error) -> Error {
 }
 
 /// The first cause of one kind; also one that an `io::Error` was made of, which its own chain leaves out.
-fn cause<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+pub(super) fn cause<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     let inside = inside.map(|inner| inner as &(dyn StdError + 'static));
     error.downcast_ref::<E>().or_else(|| inside.and_then(cause)).or_else(|| error.source().and_then(cause))

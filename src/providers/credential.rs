@@ -45,6 +45,15 @@ pub struct Login {
 }
 
 impl Credential {
+    /// The file that its secret is read from, if it is.
+    pub fn file(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::None => None,
+            Self::Token(source) | Self::Basic { password: source, .. } => source.file(),
+            Self::Login(login) => login.password.as_ref().and_then(Source::file),
+        }
+    }
+
     /// A bearer token that does not change; white space around it is no part of it.
     ///
     /// # Errors

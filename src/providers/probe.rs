@@ -145,6 +145,8 @@ pub struct Report {
     pub left: Vec<String>,
     /// What differed or was unknown, with the keys of a presets file.
     pub learned: Map<String, Value>,
+    /// How far its clock is ahead of ours, by the last answer that told its time; in seconds.
+    pub ahead: Option<i64>,
 }
 
 impl Report {
@@ -182,9 +184,7 @@ pub async fn probe(
     stop: impl Future<Output = ()>,
 ) -> Report {
     let protocol = settings.preset.protocol;
-    // It keeps the limits by even steps.
-    let rates = settings.budget.rates;
-    let mut lab = Lab::new(Parts::new(settings.uncounted(), client, clock, metrics), rates, waits);
+    let mut lab = lab(settings, client, clock, metrics, waits);
     let stopped = {
         let checks = async {
             match protocol {
@@ -200,5 +200,35 @@ pub async fn probe(
     clean::up(&mut lab).await;
     lab.report(stopped)
 }
+
+/// Looks whether a provider answers and takes the credential, by a call or a few that change nothing.
+pub async fn look(
+    settings: Settings,
+    client: http::Client,
+    clock: Arc<dyn Clock>,
+    metrics: ProviderMetrics,
+    waits: Arc<dyn Waits>,
+) -> Report {
+    let protocol = settings.preset.protocol;
+    let mut lab = lab(settings, client, clock, metrics, waits);
+    match protocol {
+        Protocol::Psa => checks::look(&mut lab).await,
+        Protocol::Kubo => kubo::run(&mut lab).await,
+    }
+    lab.report(false)
+}
+
+/// It keeps the limits by even steps.
+fn lab(
+    settings: Settings,
+    client: http::Client,
+    clock: Arc<dyn Clock>,
+    metrics: ProviderMetrics,
+    waits: Arc<dyn Waits>,
+) -> Lab {
+    let rates = settings.budget.rates;
+    Lab::new(Parts::new(settings.uncounted(), client, clock, metrics), rates, waits)
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,11 +8,14 @@ mod audits;
 mod background;
 mod budget;
 mod claim;
+mod comeback;
 mod count;
 mod delete;
 mod errors;
 mod events;
+mod exchange;
 mod explain;
+mod export;
 mod forget;
 mod get;
 mod jobs;
@@ -31,6 +34,7 @@ mod replace;
 mod replicas;
 mod rows;
 mod settle;
+pub mod snapshot;
 mod stats;
 mod tokens;
 mod tx;
@@ -43,6 +47,10 @@ use std::{
 
 use async_trait::async_trait;
 
+pub use comeback::{CameBack, Comeback, Later};
+pub use exchange::Place;
+pub use export::{Exported, export};
+pub use open::{is_served, newest_version};
 pub use readers::ReadSettings;
 
 use self::{
@@ -68,6 +76,11 @@ pub struct SqliteSettings {
     pub reads: ReadSettings,
     /// The schedule of replicas.
     pub timing: Timing,
+}
+
+/// The version of SQLite that is built in.
+pub fn library_version() -> &'static str {
+    rusqlite::version()
 }
 
 /// A [`Store`] in one SQLite file, served by this process alone.

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// The commit that was built, where the build names it.
-const REVISION: &str = match option_env!("PINFOLD_REVISION") {
+pub const REVISION: &str = match option_env!("PINFOLD_REVISION") {
     Some(revision) => revision,
     None => "unknown",
 };

@@ -118,6 +118,37 @@ fn help_and_version_are_0() {
 }
 
 #[test]
+fn a_manual_has_a_page_for_each_command_and_completions_know_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = |arguments: &[&str]| {
+        let (code, out, err) = run(&mut pinfold(arguments));
+        assert_eq!((code, err.as_str()), (0, ""), "{arguments:?}");
+        out
+    };
+    let pages = folder.path().join("man");
+    good(&["man", "--out", pages.to_str().expect("UTF-8")]);
+    for page in ["pinfold.1", "pinfold-serve.1", "pinfold-provider-drain.1", "pinfold-config.5"] {
+        assert!(pages.join(page).is_file(), "{page}");
+    }
+    assert!(!pages.join("pinfold-man.1").exists());
+    let page = fs::read_to_string(pages.join("pinfold-config.5")).expect("readable");
+    assert!(page.contains(".SH KEYS") && page.contains("declare_dead_after"), "{page}");
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = good(&["completions", shell]);
+        assert!(script.contains("check-config") && script.contains("drain"), "{shell}");
+    }
+}
+
+#[test]
+fn a_bug_report_is_told_of_build_libraries_and_system() {
+    let (code, out, _) = run(&mut pinfold(&["version", "--verbose"]));
+    assert_eq!(code, 0);
+    for words in ["pinfold 0.", "revision: ", "built: debug, for ", "store: SQLite 3.", "system: "] {
+        assert!(out.contains(words), "{out}");
+    }
+}
+
+#[test]
 fn a_token_is_hashed_as_sha256sum_does() {
     let mut child = pinfold(&["token", "hash"])
         .stdin(Stdio::piped())

@@ -2,10 +2,12 @@
 
 mod api;
 mod arrows;
+mod backup;
 mod cli;
 mod demo;
 mod leaving;
 mod login;
+mod manager;
 mod matrix;
 mod metrics;
 mod operators;

@@ -48,10 +48,13 @@ pub async fn finish(caller: &Caller<'_>, accepted: PinRecord, awaited: Awaited) 
     json_response(StatusCode::ACCEPTED, json::pin_status(&pin, &caller.terms.settings.fallback_delegates))
 }
 
-/// Waits for as long as that may help; returns whether anything may have changed.
+/// Waits for as long as that may help; returns whether anything may have changed. Operators look again for themselves.
 async fn waited(caller: &Caller<'_>, pin: &PinRecord, mut changes: Subscription) -> bool {
     let wait = caller.terms.settings.accept_wait;
-    if wait.is_zero() || is_enough(Change { status: pin.status, answered: pin.answered }) {
+    if wait.is_zero()
+        || caller.by.is_some()
+        || is_enough(Change { status: pin.status, answered: pin.answered })
+    {
         return false;
     }
     let Ok(_permit) = caller.waiting.try_acquire() else { return false };

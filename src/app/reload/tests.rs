@@ -32,8 +32,9 @@ fn load(dir: &Path) -> Source {
 }
 
 async fn follow(source: Source, metrics: &Metrics) -> Gateway {
-    let hangup = signals::hangup().unwrap();
-    Gateway::follow(source, hangup, Sockets::default(), metrics.clone(), None).await.unwrap()
+    let (hangup, manager) = (signals::hangup().unwrap(), Manager::default());
+    let follow = Follow { source, hangup, log: None, manager };
+    Gateway::follow(follow, Sockets::default(), metrics.clone()).await.unwrap()
 }
 
 async fn until(what: &str, metrics: &Metrics) {
@@ -86,7 +87,7 @@ async fn what_became_of_a_reload_is_an_event_unless_it_changed_nothing() {
     let settings = source.loaded.settings.clone();
     let ground = Ground::lay(settings, &Tuning::default(), Metrics::new()).await.unwrap();
     let live = ground.live().await.unwrap();
-    let reloader = Reloader::new(&source, live.clone());
+    let reloader = Reloader::new(&source, Manager::default(), live.clone());
     reloader.reload(Some("ops")).await;
     assert_eq!(told(&live).await, []);
     write(dir.path(), "", "api: { accept_wait: 2s }\n");

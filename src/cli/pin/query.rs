@@ -25,14 +25,14 @@ pub(super) struct Filters {
 
 /// An address below `/api/v1`, whose query grows.
 #[derive(Clone, Debug)]
-pub(super) struct Address(String);
+pub(in crate::cli) struct Address(String);
 
 impl Address {
-    pub(super) fn of(path: &str, account: Option<&str>) -> Self {
+    pub(in crate::cli) fn of(path: &str, account: Option<&str>) -> Self {
         Self(format!("{path}?")).and("account", account)
     }
 
-    pub(super) fn and(mut self, key: &str, value: Option<&str>) -> Self {
+    pub(in crate::cli) fn and(mut self, key: &str, value: Option<&str>) -> Self {
         if let Some(value) = value {
             let encoded = utf8_percent_encode(value, NON_ALPHANUMERIC);
             // Names of accounts are compared as they are.
@@ -42,7 +42,7 @@ impl Address {
         self
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(in crate::cli) fn as_str(&self) -> &str {
         self.0.trim_end_matches(['&', '?'])
     }
 }

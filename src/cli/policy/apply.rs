@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::{
     Exit, Failure,
-    admin::AdminArgs,
+    admin::{AdminArgs, segment},
     heard,
     job::{show, wait},
     on_runtime, plan, say,
@@ -32,7 +32,7 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let admin = args.admin.client()?;
     on_runtime(async {
-        let path = format!("/policies/{}/apply", args.name);
+        let path = format!("/policies/{}/apply", segment(&args.name));
         let planned = plan::ask(&admin, &path, &json!({ "dry_run": true })).await?;
         if args.dry_run {
             return say(&plan::told(&planned, args.json));

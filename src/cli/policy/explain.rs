@@ -27,7 +27,7 @@ pub(in crate::cli) struct Args {
     /// Whose pin it is [default: the only account]
     #[arg(long)]
     account: Option<String>,
-    /// The token or certificate, by its name, that it is sent with [default: one that may use any policy]
+    /// The token or certificate, by its name, that it is sent with [default: one without policies of its own]
     #[arg(long, value_name = "NAME")]
     token: Option<String>,
     /// It comes with origins

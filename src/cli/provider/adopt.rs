@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::{
     Exit, Failure,
-    admin::AdminArgs,
+    admin::{AdminArgs, segment},
     job::{show, wait},
     on_runtime, say,
 };
@@ -37,7 +37,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         if let Some(policy) = &args.policy {
             body["policy"] = policy.as_str().into();
         }
-        let job = admin.call(Method::POST, &format!("/providers/{}/adopt", args.name), Some(&body)).await?;
+        let job = admin
+            .call(Method::POST, &format!("/providers/{}/adopt", segment(&args.name)), Some(&body))
+            .await?;
         match job["id"].as_u64().filter(|_| args.wait || args.dry_run) {
             Some(id) => wait::until_ended(&admin, id, show::lines).await,
             None => say(&show::lines(&job)),

@@ -3,7 +3,12 @@
 use http::Method;
 use serde_json::Value;
 
-use crate::cli::{Exit, Failure, admin::AdminArgs, job::wait, on_runtime, say};
+use crate::cli::{
+    Exit, Failure,
+    admin::{AdminArgs, segment},
+    job::wait,
+    on_runtime, say,
+};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -18,7 +23,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let admin = args.admin.client()?;
-    let path = format!("/providers/{}/audit", args.name);
+    let path = format!("/providers/{}/audit", segment(&args.name));
     on_runtime(async {
         let job = admin.call(Method::POST, &path, None).await?;
         match job["id"].as_u64().filter(|_| args.wait) {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::{
     Exit, Failure,
-    admin::AdminArgs,
+    admin::{AdminArgs, segment},
     job::{show, wait},
     on_runtime, plan, say,
 };
@@ -44,7 +44,7 @@ pub(in crate::cli) struct Told {
 pub(super) fn drain(args: &Drain) -> Result<Exit, Failure> {
     let admin = args.admin.client()?;
     on_runtime(async {
-        let path = format!("/providers/{}/drain", args.name);
+        let path = format!("/providers/{}/drain", segment(&args.name));
         let body = json!({ "allow_fewer": args.allow_fewer, "dry_run": args.dry_run });
         if args.dry_run {
             let planned = plan::ask(&admin, &path, &body).await?;
@@ -61,7 +61,7 @@ pub(super) fn drain(args: &Drain) -> Result<Exit, Failure> {
 
 pub(super) fn tell(told: &Told, command: &str) -> Result<Exit, Failure> {
     let admin = told.admin.client()?;
-    let path = format!("/providers/{}/{command}", told.name);
+    let path = format!("/providers/{}/{command}", segment(&told.name));
     let answer = on_runtime(admin.call(Method::POST, &path, None))??;
     let mode = answer["mode"].as_str().unwrap_or("forgotten");
     say(&format!("{} is {mode}\n", told.name))

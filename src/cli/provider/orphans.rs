@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cli::{
     Exit, Failure,
-    admin::AdminArgs,
+    admin::{AdminArgs, segment},
     complain, heard, on_runtime,
     table::{Look, json_lines, lines, table},
 };
@@ -27,7 +27,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     on_runtime(async {
         let (mut shown, mut after) = (0, String::new());
         loop {
-            let path = format!("/providers/{}/orphans{after}", args.name);
+            let path = format!("/providers/{}/orphans{after}", segment(&args.name));
             let page = admin.call(Method::GET, &path, None).await?;
             let orphans = page["orphans"].as_array().map(Vec::as_slice).unwrap_or_default();
             shown += orphans.len() as u64;

@@ -18,6 +18,13 @@ use crate::model::{Stamp, Timestamp};
 /// No secret is longer: a longer file is some other file.
 const MAX_BYTES: usize = 8 * 1024;
 
+/// Group and others.
+const ALL_BUT_OWNER: u32 = 0o077;
+
+/// In the service manager's folder a right of the group is the mask of a list of users, or the way by which this process
+/// may read a file of root's.
+const OTHERS: u32 = 0o007;
+
 /// The time between looks at a file.
 const LOOK_GAP: Duration = Duration::from_secs(1);
 
@@ -158,6 +165,8 @@ pub struct SecretFile(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     kind: SecretKind,
+    /// The permissions that it must not have.
+    closed_to: u32,
     held: Mutex<Held>,
 }
 
@@ -174,9 +183,21 @@ impl SecretFile {
     /// # Errors
     /// Where there is no such file, others may read it, or what it holds is no secret of that kind.
     pub fn open(path: PathBuf, kind: SecretKind) -> Result<Self, UnfitSecret> {
-        let (secret, stamp) = read(&path, kind)?;
+        Self::open_closed_to(ALL_BUT_OWNER, path, kind)
+    }
+
+    /// As [`open`](Self::open), for one that the service manager put into its folder for this process.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn credential(path: PathBuf, kind: SecretKind) -> Result<Self, UnfitSecret> {
+        Self::open_closed_to(OTHERS, path, kind)
+    }
+
+    fn open_closed_to(closed_to: u32, path: PathBuf, kind: SecretKind) -> Result<Self, UnfitSecret> {
+        let (secret, stamp) = read(&path, kind, closed_to)?;
         let held = Held { used: secret.clone(), given: secret, stamp: Some(stamp), looked_at: None };
-        Ok(Self(Arc::new(Inner { path, kind, held: held.into() })))
+        Ok(Self(Arc::new(Inner { path, kind, closed_to, held: held.into() })))
     }
 
     /// As it was last read and found good.
@@ -206,7 +227,7 @@ impl SecretFile {
             return;
         }
         held.stamp = stamp;
-        match read(&self.0.path, self.0.kind) {
+        match read(&self.0.path, self.0.kind, self.0.closed_to) {
             Ok((secret, stamp)) => (held.given, held.stamp) = (secret, Some(stamp)),
             Err(why) => {
                 let file = self.0.path.display();
@@ -222,13 +243,13 @@ impl fmt::Debug for SecretFile {
     }
 }
 
-fn read(path: &Path, kind: SecretKind) -> Result<(SecretString, Stamp), UnfitSecret> {
+fn read(path: &Path, kind: SecretKind, closed_to: u32) -> Result<(SecretString, Stamp), UnfitSecret> {
     let mut file = fs::File::open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(UnfitSecret::NoFile);
     }
-    if metadata.permissions().mode() & 0o077 != 0 {
+    if metadata.permissions().mode() & closed_to != 0 {
         return Err(UnfitSecret::Open);
     }
     let mut content = String::new();
@@ -304,6 +325,16 @@ mod tests {
         assert!(!lab.look(&source));
         lab.put("second", 0o400);
         assert!(lab.look(&source));
+    }
+
+    #[test]
+    fn a_credential_of_the_service_manager_may_be_its_groups_and_nobody_elses() {
+        let lab = Lab::new();
+        lab.put("first", 0o440);
+        assert!(matches!(SecretFile::open(lab.path(), SecretKind::Token), Err(UnfitSecret::Open)));
+        assert!(SecretFile::credential(lab.path(), SecretKind::Token).is_ok());
+        lab.put("first", 0o444);
+        assert!(matches!(SecretFile::credential(lab.path(), SecretKind::Token), Err(UnfitSecret::Open)));
     }
 
     #[test]

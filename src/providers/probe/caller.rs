@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ::http::{
     HeaderValue, Method, Request, Response,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE},
 };
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -78,6 +78,7 @@ pub(super) struct Caller {
     cleaning: bool,
     took: Vec<(Route, Duration)>,
     limits: BTreeMap<String, String>,
+    ahead: Option<i64>,
 }
 
 impl Caller {
@@ -93,6 +94,7 @@ impl Caller {
             cleaning: false,
             took: Vec::new(),
             limits: BTreeMap::new(),
+            ahead: None,
             parts,
         }
     }
@@ -168,6 +170,11 @@ impl Caller {
     }
 
     fn heard(&mut self, answer: &Response<Bytes>, class: Result<(), ErrorClass>) -> Left {
+        let date = answer.headers().get(DATE).and_then(|value| value.to_str().ok());
+        let theirs = date.and_then(|date| httpdate::parse_http_date(date).ok());
+        if let Some(since) = theirs.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok()) {
+            self.ahead = i64::try_from(since.as_secs()).ok().map(|theirs| theirs - self.now().as_secs());
+        }
         for (name, value) in answer.headers() {
             let name = name.as_str();
             if name.contains("ratelimit") || name.contains("rate-limit") || name == "retry-after" {
@@ -253,6 +260,11 @@ impl Caller {
             Some(Latency { route, calls: took.len(), median })
         };
         Route::ALL.into_iter().filter_map(of).collect()
+    }
+
+    /// How far the provider's clock is ahead, in seconds.
+    pub(super) fn ahead(&self) -> Option<i64> {
+        self.ahead
     }
 
     pub(super) fn limits(&self) -> Vec<(String, String)> {

@@ -18,6 +18,11 @@ pub(super) struct Pins {
     pub(super) spare: Option<String>,
 }
 
+/// Whether it lists pins, and nothing else.
+pub(super) async fn look(lab: &mut Lab) {
+    access::lists(lab).await;
+}
+
 pub(super) async fn run(lab: &mut Lab) {
     if !access::works(lab).await {
         return;

@@ -187,6 +187,7 @@ impl Lab {
             limits: self.caller.limits(),
             calls: self.caller.used(),
             stopped,
+            ahead: self.caller.ahead(),
             left: self.left,
         }
     }

@@ -114,6 +114,19 @@ pub(super) fn charge(
     Ok(reserved)
 }
 
+/// Counts each limit as used up by now: nobody knows what was sent.
+pub(super) fn fill(tx: &Tx<'_>, group: &str, rates: &Rates, now: Timestamp) -> Result<(), StoreError> {
+    for (class, rate) in rates.iter() {
+        let Some(rate) = *rate else { continue };
+        // budget_use: one limit's slots, which the one below takes in
+        tx.conn
+            .prepare_cached("DELETE FROM budget_use WHERE grp = ?1 AND class = ?2")?
+            .execute(params![group, class.code()])?;
+        count(tx, group, class, Slot { used: rate.calls, ..Slot::at(rate.per, now) })?;
+    }
+    Ok(())
+}
+
 fn count(tx: &Tx<'_>, group: &str, class: BudgetClass, slot: Slot) -> Result<(), StoreError> {
     // budget_use: add
     tx.conn

@@ -10,7 +10,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    model::{Content, Doubt, Goal, Op, Origins, Owned, PolicyId, ReplicaId, Timestamp},
+    model::{Content, Doubt, Goal, Op, Origins, Owned, PolicyId, ReplicaId, Timestamp, replica::Replica},
     policy::replica::{Event, Work},
     store::{Claim, ClaimKey, ClaimRequest, Claimed, StoreError},
 };
@@ -78,6 +78,9 @@ impl Claiming<'_> {
 /// Claims one replica; `None` where there is nothing to call for.
 fn take(tx: &mut Tx<'_>, request: &ClaimRequest, id: ReplicaId) -> Result<Option<Claim>, StoreError> {
     let Some(replica) = replicas::load(tx, id)? else { return Ok(None) };
+    if replica.goal == Goal::Remove && wait_to_remove(tx, &replica, request.now)? {
+        return Ok(None);
+    }
     let due_at = replica.due.map_or(request.now, |(_, at)| at);
     let (op, work) = (replica.due.map_or(Op::Verify, |(op, _)| op), replica.work(request.exclusive));
     if work == Work::Forget {
@@ -116,6 +119,18 @@ fn take(tx: &mut Tx<'_>, request: &ClaimRequest, id: ReplicaId) -> Result<Option
         name,
         origins,
     }))
+}
+
+/// After a restore copies are removed only when there was time to find out what they are needed for (decision 13).
+fn wait_to_remove(tx: &mut Tx<'_>, replica: &Replica, now: Timestamp) -> Result<bool, StoreError> {
+    // instance: since when copies may be removed
+    let from =
+        tx.conn.prepare_cached("SELECT removals_from FROM instance")?.query_row([], |row| row.get(0))?;
+    let until = Timestamp::from_millis(from);
+    if now < until {
+        replicas::step(tx, replica.clone(), Event::Deferred { until }, now)?;
+    }
+    Ok(now < until)
 }
 
 /// What is in doubt from the moment that this work's first call leaves.

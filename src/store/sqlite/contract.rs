@@ -46,14 +46,18 @@ impl Backend for SqliteBackend {
     }
 
     async fn check(&self) {
-        let conn = open::open_reader(&database(&self.dir)).unwrap();
-        for (what, sql) in RULES {
-            assert_eq!(broken(&conn, sql), 0, "{what}");
-        }
-        for width in count::WIDTHS {
-            let sql = PIN_COUNTS.replace("WIDTH", &width.to_string());
-            assert_eq!(broken(&conn, &sql), 0, "pin_counts of width {width}");
-        }
+        check(&database(&self.dir));
+    }
+}
+
+pub(super) fn check(database: &std::path::Path) {
+    let conn = open::open_reader(database).unwrap();
+    for (what, sql) in RULES {
+        assert_eq!(broken(&conn, sql), 0, "{what}");
+    }
+    for width in count::WIDTHS {
+        let sql = PIN_COUNTS.replace("WIDTH", &width.to_string());
+        assert_eq!(broken(&conn, &sql), 0, "pin_counts of width {width}");
     }
 }
 

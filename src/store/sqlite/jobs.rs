@@ -197,7 +197,7 @@ pub(super) fn save(
     Ok(saved == 1)
 }
 
-fn tell(
+pub(super) fn tell(
     tx: &mut Tx<'_>,
     id: JobId,
     command: JobCommand,

@@ -2,8 +2,9 @@
 
 use std::{
     ffi::OsString,
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -29,7 +30,7 @@ pub(super) struct LockFile {
 }
 
 impl LockFile {
-    fn take(database: &Path) -> Result<Self, StoreError> {
+    pub(super) fn take(database: &Path) -> Result<Self, StoreError> {
         let file = private(&beside(database, ".lock"))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
@@ -104,18 +105,40 @@ fn tune(connection: &Connection, cache_kib: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn refuse_newer(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn refuse_newer(connection: &Connection) -> Result<(), StoreError> {
     let history = "SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history'";
     if connection.query_row(history, [], |_| Ok(())).optional()?.is_none() {
         return Ok(());
     }
     let newest = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
     let found: i64 = connection.query_row(newest, [], |row| row.get(0))?;
-    let runner = embedded::migrations::runner();
-    let known = runner.get_migrations().iter().map(|migration| i64::from(migration.version())).max();
-    match known.unwrap_or(0) {
+    match newest_version() {
         known if found > known => Err(StoreError::Newer { found, known }),
         _ => Ok(()),
+    }
+}
+
+/// The schema's version that this program brings every database to.
+pub fn newest_version() -> i64 {
+    let runner = embedded::migrations::runner();
+    let known = runner.get_migrations().iter().map(|migration| i64::from(migration.version())).max();
+    known.unwrap_or(0)
+}
+
+/// Whether a process serves a database. Holds its lock for an instant where none does.
+///
+/// # Errors
+/// Where that cannot be told.
+pub fn is_served(database: &Path) -> io::Result<bool> {
+    let file = match File::open(beside(database, ".lock")) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -125,8 +148,19 @@ fn mint_instance(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn unavailable(error: io::Error, what: &str, path: &Path) -> StoreError {
-    StoreError::Unavailable(anyhow::Error::new(error).context(format!("cannot {what} {}", path.display())))
+pub(super) fn unavailable(error: io::Error, what: &str, path: &Path) -> StoreError {
+    let help = if error.kind() == io::ErrorKind::PermissionDenied { ownership(path) } else { String::new() };
+    let context = format!("cannot {what} {}{help}", path.display());
+    StoreError::Unavailable(anyhow::Error::new(error).context(context))
+}
+
+/// What to type where a volume belongs to somebody else.
+fn ownership(path: &Path) -> String {
+    let (folder, process) = (path.parent().unwrap_or(Path::new(".")), fs::metadata("/proc/self"));
+    process.map_or_else(
+        |_| String::new(),
+        |process| format!("; run: chown {} {}", process.uid(), folder.display()),
+    )
 }
 
 fn migration_error(error: refinery::Error, path: &Path) -> StoreError {

@@ -101,6 +101,15 @@ fn by_id(conn: &Connection, id: TokenId) -> Result<Option<TokenRecord>, StoreErr
     found.transpose()
 }
 
+/// Tokens that let in.
+pub(super) fn live(conn: &Connection, now: Timestamp) -> Result<Vec<TokenId>, StoreError> {
+    // tokens: without an end, or before it
+    let live = "SELECT id FROM tokens WHERE revoked IS NULL AND (expires IS NULL OR expires > ?1)";
+    let mut select = conn.prepare_cached(live)?;
+    let ids = select.query_map([now.as_millis()], |row| row.get::<_, String>(0))?;
+    ids.map(|id| TokenId::parse(&id?).ok_or_else(|| bad_code("token id", 0))).collect()
+}
+
 fn must(conn: &Connection, id: TokenId) -> Result<TokenRecord, StoreError> {
     by_id(conn, id)?
         .ok_or_else(|| StoreError::Corrupt(anyhow::anyhow!("token {id} is not there after its change")))
@@ -207,7 +216,7 @@ fn insert(tx: &Tx<'_>, token: &NewToken, now: Timestamp) -> Result<(), StoreErro
     Ok(())
 }
 
-fn revoke(
+pub(super) fn revoke(
     tx: &mut Tx<'_>,
     id: TokenId,
     by: Option<&str>,

@@ -9,13 +9,21 @@ use crate::model::ErrorClass;
 
 /// Whether further checks make sense.
 pub(super) async fn works(lab: &mut Lab) -> bool {
-    let query = format!("status={STATUSES}&limit=1");
-    let answered = lab.list(&query).await;
-    let works = judge(lab, answered);
+    let works = lists(lab).await;
     if works {
-        wrong_token(lab, &query).await;
+        wrong_token(lab, &query()).await;
     }
     works
+}
+
+/// Whether it answers with a list of pins.
+pub(super) async fn lists(lab: &mut Lab) -> bool {
+    let answered = lab.list(&query()).await;
+    judge(lab, answered)
+}
+
+fn query() -> String {
+    format!("status={STATUSES}&limit=1")
 }
 
 fn judge(lab: &mut Lab, answered: Result<(Reply, Option<Page>), Miss>) -> bool {

@@ -1,0 +1,190 @@
+//! `pinfold doctor`: looks at all that a gateway stands on, beside it or without it, and says what to do.
+
+mod clock;
+mod provider;
+mod store;
+
+use std::{fmt, io, path::Path, path::PathBuf, sync::Arc};
+
+use serde::Serialize;
+
+use crate::{
+    config::{Loaded, Problems, ProviderSettings, Settings},
+    model::{Clock, SystemClock, Timestamp},
+};
+
+/// How something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    Ok,
+    /// It works; an operator may want to look.
+    Warn,
+    Bad,
+}
+
+impl Health {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Such as `store: lock` or `alpha: dns`.
+    pub what: String,
+    pub health: Health,
+    pub seen: String,
+    /// What to type or do; every bad one has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+}
+
+impl Finding {
+    fn ok(what: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self { what: what.into(), health: Health::Ok, seen: seen.into(), advice: None }
+    }
+
+    fn warn(what: impl Into<String>, seen: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { health: Health::Warn, advice: Some(advice.into()), ..Self::ok(what, seen) }
+    }
+
+    fn bad(what: impl Into<String>, seen: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { health: Health::Bad, ..Self::warn(what, seen, advice) }
+    }
+}
+
+/// One line: `bad  store: lock  seen; advice`.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<4} {}: {}", self.health.as_str(), self.what, self.seen)?;
+        self.advice.as_ref().map_or(Ok(()), |advice| write!(f, "; {advice}"))
+    }
+}
+
+/// Bytes of the file system that holds a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    pub free: u64,
+    pub all: u64,
+}
+
+/// What a doctor sees the world by.
+#[derive(Clone)]
+pub struct Senses {
+    pub clock: Arc<dyn Clock>,
+    pub space: fn(&Path) -> io::Result<Space>,
+}
+
+impl Default for Senses {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), space: store::space }
+    }
+}
+
+/// A house call: what is to be looked at.
+pub struct Doctor {
+    /// The configuration's file.
+    pub file: PathBuf,
+    /// By the configuration, whatever else is wrong with it.
+    pub store: PathBuf,
+    pub config: Result<Loaded, Problems>,
+    /// Only this provider, and nothing else.
+    pub only: Option<String>,
+    pub senses: Senses,
+}
+
+impl Doctor {
+    /// Looks at one thing after the other; each is told to `tell` once it is known, which says whether to go on.
+    pub async fn visit(&self, mut tell: impl FnMut(Finding) -> bool) -> Health {
+        let mut worst = Health::Ok;
+        let mut note = |finding: Finding| {
+            if finding.health == Health::Bad || worst == Health::Ok {
+                worst = finding.health;
+            }
+            tell(finding)
+        };
+        if self.only.is_none() && !self.house().into_iter().all(&mut note) {
+            return worst;
+        }
+        if let Ok(Loaded { settings, .. }) = &self.config {
+            for entry in self.providers(settings) {
+                let found = provider::look(settings, entry, &self.senses.clock).await;
+                if !found.into_iter().all(&mut note) {
+                    return worst;
+                }
+            }
+        } else if self.only.is_some() {
+            self.configuration().into_iter().all(&mut note);
+        }
+        worst
+    }
+
+    /// What does not need the network.
+    fn house(&self) -> Vec<Finding> {
+        let mut found = self.configuration();
+        found.extend(secrets(&self.file, self.config.as_ref().ok().map(|loaded| &loaded.settings)));
+        let (lines, latest) = store::look(&self.store, self.senses.space);
+        found.extend(lines);
+        found.push(clock::against_the_store(latest, self.now()));
+        found
+    }
+
+    fn now(&self) -> Timestamp {
+        self.senses.clock.now()
+    }
+
+    fn providers<'a>(&'a self, settings: &'a Settings) -> impl Iterator<Item = &'a ProviderSettings> {
+        settings.providers.iter().filter(|entry| self.only.as_ref().is_none_or(|only| *only == entry.name))
+    }
+
+    fn configuration(&self) -> Vec<Finding> {
+        let file = self.file.display().to_string();
+        let line = |health, line: String| {
+            let advice = format!("correct it, then run: pinfold check-config --config {file}");
+            Finding { health, ..Finding::bad("config", line, advice) }
+        };
+        match &self.config {
+            Err(problems) => {
+                problems.list.iter().map(|problem| line(Health::Bad, problem.line(&file))).collect()
+            }
+            Ok(loaded) if loaded.warnings.is_empty() => {
+                vec![Finding::ok("config", format!("{file} can be used"))]
+            }
+            Ok(loaded) => {
+                loaded.warnings.iter().map(|problem| line(Health::Warn, problem.line(&file))).collect()
+            }
+        }
+    }
+}
+
+/// Files with secrets that others may read.
+fn secrets(config: &Path, settings: Option<&Settings>) -> Vec<Finding> {
+    const INLINE: [&str; 4] = ["secret:", "token:", "password:", "paste:"];
+    let text = std::fs::read_to_string(config).unwrap_or_default();
+    let mut files = Vec::new();
+    if INLINE.iter().any(|key| text.contains(key)) {
+        files.push(config.to_owned());
+    }
+    for entry in settings.iter().flat_map(|settings| &settings.providers) {
+        files.extend(entry.credential.file().map(Path::to_owned));
+    }
+    let open: Vec<_> =
+        files.into_iter().filter(|file| store::mode(file).is_some_and(|mode| mode & 0o007 != 0)).collect();
+    if open.is_empty() {
+        return vec![Finding::ok("secrets", "no file with secrets is for everybody to read")];
+    }
+    let line = |file: &PathBuf| {
+        let file = file.display();
+        Finding::bad("secrets", format!("everybody may read {file}"), format!("run: chmod o= {file}"))
+    };
+    open.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,243 @@
+use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt};
+
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+use crate::{
+    config::{self, Environment},
+    lifecycle::Changes,
+    model::ManualClock,
+    sim::{Fault, Routes, Sim},
+    store::sqlite::{SqliteSettings, SqliteStore},
+    telemetry::Metrics,
+};
+
+struct Call {
+    dir: TempDir,
+    doctor: Doctor,
+}
+
+fn roomy(_: &Path) -> io::Result<Space> {
+    Ok(Space { free: 1 << 40, all: 1 << 41 })
+}
+
+fn full(_: &Path) -> io::Result<Space> {
+    Ok(Space { free: 1 << 20, all: 1 << 41 })
+}
+
+impl Call {
+    fn to(endpoint: &str, more: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config.yaml");
+        let yaml = format!(
+            "store: {{ url: \"sqlite:{}\" }}\naccounts: [ {{ name: ada, tokens: [ {{ name: desk, sha256: {} }} ] }} ]\n\
+             providers: [ {{ name: alpha, endpoint: \"{endpoint}\", token_file: alpha.token{more} }} ]\n\
+             policies: [ {{ name: default, copies: 1 }} ]\n",
+            dir.path().join("pins.db").display(),
+            "a5".repeat(32),
+        );
+        fs::write(&file, yaml).unwrap();
+        fs::write(dir.path().join("alpha.token"), "alpha").unwrap();
+        fs::set_permissions(dir.path().join("alpha.token"), fs::Permissions::from_mode(0o600)).unwrap();
+        let config = config::load(&file, &Environment::default());
+        let senses = Senses { space: roomy, ..Senses::default() };
+        let store = dir.path().join("pins.db");
+        Self { doctor: Doctor { file, store, config, only: None, senses }, dir }
+    }
+
+    fn make_store(&self) -> SqliteStore {
+        let settings = SqliteSettings::default();
+        SqliteStore::open(&self.doctor.store, &settings, Changes::default(), &Metrics::new()).unwrap()
+    }
+
+    async fn findings(&self) -> (Health, Vec<Finding>) {
+        let mut found = Vec::new();
+        let worst = self
+            .doctor
+            .visit(|finding| {
+                found.push(finding);
+                true
+            })
+            .await;
+        for finding in &found {
+            let silent = finding.advice.as_ref().is_none_or(String::is_empty);
+            assert!(finding.health != Health::Bad || !silent, "no advice: {finding}");
+        }
+        (worst, found)
+    }
+
+    /// The one bad thing that there is.
+    async fn bad(&self) -> Finding {
+        let (worst, found) = self.findings().await;
+        let bad: Vec<_> = found.into_iter().filter(|finding| finding.health == Health::Bad).collect();
+        assert_eq!((worst, bad.len()), (Health::Bad, 1), "{bad:#?}");
+        bad.into_iter().next().unwrap()
+    }
+}
+
+async fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn a_house_in_order_is_all_ok_with_and_without_a_gateway() {
+    let sim = Sim::builder("alpha").start().await;
+    let call = Call::to(&sim.endpoint(), "");
+    let words = async || {
+        let (worst, found) = call.findings().await;
+        assert_eq!(worst, Health::Ok, "{found:#?}");
+        found.iter().map(|finding| format!("{finding}\n")).collect::<String>()
+    };
+    let told = words().await;
+    assert!(
+        told.contains("ok   store: file: there is no ") && told.contains("ok   alpha: credential: taken"),
+        "{told}"
+    );
+    let store = call.make_store();
+    let told = words().await;
+    assert!(
+        told.contains("store: lock: a gateway serves it") && told.contains("store: pages: SQLite"),
+        "{told}"
+    );
+    drop(store);
+    assert!(words().await.contains("no gateway serves it"));
+    assert!(sim.pins().is_empty() && sim.counts().total() == 3, "one call a visit");
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_bad() {
+    let sim = Sim::builder("another").start().await;
+    let bad = Call::to(&sim.endpoint(), "").bad().await;
+    assert!(bad.what == "alpha: credential" && bad.advice.unwrap().ends_with("pinfold doctor alpha"));
+}
+
+#[tokio::test]
+async fn a_service_that_is_down_or_no_pinning_service_is_bad() {
+    let bad = Call::to(&format!("http://{}", nobody().await), "").bad().await;
+    assert_eq!(bad.what, "alpha: connection");
+    let sim = Sim::builder("alpha").start().await;
+    sim.faults().always(Routes::Any, Fault::status(500));
+    let bad = Call::to(&sim.endpoint(), "").bad().await;
+    assert_eq!(bad.what, "alpha: speaks the API");
+}
+
+#[tokio::test]
+async fn a_host_that_nobody_knows_is_bad() {
+    let bad = Call::to("http://no-such-host.invalid", "").bad().await;
+    assert_eq!(bad.what, "alpha: dns");
+}
+
+/// A listener with a certificate for localhost; returns the port and the certificate.
+async fn secured(ends: i32) -> (u16, String) {
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(ends, 1, 1));
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let chain = vec![certificate.der().clone()];
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let (acceptor, listener) =
+        (TlsAcceptor::from(Arc::new(tls)), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // Who does not like the certificate goes away.
+            drop(acceptor.accept(stream).await);
+        }
+    });
+    (port, certificate.pem())
+}
+
+#[tokio::test]
+async fn a_certificate_that_ended_or_that_nobody_vouches_for_is_bad() {
+    for (ends, trusted, why) in [(2100, false, "UnknownIssuer"), (2001, true, "expired")] {
+        let (port, pem) = secured(ends).await;
+        let call =
+            Call::to(&format!("https://localhost:{port}"), if trusted { ", ca_file: ca.pem" } else { "" });
+        fs::write(call.dir.path().join("ca.pem"), pem).unwrap();
+        let config = config::load(&call.doctor.file, &Environment::default());
+        let call = Call { doctor: Doctor { config, ..call.doctor }, ..call };
+        let bad = call.bad().await;
+        assert!(bad.what == "alpha: tls" && bad.seen.to_lowercase().contains(&why.to_lowercase()), "{bad}");
+        assert!(bad.advice.unwrap().contains("ca_file"));
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_certificate_is_told_and_warned_of() {
+    let (port, pem) = secured(2100).await;
+    let roots = http_roots(&pem);
+    let uri = format!("https://localhost:{port}").parse().unwrap();
+    let way =
+        crate::http::examine(&uri, &crate::http::Settings { roots, ..Default::default() }).await.unwrap();
+    let ends = Timestamp::from_millis(way.certificate_ends.unwrap() * 1000);
+    assert!(ends.to_string().starts_with("2100-01-01"));
+    let at = |now| provider::on_the_way(&way, now, &|check: &str| format!("alpha: {check}"))[2].health;
+    let day = std::time::Duration::from_secs(24 * 3600);
+    assert_eq!((at(ends.minus(15 * day)), at(ends.minus(13 * day))), (Health::Ok, Health::Warn));
+}
+
+fn http_roots(pem: &str) -> crate::http::Roots {
+    crate::http::Roots::parse(pem.as_bytes()).unwrap()
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_is_seen_by_the_store_and_by_providers() {
+    let sim = Sim::builder("alpha").start().await;
+    let mut call = Call::to(&sim.endpoint(), "");
+    let now = SystemClock.now();
+    let hour = std::time::Duration::from_secs(3600);
+    call.doctor.senses.clock = Arc::new(ManualClock::at(now.minus(hour)));
+    assert_eq!(call.bad().await.what, "alpha: clock");
+    assert_eq!(clock::against_the_store(Some(now), now.minus(hour)).health, Health::Bad);
+    assert_eq!(clock::against_the_store(Some(now), now).health, Health::Ok);
+    assert_eq!(clock::against_the_store(Some(now), now.plus(24 * 400 * hour)).health, Health::Warn);
+}
+
+#[tokio::test]
+async fn a_disk_that_is_nearly_full_is_bad() {
+    let sim = Sim::builder("alpha").start().await;
+    let mut call = Call::to(&sim.endpoint(), "");
+    call.doctor.senses.space = full;
+    assert_eq!(call.bad().await.what, "store: room");
+    assert!(store::space(call.dir.path()).unwrap().all > 0);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_made_or_is_none_or_is_open_to_others_is_bad() {
+    let sim = Sim::builder("alpha").start().await;
+    let mut call = Call::to(&sim.endpoint(), "");
+    let there = std::mem::replace(&mut call.doctor.store, "/proc/pinfold/pins.db".into());
+    assert_eq!(call.bad().await.what, "store: file");
+    call.doctor.store = there;
+    fs::write(&call.doctor.store, "hello ".repeat(1000)).unwrap();
+    fs::set_permissions(&call.doctor.store, fs::Permissions::from_mode(0o600)).unwrap();
+    let bad = call.bad().await;
+    assert!(bad.what == "store: schema" && bad.advice.unwrap().contains("pinfold restore"));
+    fs::remove_file(&call.doctor.store).unwrap();
+    drop(call.make_store());
+    fs::set_permissions(&call.doctor.store, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(call.bad().await.advice.unwrap().starts_with("run: chmod 600"));
+}
+
+#[tokio::test]
+async fn secrets_that_everybody_may_read_and_mistakes_in_the_config_are_bad() {
+    let sim = Sim::builder("alpha").start().await;
+    let call = Call::to(&sim.endpoint(), "");
+    fs::set_permissions(call.dir.path().join("alpha.token"), fs::Permissions::from_mode(0o644)).unwrap();
+    let bad = call.bad().await;
+    assert!(bad.what == "secrets" && bad.seen.ends_with("alpha.token"));
+    let mut call = Call::to(&sim.endpoint(), ", nonsense: 1");
+    assert!(call.bad().await.seen.contains("nonsense"));
+    call.doctor.only = Some("alpha".to_owned());
+    assert_eq!(call.bad().await.what, "config", "without it no provider can be looked at");
+}
