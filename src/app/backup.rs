@@ -82,7 +82,13 @@ fn clear_away(folder: &Path) -> io::Result<()> {
         // One that cannot be opened is another user's.
         let Ok(left) = fs::File::open(&path) else { continue };
         if left.try_lock().is_ok() {
-            fs::remove_file(&path)?;
+            // SQLite's own, where it was killed in the midst of the copy.
+            let mut journal = path.clone().into_os_string();
+            journal.push("-journal");
+            match fs::remove_file(journal) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => fs::remove_file(&path)?,
+            }
         }
     }
     Ok(())
