@@ -31,7 +31,7 @@ pub struct Costed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bill {
     pub provider: String,
-    /// Copies that are made there.
+    /// Copies that are made there, those included that are asked for already and not confirmed yet.
     pub coming: u64,
     /// Copies that are let go there.
     pub going: u64,
@@ -67,14 +67,16 @@ impl Planner {
     }
 
     fn bill(&self, id: ProviderId, provider: String, plan: &Plan, now: Timestamp) -> Option<Bill> {
-        let coming = plan.coming.get(&id).copied().unwrap_or_default();
+        let awaited = plan.awaited.get(&id).copied().unwrap_or_default();
+        let new = plan.coming.get(&id).copied().unwrap_or_default();
+        let (coming, sent) = (new + awaited.copies, awaited.copies - awaited.unsent);
         let going = plan.going.get(&id).copied().unwrap_or_default();
         if coming + going.copies == 0 {
             return None;
         }
         let called = self.roster.find(id);
         let costs = called.map(|called| {
-            let calls = calls(called.traits(), coming, going.calls);
+            let calls = calls(called.traits(), coming - sent, sent, going.calls);
             (calls, time(&calls, &called.standing(now).rates))
         });
         let (calls, time) = costs.unwrap_or((ByClass::default(), Some(Duration::ZERO)));
@@ -82,16 +84,17 @@ impl Planner {
     }
 }
 
-/// A copy that comes is looked for where somebody else may have made it, sent, and seen once; one that goes is removed.
-fn calls(traits: &Traits, coming: u64, going: u64) -> ByClass<u64> {
-    let looked = coming.div_ceil(traits.batch.max(1) as u64);
+/// A copy that comes is looked for where somebody else may have made it, sent, and seen once; one that was sent is only
+/// seen, and one that goes is removed.
+fn calls(traits: &Traits, coming: u64, sent: u64, going: u64) -> ByClass<u64> {
+    let lists = |copies: u64| copies.div_ceil(traits.batch.max(1) as u64);
     let mut calls = ByClass::default();
     calls[BudgetClass::Write] = coming + going;
-    calls[BudgetClass::List] = if traits.exclusive { 0 } else { looked };
+    calls[BudgetClass::List] = if traits.exclusive { 0 } else { lists(coming) };
     if traits.lists_tell {
-        calls[BudgetClass::List] += looked;
+        calls[BudgetClass::List] += lists(coming + sent);
     } else {
-        calls[BudgetClass::Read] = coming;
+        calls[BudgetClass::Read] = coming + sent;
     }
     calls
 }
@@ -138,17 +141,19 @@ mod tests {
 
     #[test]
     fn copies_that_come_are_looked_for_sent_and_seen_and_those_that_go_are_removed() {
-        let calls = calls(&traits(), 100, 7);
+        let calls = calls(&traits(), 100, 0, 7);
         let by = |class: BudgetClass| calls[class];
         assert_eq!((by(BudgetClass::Write), by(BudgetClass::List), by(BudgetClass::Read)), (107, 20, 0));
         let alone = Traits { exclusive: true, lists_tell: false, ..traits() };
-        let calls = super::calls(&alone, 100, 0);
+        let calls = super::calls(&alone, 100, 0, 0);
         assert_eq!((calls[BudgetClass::List], calls[BudgetClass::Read]), (0, 100));
+        let sent = super::calls(&traits(), 5, 15, 0);
+        assert_eq!((sent[BudgetClass::Write], sent[BudgetClass::List]), (5, 1 + 2));
     }
 
     #[test]
     fn the_slowest_class_says_how_long_it_takes() {
-        let calls = calls(&traits(), 1000, 0);
+        let calls = calls(&traits(), 1000, 0, 0);
         let writes = rates(|class| (class == BudgetClass::Write).then_some(20));
         assert_eq!(time(&calls, &writes), Some(Duration::from_millis(1000 * 60_000 / 20)));
         let both = rates(|class| (class != BudgetClass::Any).then_some(20));
@@ -159,7 +164,7 @@ mod tests {
 
     #[test]
     fn without_a_budget_nobody_knows_how_long_it_takes() {
-        assert_eq!(time(&calls(&traits(), 1, 0), &Rates::default()), None);
-        assert_eq!(time(&calls(&traits(), 0, 0), &Rates::default()), Some(Duration::ZERO));
+        assert_eq!(time(&calls(&traits(), 1, 0, 0), &Rates::default()), None);
+        assert_eq!(time(&calls(&traits(), 0, 0, 0), &Rates::default()), Some(Duration::ZERO));
     }
 }

@@ -25,7 +25,9 @@ pub struct Plan {
     pub pins: u64,
     /// Copies that are made.
     pub coming: BTreeMap<ProviderId, u64>,
-    /// Copies that are let go.
+    /// Copies that are asked for already, and must be seen there before it is done.
+    pub awaited: BTreeMap<ProviderId, Awaited>,
+    /// Copies that are let go, or on their way out already.
     pub going: BTreeMap<ProviderId, Going>,
     /// Of a drain's provider.
     pub leaving: Leaving,
@@ -33,6 +35,14 @@ pub struct Plan {
     pub short: u64,
     /// The first few of them, and why.
     pub first: Vec<(RequestId, String)>,
+}
+
+/// Copies at one provider that are not confirmed yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Awaited {
+    pub copies: u64,
+    /// Those that have not been sent.
+    pub unsent: u64,
 }
 
 /// Copies that are let go at one provider.
@@ -46,7 +56,7 @@ pub struct Going {
 /// What becomes of the copies at a provider that is drained.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Leaving {
-    /// They go once another one is made.
+    /// They go once another one is made, or confirmed.
     pub moving: u64,
     /// They go at once: there are enough elsewhere, or nothing of them was sent.
     pub spare: u64,
@@ -63,6 +73,7 @@ impl Plan {
             next: Some(ContentId(0)),
             pins: 0,
             coming: BTreeMap::new(),
+            awaited: BTreeMap::new(),
             going: BTreeMap::new(),
             leaving: Leaving::default(),
             short: 0,

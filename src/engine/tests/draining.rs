@@ -230,6 +230,30 @@ async fn what_a_drain_does_that_may_leave_fewer_copies_is_what_its_plan_says() {
     world.end().await;
 }
 
+/// Copies that are asked for, and not confirmed, are what a drain waits for; those on their way out still take their calls.
+#[tokio::test]
+async fn a_plan_of_a_drain_that_is_under_way_counts_what_is_still_to_come_and_to_go() {
+    let (mut world, _) = World::with_two_copies_each().await;
+    world.sims[2].faults().down();
+    let job = world.drain(0, false).await;
+    world.run_for(MINUTE).await;
+    let planned = world.plan_drain(0, false).await;
+    assert_eq!(planned.plan.leaving, Leaving { moving: 30, ..Leaving::default() });
+    let (alpha, gamma) = (bill(&planned, "alpha"), bill(&planned, "gamma"));
+    assert_eq!((alpha.going, gamma.coming, gamma.calls[BudgetClass::Write]), (30, 30, 30));
+    world.sims[2].faults().up();
+    world.sims[0].faults().down();
+    world.run_for(HOUR).await;
+    let planned = world.plan_drain(0, false).await;
+    assert_eq!(planned.plan.leaving, Leaving { removing: 30, ..Leaving::default() });
+    let alpha = bill(&planned, "alpha");
+    assert_eq!((alpha.going, alpha.calls[BudgetClass::Write]), (30, 30));
+    world.sims[0].faults().up();
+    world.run_for(2 * HOUR).await;
+    assert_eq!((world.job(job).await.state, world.held(0)), (JobState::Done, 0));
+    world.end().await;
+}
+
 #[tokio::test]
 async fn a_plan_counts_a_copy_that_many_pins_share_once() {
     let (mut world, _) = World::with_two_copies_each().await;

@@ -79,12 +79,15 @@ impl<'a> Sheet<'a> {
         let copies = self.copies(id)?;
         let looked_at = pins.len() + 1;
         if let Change::Drain { provider, .. } = self.change
-            && copies.iter().any(|copy| copy.provider == *provider && copy.goal == Goal::Remove)
+            && let Some(leaving) =
+                copies.iter().find(|copy| copy.provider == *provider && copy.goal == Goal::Remove)
         {
             self.plan.leaving.removing += 1;
+            self.goes(leaving);
             return Ok(looked_at);
         }
         let mut kept: BTreeSet<ReplicaId> = BTreeSet::new();
+        let mut awaited: BTreeSet<ReplicaId> = BTreeSet::new();
         let mut coming: BTreeSet<ProviderId> = BTreeSet::new();
         let mut last: Option<(Pin, Forecast)> = None;
         for pin in &mut pins {
@@ -103,10 +106,14 @@ impl<'a> Sheet<'a> {
             coming.extend(end.came.iter().filter(made));
             // A copy of another pin that it gets is kept for it.
             kept.extend(copies.iter().filter(|copy| end.came.contains(&copy.provider)).map(|copy| copy.id));
+            let is_awaited = |copy: &&Replica| {
+                is_kept(copy) && end.safe.contains(&copy.provider) && !CopyView::from(*copy).confirmed
+            };
+            awaited.extend(copies.iter().filter(is_awaited).map(|copy| copy.id));
             self.note(pin, &end);
             last = Some((pin.clone(), end));
         }
-        self.sum(&copies, &kept, &coming);
+        self.sum(&copies, &kept, &coming, &awaited);
         Ok(looked_at)
     }
 
@@ -216,26 +223,42 @@ impl<'a> Sheet<'a> {
         format!("{least} {} asked, {safe} elsewhere: {why}", if least == 1 { "copy" } else { "copies" })
     }
 
-    fn sum(&mut self, copies: &[Replica], kept: &BTreeSet<ReplicaId>, coming: &BTreeSet<ProviderId>) {
+    fn sum(
+        &mut self,
+        copies: &[Replica],
+        kept: &BTreeSet<ReplicaId>,
+        coming: &BTreeSet<ProviderId>,
+        awaited: &BTreeSet<ReplicaId>,
+    ) {
         for provider in coming {
             *self.plan.coming.entry(*provider).or_default() += 1;
         }
+        for copy in copies.iter().filter(|copy| awaited.contains(&copy.id)) {
+            let at = self.plan.awaited.entry(copy.provider).or_default();
+            at.copies += 1;
+            at.unsent += u64::from(CopyView::from(copy).untouched);
+        }
+        let is_ready = coming.is_empty() && awaited.is_empty();
         for copy in copies.iter().filter(|copy| is_kept(copy)) {
             let goes = !kept.contains(&copy.id);
             if goes {
-                let going = self.plan.going.entry(copy.provider).or_default();
-                going.copies += 1;
-                going.calls += u64::from(!CopyView::from(copy).untouched && copy.owned != Owned::Found);
+                self.goes(copy);
             }
             if matches!(self.change, Change::Drain { provider, .. } if *provider == copy.provider) {
                 let leaving = &mut self.plan.leaving;
-                match (goes, coming.is_empty()) {
+                match (goes, is_ready) {
                     (false, _) => leaving.staying += 1,
                     (true, true) => leaving.spare += 1,
                     (true, false) => leaving.moving += 1,
                 }
             }
         }
+    }
+
+    fn goes(&mut self, copy: &Replica) {
+        let going = self.plan.going.entry(copy.provider).or_default();
+        going.copies += 1;
+        going.calls += u64::from(!CopyView::from(copy).untouched && copy.owned != Owned::Found);
     }
 
     fn pins(&self, content: ContentId) -> Result<Vec<Pin>, StoreError> {
