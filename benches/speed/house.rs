@@ -23,7 +23,7 @@ use pinfold::{
         AcceptPin, ClaimRequest, Outcome, Registration, SharedStore, Word,
         sqlite::{SqliteSettings, SqliteStore},
     },
-    telemetry::{Listener, Metrics},
+    telemetry::{Listener, Metrics, Traces},
 };
 
 pub const TOKEN: &str = "bench-token";
@@ -198,6 +198,7 @@ impl House {
             activator: Activator::default(),
             clock: Arc::new(SystemClock),
             metrics: self.metrics.clone(),
+            traces: Traces::default(),
         });
         let door = server::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
         let address = door.local_addr().expect("it is bound");
