@@ -14,7 +14,8 @@ export const internals = dashboard('internals', {
       graph('Server errors', 'By code.', [q(rate('code', 'http_requests_total', 'code=~"5.."'), '{{code}}')], { unit: 'reqps' }),
       graph('Answers take', 'Until the head of the answer, for 99 of 100. An add may wait for its copies (api.accept_wait).', [
         q(quantile(0.99, 'method, route', of('http_request_duration_seconds_bucket')), '{{method}} {{route}}')
-      ], { unit: 's' })
+      ], { unit: 's' }),
+      graph('Spans of traces', 'Those that were recorded, by what became of them.', [q(rate('outcome', 'trace_spans_total'), '{{outcome}}')], { unit: 'ops' })
     ]),
     row('Connections', 7, [
       graph('Open', 'Connections and requests under way.', [
