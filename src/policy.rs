@@ -22,6 +22,6 @@ pub use place::{Considered, Footing, Own, Placement, ProviderView, Reason};
 pub use proof::judge;
 pub use purse::Purse;
 pub use routes::{Choice, Chooser, NotAllowed, Route, Routes, Sender, When};
-pub use settle::{Forecast, PinView, Verdict, forecast, settle, weigh};
+pub use settle::{Forecast, PinView, Verdict, forecast, had, settle, weigh};
 pub use terms::{Copies, Deadlines, Late, Policy, Priority, Proof, UpstreamName};
 pub use timing::{Moment, Timing};

@@ -27,7 +27,7 @@ pub fn explained(story: &PinStory, now: Timestamp) -> Value {
         "was_pinned": story.was_pinned,
         "need": pin.need,
         "want": pin.want,
-        "have": pin.have,
+        "have": policy::had(&weighed.own),
         "policy": {
             "name": policy.name,
             "revision": story.revision,
@@ -61,8 +61,10 @@ impl<'a> Weighed<'a> {
         Self { story, order: placement.consider(missing, &own), own }
     }
 
-    fn counts(&self, provider: ProviderId) -> bool {
-        self.own.iter().any(|own| own.provider == provider && own.counts)
+    /// `None`: it is no copy of its own.
+    fn own(&self, copy: &CopyStory) -> Option<&Own> {
+        let is_own = |own: &&Own| copy.held_since.is_none() && own.provider == copy.replica.provider;
+        self.own.iter().find(is_own)
     }
 
     /// From 1.
@@ -115,7 +117,7 @@ fn time(at: Timestamp) -> String {
 
 fn told(weighed: &Weighed<'_>, copy: &CopyStory, now: Timestamp) -> Value {
     let CopyStory { replica, held_since, pins, proved } = copy;
-    let provider = weighed.story.provider_of(copy);
+    let (provider, own) = (weighed.story.provider_of(copy), weighed.own(copy));
     let mut told = json!({
         "state": replica.state.as_str(),
         "state_since": time(replica.state_at),
@@ -123,7 +125,9 @@ fn told(weighed: &Weighed<'_>, copy: &CopyStory, now: Timestamp) -> Value {
         "owned": replica.owned.as_str(),
         "held_since": held_since.map(time),
         "pins": pins,
-        "counts": held_since.is_none() && weighed.counts(replica.provider),
+        "counts": own.is_some_and(|own| own.had || own.counts),
+        "counts_not_because": own.and_then(|own| own.idle.as_ref()).map(ToString::to_string),
+        "is_to_be_replaced": own.is_some_and(|own| own.had && !own.counts),
         "why": weighed.why(copy),
         "attempts": replica.attempt,
         "tries": replica.tries,

@@ -154,6 +154,7 @@ macro_rules! contract_suite {
             proving: a_sample_is_of_copies_that_were_confirmed_each_once,
                 a_provider_that_serves_nothing_gets_nothing_and_counts_no_more_where_proof_is_asked_for,
                 a_gateway_that_is_down_changes_nothing_but_is_noted,
+                whoever_tells_how_many_copies_a_pin_has_tells_the_same,
                 what_a_gateway_showed_is_forgotten_with_it_and_with_the_last_copy;
             model: counters_and_statuses_agree_after_every_random_step, nothing_is_left_once_all_is_deleted;
         }

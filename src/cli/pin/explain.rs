@@ -72,7 +72,12 @@ impl Told {
     fn copy(&mut self, copy: &Value) {
         let state = format!("{} since {}", word(&copy["state"]), word(&copy["state_since"]));
         let refused = if copy["refused"] == true { "; refused" } else { "" };
-        let counts = if copy["counts"] == false { "; does not count" } else { "" };
+        let counts = match (&copy["counts"], copy["counts_not_because"].as_str()) {
+            (Value::Bool(false), Some(why)) => format!("; does not count: it {why}"),
+            (Value::Bool(false), None) => "; does not count".to_owned(),
+            _ if copy["is_to_be_replaced"] == true => "; another one is wanted for it".to_owned(),
+            _ => String::new(),
+        };
         let leaving = if copy["goal"] == "remove" { "; to be removed" } else { "" };
         self.text(0, word(&copy["provider"]), &format!("{state}{refused}{counts}{leaving}"));
         let health = format!("{} since {}", word(&copy["health"]), word(&copy["health_since"]));
