@@ -3,6 +3,7 @@
 
 pub mod controls;
 pub mod glob;
+pub mod leave;
 pub mod merge;
 pub mod order;
 pub mod place;
@@ -16,6 +17,7 @@ pub mod timing;
 pub mod window;
 
 pub use glob::Glob;
+pub use leave::{Unapplied, Undrained, applied, drained};
 pub use merge::{CopyView, Tally, merge};
 pub use order::Choose;
 pub use place::{Considered, Footing, Own, Placement, ProviderView, Reason};
