@@ -284,7 +284,6 @@ impl World {
         let end = self.now().plus(span);
         loop {
             let next = self.catch_up().await.unwrap_or(end).max(self.now().plus(grain));
-            self.check_removals();
             if next >= end {
                 break;
             }
@@ -292,7 +291,6 @@ impl World {
         }
         self.clock.set(end);
         self.catch_up().await;
-        self.check_removals();
     }
 
     async fn catch_up(&mut self) -> Option<Timestamp> {
@@ -300,6 +298,7 @@ impl World {
         for _ in 0..500 {
             let inside = self.inside.as_mut().expect("it runs");
             let report = inside.engine.step(now).await.unwrap();
+            self.check_removals();
             if report.is_idle() && report.next.is_none_or(|at| at > now) {
                 return report.next;
             }
@@ -329,7 +328,8 @@ impl World {
         }
     }
 
-    /// I8: what went by our own hand was confirmed elsewhere as often as each pin's policy asks.
+    /// I8: what went by our own hand in this step was confirmed elsewhere as often as each pin's policy asks, by what was known
+    /// when it began.
     fn check_removals(&self) {
         for (n, fake) in self.fakes.iter().enumerate() {
             for removed in fake.take_removed() {
@@ -345,6 +345,7 @@ impl World {
                 }
             }
         }
+        self.fakes.iter().for_each(|fake| fake.end_step());
     }
 
     async fn come_to_rest(&mut self) {
