@@ -17,7 +17,7 @@ use super::{
     fake::{Fake, Mood},
 };
 use crate::{
-    engine::{Driven, Engine, Settings, Shared},
+    engine::{Driven, Engine, Settings, Shared, StoreLedger},
     lifecycle::{Activator, Changes, Interest, Shutdown},
     model::*,
     policy::{Choose, Copies, Deadlines, Late, Policy},
@@ -133,6 +133,10 @@ impl World {
             providers: NAMES.into_iter().zip(REGIONS).map(provider).collect(),
         };
         let registered = store.register(registration, self.now()).await.unwrap();
+        let ledger = StoreLedger::open(&store, self.clock.clone()).await.unwrap();
+        for fake in &self.fakes {
+            fake.count_by(ledger.clone());
+        }
         let shared = Shared {
             store: store.clone(),
             clock: self.clock.clone(),
