@@ -46,7 +46,7 @@ const SEND_BUFFER: usize = 64 * 1024;
 
 /// Reads of one HTTP/2 connection that are being answered, or whose answers it has not taken yet; further ones wait until
 /// it does. Writes do not: their answers are short, and they may wait for copies.
-const READS: usize = 16;
+const READS: usize = 8;
 /// A longer answer of HTTP/1 is watched, too.
 const LARGE: usize = 16 * 1024;
 
