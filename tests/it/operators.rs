@@ -206,6 +206,31 @@ async fn a_pin_that_fails_while_it_is_waited_for_is_4() {
     assert_eq!((code, out.as_str()), (0, "r1  c  queued\n"));
 }
 
+#[tokio::test]
+async fn an_operator_who_waits_no_longer_is_told_that_the_pin_goes_on() {
+    const ANSWERS: &[&str] =
+        &[r#"{"requestid":"r1","status":"queued","pin":{"cid":"c"}}"#, r#"{"status":"pinning"}"#];
+    let late = pinfold(&scripted(ANSWERS), &["pin", "add", CID, "--timeout", "1ms"]);
+    let (code, out, err) = finished(late).await;
+    assert_eq!((code, out.as_str()), (5, "r1  c  pinning\n"), "{err}");
+    assert!(err.contains("r1 goes on"), "{err}");
+    let (code, _, err) =
+        finished(pinfold("http://127.0.0.1:1", &["pin", "add", CID, "--timeout", "x"])).await;
+    assert!(code == 2 && err.contains("30s"), "{err}");
+}
+
+#[tokio::test]
+async fn whoever_follows_events_ends_when_nobody_reads_though_nothing_happens() {
+    let house = House::start(ADA).await;
+    let (mut child, out) = following(&house);
+    let (first, out) = line(out).await;
+    assert!(first.contains("act=token_created"), "{first}");
+    drop(out);
+    let ended = tokio::task::spawn_blocking(move || child.wait()).await.expect("waited").expect("it ended");
+    assert_eq!(ended.code(), Some(0));
+    house.stop().await;
+}
+
 fn following(house: &House) -> (Child, BufReader<impl Read + use<>>) {
     let mut command = house.command(&["event", "tail", "--after", "0", "--follow", "--kind", "admin"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
