@@ -333,6 +333,8 @@ pub struct StoreStats {
     pub jobs: Vec<(JobKind, JobState, u64)>,
     /// Pins with fewer pinned copies than their policy asks.
     pub under_replicated: u64,
+    /// Since when one of them is so that was pinned: the one that has been for longest.
+    pub short_since: Option<Timestamp>,
     /// Acceptance time of the oldest queued or pinning pin.
     pub oldest_unsettled: Option<Timestamp>,
     /// Due and unclaimed, with the oldest's due time.
