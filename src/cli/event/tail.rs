@@ -7,7 +7,7 @@ use crate::{
     cli::{
         Exit, Failure,
         admin::{Admin, AdminArgs},
-        complain, heard, on_runtime,
+        complain, heard, on_runtime, reader,
     },
     model::EventKind,
 };
@@ -45,6 +45,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     on_runtime(async {
         tokio::select! {
             told = tail(&admin, args) => told,
+            () = reader::gone() => Ok(Exit::Ok),
             _ = tokio::signal::ctrl_c() => Ok(Exit::Ok),
         }
     })?

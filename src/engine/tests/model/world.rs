@@ -41,6 +41,8 @@ const ACTS: u32 = 40;
 const LOOKS: u32 = 5;
 /// The time between looks once nothing happens any more.
 const SLOW: Duration = Duration::from_secs(6 * 3600);
+/// Providers that are well are asked how they are less often than usually: days pass in which nothing else is asked.
+const SILENCE: Duration = Duration::from_secs(12 * 3600);
 /// Enough for what was given up to be tried again, and for what was forgotten to be found out.
 const REST: Duration = Duration::from_secs(18 * 24 * 3600);
 
@@ -143,7 +145,7 @@ impl World {
             shutdown: Shutdown::default(),
             metrics,
             traces: Traces::default(),
-            settings: Settings::default(),
+            settings: Settings { longest_silence: SILENCE, ..Settings::default() },
         };
         let driven = |record: &ProviderRecord| {
             let n = NAMES.iter().position(|name| *name == record.name).unwrap();
