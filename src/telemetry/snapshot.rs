@@ -89,7 +89,7 @@ impl Gauges {
             providers: Providers::new(registrar),
             under_replicated: registrar.shared_gauge(
                 "pins_under_replicated",
-                "Pins with fewer pinned copies than their policy asks.",
+                "Pins with fewer pinned copies that count than their policy's least.",
             ),
             short_since: registrar.shared_gauge(
                 "pins_oldest_under_replicated_timestamp_seconds",
