@@ -125,10 +125,15 @@ pub(super) fn did_nothing(outcome: &Outcome) -> bool {
             is_moved(status) || status.is_client_error() && !is_a_middlemans(status)
         }
         Err(Failure::Transport(error)) => !error.was_sent(),
-        Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Spent(_) | Failure::Uncounted) => true,
+        Err(_) if is_kept_back(outcome) => true,
         Err(Failure::Unusable(_) | Failure::Elsewhere(_)) => true,
-        Err(Failure::TryTimeout(_) | Failure::Deadline(_)) => false,
+        Err(_) => false,
     }
+}
+
+/// Whether a call was kept here, by the breaker or the budget.
+pub(super) fn is_kept_back(outcome: &Outcome) -> bool {
+    matches!(outcome, Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Spent(_) | Failure::Uncounted))
 }
 
 fn is_moved(status: StatusCode) -> bool {
@@ -227,6 +232,8 @@ pub(super) struct Context<'a> {
     pub(super) provider: &'a str,
     pub(super) operation: Operation,
     pub(super) secrets: &'a Secrets,
+    /// Whether any try left.
+    pub(super) was_called: bool,
     /// Whether any try may have taken effect.
     pub(super) maybe_done: bool,
     pub(super) now: Timestamp,
@@ -288,6 +295,7 @@ impl Context<'_> {
             operation: self.operation,
             class,
             text,
+            was_called: self.was_called,
             maybe_done: self.maybe_done,
             answered,
             retry_at,

@@ -235,6 +235,7 @@ impl Fake {
             operation,
             class,
             text: "by its mood".into(),
+            was_called: true,
             maybe_done,
             answered: false,
             retry_at,
@@ -266,6 +267,7 @@ impl Fake {
 
     fn kept_back(&self, operation: Operation, why: NoPermit) -> ProviderError {
         let error = self.error(operation, ErrorClass::Throttled, false);
+        let error = ProviderError { was_called: false, ..error };
         match why {
             NoPermit::Spent(until) | NoPermit::Throttled(until) => {
                 ProviderError { retry_at: Some(until), ..error }
@@ -387,7 +389,7 @@ impl Provider for Fake {
             Some(until) => Readiness::Wait { until, why: Wait::Throttled },
             None => {
                 let shut = ByClass::from_fn(|class| budget.blocked_at(class, now));
-                Readiness::Ready { permits: budget.free(), shut }
+                Readiness::Ready { permits: budget.free(), trial: false, shut }
             }
         }
     }
