@@ -42,8 +42,7 @@ fn only_providers_that_are_called_otherwise_are_exchanged() {
     assert_eq!(changed(&SAMPLE.replace("copies: 2 ", "copies: 1 ")), [""; 0]);
     assert_eq!(changed(&SAMPLE.replace("deadline: 90s", "deadline: 80s")), ["alpha"]);
     for declared in ["weight: 3", "tags: { region: us }", "cost: 2", "audit: { every: 2d }"] {
-        let new = SAMPLE
-            .replace("budget: { concurrency: 4 }", &format!("budget: {{ concurrency: 4 }}, {declared}"));
+        let new = SAMPLE.replace("audit: { every: 7d, by: auto }", declared);
         assert_ne!(new, SAMPLE);
         let new = good(&new).settings;
         assert_ne!(old.changes(&new), [], "{declared}");
