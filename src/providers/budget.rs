@@ -28,7 +28,7 @@ use self::{
 };
 use super::{BudgetSettings, LedgerError};
 use crate::{
-    model::{Allowance, Ask, BudgetClass, ByClass, Costs, Granted, Rates, Reserved, Timestamp},
+    model::{Allowance, Ask, BudgetClass, ByClass, Costs, Granted, Learned, Rates, Reserved, Timestamp},
     telemetry::ProviderMetrics,
 };
 
@@ -261,6 +261,10 @@ impl Budget {
         }
         let learned = self.lessons(now).learn(class, answer, began, now);
         for (class, lesson) in learned {
+            if let Some(Learned { rate, .. }) = lesson.learned.filter(|learned| learned.at == now) {
+                let (budget, class) = (&*self.settings.group, class.as_str());
+                tracing::warn!(budget, class, %rate, "calls were refused: fewer are planned from now on");
+            }
             self.settings.ledger.keep(&self.settings.group, class, lesson).await;
         }
     }

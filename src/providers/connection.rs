@@ -60,9 +60,8 @@ impl Connection {
         }
         let (free, shut) = (budget.free(), ByClass::from_fn(|class| budget.blocked_at(class, now)));
         match self.parts.breaker.gate(now) {
-            Gate::Open => Readiness::Ready { permits: free, shut },
-            Gate::OneProbe => Readiness::Ready { permits: free.min(1), shut },
-            Gate::Probing => Readiness::Ready { permits: 0, shut },
+            Gate::Open => Readiness::Ready { permits: free, trial: false, shut },
+            Gate::OneProbe => Readiness::Ready { permits: free.min(1), trial: true, shut },
             Gate::ShutUntil(until) => Readiness::Wait { until, why: Wait::Breaker },
         }
     }
@@ -136,6 +135,6 @@ impl Connection {
 
     fn context(&self, operation: Operation, maybe_done: bool) -> Context<'_> {
         let (provider, secrets) = (self.settings().name.as_str(), &**self.parts.keeper.secrets());
-        Context { provider, operation, secrets, maybe_done, now: self.now() }
+        Context { provider, operation, secrets, was_called: true, maybe_done, now: self.now() }
     }
 }

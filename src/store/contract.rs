@@ -148,6 +148,7 @@ macro_rules! contract_suite {
                 a_pin_that_goes_away_by_itself_is_an_event;
             explaining: a_pin_is_explained_whoever_has_it, a_pin_is_explained_with_the_copies_that_it_holds;
             auditing: what_a_list_showed_survives_a_crash_and_the_rest_is_suspect,
+                an_audit_gives_way_to_what_is_new_though_calls_have_no_limit,
                 suspects_are_looked_at_and_only_that_loses_them,
                 a_suspect_that_nobody_wants_any_more_is_dropped, orphans_are_what_nobody_here_knows,
                 doubles_that_are_being_removed_are_no_orphans,

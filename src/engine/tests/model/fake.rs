@@ -240,6 +240,7 @@ impl Fake {
             operation,
             class,
             text: "by its mood".into(),
+            was_called: true,
             maybe_done,
             answered: false,
             retry_at,
@@ -271,6 +272,7 @@ impl Fake {
 
     fn kept_back(&self, operation: Operation, why: NoPermit) -> ProviderError {
         let error = self.error(operation, ErrorClass::Throttled, false);
+        let error = ProviderError { was_called: false, ..error };
         match why {
             NoPermit::Spent(until) | NoPermit::Throttled(until) => {
                 ProviderError { retry_at: Some(until), ..error }
@@ -392,7 +394,7 @@ impl Provider for Fake {
             Some(until) => Readiness::Wait { until, why: Wait::Throttled },
             None => {
                 let shut = ByClass::from_fn(|class| budget.blocked_at(class, now));
-                Readiness::Ready { permits: budget.free(), shut }
+                Readiness::Ready { permits: budget.free(), trial: false, shut }
             }
         }
     }
