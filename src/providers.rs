@@ -39,6 +39,8 @@ use crate::{
 
 pub use breaker::{BreakerSettings, Peers};
 pub use budget::Permit;
+#[cfg(test)]
+pub(crate) use budget::{Budget, NoPermit};
 pub use credential::{Credential, Login, NoVault, Pair, SecretFile, SecretKind, Source, UnfitSecret, Vault};
 pub use desk::{Desk, DeskError};
 pub use gateway::{Fetched, Gateway, GatewaySettings};

@@ -87,6 +87,7 @@ struct Import<'a> {
 impl Import<'_> {
     /// Chunk by chunk, so that memory is bounded, and what is found to be there is still so when it counts.
     async fn all(&self, mut lines: Lines) -> Result<Report, Failure> {
+        self.knock().await?;
         let mut report = Report::default();
         loop {
             let chunk = lines.chunk().map_err(|error| {
@@ -97,6 +98,12 @@ impl Import<'_> {
             }
             self.some(chunk, &mut report).await?;
         }
+    }
+
+    /// Whether there is such an account, and which is meant where none is named, is no matter of one line.
+    async fn knock(&self) -> Result<(), Failure> {
+        let address = Address::of("/pins", self.args.account.as_deref()).and("limit", Some("1"));
+        self.admin.call(Method::GET, address.as_str(), None).await.map(drop)
     }
 
     async fn some(&self, chunk: Vec<Line>, report: &mut Report) -> Result<(), Failure> {
@@ -172,11 +179,8 @@ impl Import<'_> {
                 Err((StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, _)) => {
                     tokio::time::sleep(AGAIN).await;
                 }
-                // Whose account it is, is no matter of one line.
+                // The account left meanwhile, or the gateway is in trouble.
                 Err((code, why)) if code == StatusCode::NOT_FOUND || code.is_server_error() => {
-                    return Err(stopped(number, &why));
-                }
-                Err((_, why)) if method == Method::POST && why.starts_with("say whose pins") => {
                     return Err(stopped(number, &why));
                 }
                 Err((_, why)) => return Ok(Err(why)),

@@ -49,7 +49,7 @@ pub struct Permit {
 
 /// Why there is no permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoPermit {
+pub(crate) enum NoPermit {
     /// The provider asked to be left alone until then.
     Throttled(Timestamp),
     /// What it allows is spent until then.
@@ -79,7 +79,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-pub(super) struct Budget {
+pub(crate) struct Budget {
     slots: Arc<Slots>,
     lessons: Mutex<Lessons>,
     pocket: Mutex<Pocket>,
@@ -96,7 +96,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn new(
+    pub(crate) fn new(
         concurrency: usize,
         settings: BudgetSettings,
         metrics: impl Into<Option<ProviderMetrics>>,
@@ -117,7 +117,7 @@ impl Budget {
 
     /// Waits for a free slot, and a little for the ledger; refuses at once while the provider wants to be left alone. `now`
     /// is read after each wait, during which that may have begun.
-    pub(super) async fn permit(
+    pub(crate) async fn permit(
         &self,
         class: BudgetClass,
         now: impl Fn() -> Timestamp,
@@ -207,7 +207,7 @@ impl Budget {
     }
 
     /// Calls that could start now, as far as others are under way.
-    pub(super) fn free(&self) -> usize {
+    pub(crate) fn free(&self) -> usize {
         self.slots.free()
     }
 
@@ -217,7 +217,7 @@ impl Budget {
     }
 
     /// What work may spend; `None`: as much as it likes.
-    pub(super) fn allowance(&self, costs: Costs, now: Timestamp) -> Option<Allowance> {
+    pub(crate) fn allowance(&self, costs: Costs, now: Timestamp) -> Option<Allowance> {
         let (rates, shut) = {
             let lessons = self.lessons(now);
             self.show(&lessons, now);
@@ -234,7 +234,7 @@ impl Budget {
     }
 
     /// Takes calls that were counted for work.
-    pub(super) fn credit(&self, calls: Vec<Reserved>) {
+    pub(crate) fn credit(&self, calls: Vec<Reserved>) {
         self.pocket().put(calls);
     }
 
@@ -245,7 +245,7 @@ impl Budget {
     }
 
     /// Until when calls of a class are to stay away; of `Any`: all calls.
-    pub(super) fn blocked_at(&self, class: BudgetClass, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn blocked_at(&self, class: BudgetClass, now: Timestamp) -> Option<Timestamp> {
         self.lessons(now).blocked(class, now)
     }
 

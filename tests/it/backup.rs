@@ -41,7 +41,7 @@ struct Open<'a> {
 
 impl House {
     async fn build() -> Self {
-        let (sim, dir) = (Sim::builder("alpha").start().await, tempfile::tempdir().expect("a folder"));
+        let (sim, dir) = (Sim::builder("alpha").start().await, crate::scratch());
         let house = Self { sim, dir };
         fs::write(house.path("config.yaml"), house.yaml()).expect("written");
         house
@@ -419,7 +419,7 @@ async fn lines_that_cannot_be_taken_up_are_told_and_the_others_are_taken() {
     let (_, out, _) = open.run(&["import", "again.jsonl", "--account", "ada", "--duplicates"]).await;
     assert_eq!(out, "2 imported, 0 skipped, 0 refused\n");
     let (code, _, err) = open.run(&["import", "again.jsonl", "--account", "eve"]).await;
-    assert!(code == 1 && err.contains("stopped at line 1") && err.contains("eve"), "{err}");
+    assert!(code == 1 && err.contains("there is no account \"eve\""), "{err}");
     let (code, _, err) = open.run(&["import", "again.jsonl"]).await;
     assert!(code == 1 && err.contains("--account"), "{err}");
     let (code, _, err) = house.run(&["export", "--account", "eve"]).await;

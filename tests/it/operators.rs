@@ -36,7 +36,7 @@ struct House {
 impl House {
     async fn start(accounts: &str) -> Self {
         let sim = Sim::builder("alpha").start().await;
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = crate::scratch();
         let yaml = format!(
             "server: {{ listen: \"127.0.0.1:0\" }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n\
              store: {{ url: \"sqlite:{}\" }}\napi: {{ accept_wait: 0s }}\n\

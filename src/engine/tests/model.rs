@@ -56,7 +56,7 @@ fn run_all(seeds: Range<u64>, limit: Duration) -> (u64, Vec<u64>) {
 
 #[test]
 #[expect(clippy::print_stdout, reason = "how many worlds there was time for is a part of what was found")]
-fn i6_i7_i8_i10_i13_every_world_comes_to_rest_as_its_policies_ask() {
+fn i6_i7_i8_i9_i10_i13_every_world_comes_to_rest_as_its_policies_ask() {
     if let Some(seed) = number("PINFOLD_SEED") {
         return assert!(holds(seed), "the world of seed {seed} failed");
     }

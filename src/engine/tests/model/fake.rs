@@ -12,12 +12,13 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::IteratorRandom};
 use crate::{
     model::*,
     providers::{
-        Accepted, Edge, Held, Known, Provider, ProviderError, Readiness, Standing, Submit, Traits,
-        UpstreamPage, UpstreamPin,
+        Accepted, Budget, BudgetSettings, Edge, Held, Known, Ledger, NoPermit, Provider, ProviderError,
+        Readiness, Standing, Submit, Traits, UpstreamPage, UpstreamPin, Wait,
     },
     telemetry::BreakerState,
 };
 
+const HOUR: Duration = Duration::from_secs(3600);
 const DEADLINE: Duration = Duration::from_secs(60);
 const SETTLE: Duration = Duration::from_secs(30);
 
@@ -73,10 +74,12 @@ struct State {
     minted: u64,
     /// Contents of which the last word was that they are pinned.
     told: BTreeSet<Content>,
-    /// Contents of which the word became another one, and when: what left at that instant did not know of it yet.
-    untold: BTreeMap<Content, Timestamp>,
+    /// Contents of which the word became another one in this step: what left in it was decided on before that was heard.
+    untold: BTreeSet<Content>,
     /// Contents that were removed though the last word on them was that they are pinned.
     removed: Vec<Content>,
+    /// Calls that left for it, the oldest first.
+    calls: Vec<(Timestamp, BudgetClass)>,
     /// What must never be: told at the end.
     wrongs: Vec<String>,
 }
@@ -92,7 +95,21 @@ pub(super) struct Fake {
     traits: Traits,
     echoes: bool,
     clock: Arc<ManualClock>,
+    /// The calls that it allows.
+    rates: Rates,
+    /// Of the process that runs.
+    budget: Mutex<Arc<Budget>>,
     state: Mutex<State>,
+}
+
+/// Few enough to be in the way; some providers have no limit.
+fn some_rates(chance: &mut StdRng) -> Rates {
+    let mut rates = Rates::default();
+    let limits = [(BudgetClass::Any, 12), (BudgetClass::List, 6), (BudgetClass::Write, 4)];
+    for (class, calls) in limits {
+        rates[class] = chance.random_bool(0.3).then_some(Rate { calls, per: HOUR });
+    }
+    rates
 }
 
 impl Fake {
@@ -111,7 +128,7 @@ impl Fake {
             resumes: false,
             introduces: false,
         };
-        let echoes = chance.random_bool(0.5);
+        let (echoes, rates) = (chance.random_bool(0.5), some_rates(&mut chance));
         let state = State {
             mood: Mood::Well,
             chance,
@@ -119,11 +136,24 @@ impl Fake {
             late: Vec::new(),
             minted: 0,
             told: BTreeSet::new(),
-            untold: BTreeMap::new(),
+            untold: BTreeSet::new(),
             removed: Vec::new(),
+            calls: Vec::new(),
             wrongs: Vec::new(),
         };
-        Arc::new(Self { name: name.to_owned(), traits, echoes, clock, state: Mutex::new(state) })
+        let budget = Mutex::new(Budget::new(traits.concurrency, BudgetSettings::new(name), None).into());
+        let name = name.to_owned();
+        Arc::new(Self { name, traits, echoes, clock, rates, budget, state: Mutex::new(state) })
+    }
+
+    /// A process begins, which counts its calls there.
+    pub(super) fn count_by(&self, ledger: Arc<dyn Ledger>) {
+        let settings = BudgetSettings { rates: self.rates, ledger, ..BudgetSettings::new(&self.name) };
+        *self.budget.lock().unwrap() = Budget::new(self.traits.concurrency, settings, None).into();
+    }
+
+    fn budget(&self) -> Arc<Budget> {
+        self.budget.lock().unwrap().clone()
     }
 
     /// The state, after all that was to take effect by now.
@@ -182,10 +212,15 @@ impl Fake {
         ours
     }
 
-    /// Whether the last word on a content was that it is pinned, before this instant.
+    /// Whether the last word on a content was that it is pinned, when this step began.
     pub(super) fn told(&self, content: &Content) -> bool {
-        let (now, state) = (self.clock.now(), self.state());
-        state.told.contains(content) || state.untold.get(content) == Some(&now)
+        let state = self.state();
+        state.told.contains(content) || state.untold.contains(content)
+    }
+
+    /// All that was said is known.
+    pub(super) fn end_step(&self) {
+        self.state().untold.clear();
     }
 
     /// Pinned contents that it was asked to remove since the last time.
@@ -211,17 +246,37 @@ impl Fake {
         }
     }
 
-    /// How a call goes, before anything is done.
-    fn admit(&self, state: &mut State, operation: Operation) -> Result<(), ProviderError> {
-        let class = match state.mood {
+    /// How a call goes, before anything is done: counted, as all are that leave.
+    async fn admit(
+        &self,
+        operation: Operation,
+        class: BudgetClass,
+    ) -> Result<MutexGuard<'_, State>, ProviderError> {
+        let permit = self.budget().permit(class, || self.clock.now()).await;
+        let _permit = permit.map_err(|why| self.kept_back(operation, why))?;
+        let mut state = self.state();
+        state.count(class, self.clock.now(), &self.rates);
+        let mood = state.mood;
+        let class = match mood {
             Mood::Away => ErrorClass::Transient,
             Mood::Throttling => ErrorClass::Throttled,
             Mood::Broke if operation == Operation::Submit => ErrorClass::Funds,
             Mood::Refusing if operation == Operation::Submit => ErrorClass::Rejected,
             Mood::Flaky if state.chance.random_bool(0.2) => ErrorClass::Transient,
-            _ => return Ok(()),
+            _ => return Ok(state),
         };
+        drop(state);
         Err(self.error(operation, class, false))
+    }
+
+    fn kept_back(&self, operation: Operation, why: NoPermit) -> ProviderError {
+        let error = self.error(operation, ErrorClass::Throttled, false);
+        match why {
+            NoPermit::Spent(until) | NoPermit::Throttled(until) => {
+                ProviderError { retry_at: Some(until), ..error }
+            }
+            NoPermit::Uncounted => error,
+        }
     }
 
     /// Whether an answer is lost, and what was asked takes effect some time before its doubt ends.
@@ -249,7 +304,7 @@ impl Fake {
         if status == Status::Pinned {
             state.told.insert(pin.content.clone());
         } else {
-            state.untell(&pin.content, now);
+            state.untell(&pin.content);
         }
         UpstreamPin {
             id: UpstreamId::new(id).expect("short"),
@@ -266,9 +321,21 @@ impl Fake {
 }
 
 impl State {
-    fn untell(&mut self, content: &Content, now: Timestamp) {
+    /// I9, by the windows of each limit.
+    fn count(&mut self, class: BudgetClass, now: Timestamp, rates: &Rates) {
+        self.calls.push((now, class));
+        for (bound, rate) in rates.bounds(class) {
+            let recent = self.calls.iter().rev().take_while(|(at, _)| now.since(*at) < rate.per);
+            let counted = recent.filter(|(_, class)| bound == BudgetClass::Any || *class == bound).count();
+            if counted > rate.calls as usize {
+                self.wrongs.push(format!("I9: {counted} calls in a window of {rate:?} of {bound}"));
+            }
+        }
+    }
+
+    fn untell(&mut self, content: &Content) {
         if self.told.remove(content) {
-            self.untold.insert(content.clone(), now);
+            self.untold.insert(content.clone());
         }
     }
 
@@ -319,20 +386,30 @@ impl Provider for Fake {
         &self.traits
     }
 
-    fn readiness(&self, _: Timestamp) -> Readiness {
-        Readiness::Ready { permits: 4, shut: ByClass::default() }
+    fn readiness(&self, now: Timestamp) -> Readiness {
+        let budget = self.budget();
+        match budget.blocked_at(BudgetClass::Any, now) {
+            Some(until) => Readiness::Wait { until, why: Wait::Throttled },
+            None => {
+                let shut = ByClass::from_fn(|class| budget.blocked_at(class, now));
+                Readiness::Ready { permits: budget.free(), shut }
+            }
+        }
     }
 
     fn standing(&self, now: Timestamp) -> Standing {
-        let (breaker, rates) = (BreakerState::Closed, Rates::default());
+        let (breaker, rates) = (BreakerState::Closed, self.rates);
         Standing { breaker, since: now, until: None, last_error: None, rates }
     }
 
-    fn allowance(&self, _: Timestamp) -> Option<Allowance> {
-        None
+    fn allowance(&self, now: Timestamp) -> Option<Allowance> {
+        let costs = Costs { batch: 10, lists_tell: self.traits.lists_tell };
+        self.budget().allowance(costs, now)
     }
 
-    fn credit(&self, _: Vec<Reserved>) {}
+    fn credit(&self, calls: Vec<Reserved>) {
+        self.budget().credit(calls);
+    }
 
     async fn credential(&self) -> Held {
         Held { identity: [1; 32], revision: 1 }
@@ -341,8 +418,7 @@ impl Provider for Fake {
     fn take_up_credential(&self) {}
 
     async fn submit(&self, submit: Submit) -> Result<Accepted, ProviderError> {
-        let mut state = self.state();
-        self.admit(&mut state, Operation::Submit)?;
+        let mut state = self.admit(Operation::Submit, BudgetClass::Write).await?;
         self.loses(&mut state, Operation::Submit, Effect::Submit(submit.clone()))?;
         let now = self.clock.now();
         let id = state.insert(submit.content, Some(submit.tag), now);
@@ -350,20 +426,17 @@ impl Provider for Fake {
     }
 
     async fn look_up(&self, contents: &[Content]) -> Result<Vec<UpstreamPin>, ProviderError> {
-        let mut state = self.state();
-        self.admit(&mut state, Operation::Look)?;
-        let now = self.clock.now();
-        contents.iter().for_each(|content| state.untell(content, now));
+        let mut state = self.admit(Operation::Look, BudgetClass::List).await?;
+        contents.iter().for_each(|content| state.untell(content));
         let found = state.pins.iter().filter(|(_, pin)| contents.contains(&pin.content));
         let ids: Vec<String> = found.map(|(id, _)| id.clone()).collect();
         Ok(ids.iter().map(|id| self.show(&mut state, id)).collect())
     }
 
     async fn see(&self, pin: Known<'_>) -> Result<Option<UpstreamPin>, ProviderError> {
-        let mut state = self.state();
-        self.admit(&mut state, Operation::Look)?;
+        let mut state = self.admit(Operation::Look, BudgetClass::Read).await?;
         if !state.pins.contains_key(pin.id.as_str()) {
-            state.untell(pin.content, self.clock.now());
+            state.untell(pin.content);
             return Ok(None);
         }
         Ok(Some(self.show(&mut state, pin.id.as_str())))
@@ -374,8 +447,7 @@ impl Provider for Fake {
     }
 
     async fn list(&self, before: Option<Timestamp>) -> Result<UpstreamPage, ProviderError> {
-        let mut state = self.state();
-        self.admit(&mut state, Operation::List)?;
+        let mut state = self.admit(Operation::List, BudgetClass::List).await?;
         let older = |pin: &Held1| before.is_none_or(|before| pin.created < before);
         let mut ids: Vec<String> =
             state.pins.iter().filter(|(_, pin)| older(pin)).map(|(id, _)| id.clone()).collect();
@@ -391,8 +463,7 @@ impl Provider for Fake {
     }
 
     async fn remove(&self, id: &UpstreamId) -> Result<(), ProviderError> {
-        let mut state = self.state();
-        self.admit(&mut state, Operation::Remove)?;
+        let mut state = self.admit(Operation::Remove, BudgetClass::Write).await?;
         self.loses(&mut state, Operation::Remove, Effect::Remove(id.clone()))?;
         state.remove(id);
         Ok(())
