@@ -16,6 +16,7 @@ mod events;
 mod exchange;
 mod explain;
 mod export;
+pub mod files;
 mod forget;
 mod get;
 mod jobs;
@@ -51,7 +52,8 @@ use async_trait::async_trait;
 pub use comeback::{CameBack, Comeback, Later};
 pub use exchange::Place;
 pub use export::{Exported, export};
-pub use open::{is_served, newest_version};
+pub use files::is_served;
+pub use open::newest_version;
 pub use readers::ReadSettings;
 
 use self::{
