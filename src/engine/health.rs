@@ -161,7 +161,7 @@ mod tests {
         now: Timestamp,
     ) -> Option<Health> {
         let outcome = outcome.map_err(|class| error(class, true));
-        observed.note(operation, outcome.as_ref().map(|()| ()), now, &Settings::default())
+        observed.note(operation, outcome.as_ref().copied(), now, &Settings::default())
     }
 
     fn error(class: ErrorClass, was_called: bool) -> ProviderError {

@@ -96,7 +96,8 @@ async fn a_provider_that_is_down_is_not_called_much() {
         world.add(n).await;
     }
     world.run_for(HOUR).await;
-    assert!(world.sims[0].counts().total() < 400, "{:?}", world.sims[0].counts());
+    // The only one: once in five seconds.
+    assert!(world.sims[0].counts().total() < 750, "{:?}", world.sims[0].counts());
     world.end().await;
 }
 
@@ -117,7 +118,8 @@ async fn one_that_was_left_alone_is_tried_with_one_copy_and_then_gets_all() {
     assert_eq!(world.step().await.claimed, 1);
     assert_eq!(world.held(0), 1);
     assert!(world.step().await.claimed > 10);
-    world.settle().await;
+    // Those whose answers were lost are in doubt for a while.
+    world.run_for(10 * MINUTE).await;
     assert_eq!((world.held(0), world.health(0).await), (25, Health::Healthy));
     world.end().await;
 }
