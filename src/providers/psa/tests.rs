@@ -227,13 +227,24 @@ async fn a_refusal_after_a_try_in_doubt_does_not_end_the_doubt() {
 #[tokio::test]
 async fn missing_pins_are_no_errors() {
     let missing = || Act::json(404, r#"{"error":{"reason":"NOT_FOUND"}}"#);
-    let lab = Lab::new([missing(), missing(), missing(), Act::json(200, "OK"), Act::json(202, "{}")]).await;
+    let acts = [missing(), missing(), missing(), Act::json(200, "OK"), Act::json(202, "{}")];
+    let lab = Lab::with(acts, as_preset("fula")).await;
     assert_eq!(lab.see().await.unwrap(), None);
     assert!(lab.psa.list(None).await.unwrap().pins.is_empty());
     for _ in 0..3 {
         lab.psa.remove(&id()).await.unwrap();
     }
     assert!(lab.server.seen()[0].starts_with("GET /psa/pins/a%2Fb "));
+}
+
+#[tokio::test]
+async fn a_404_to_a_list_tells_of_no_pin_that_it_is_lost() {
+    let missing = || Act::json(404, r#"{"error":{"reason":"NOT_FOUND"}}"#);
+    let lab = Lab::new([missing(), missing()]).await;
+    let looked = lab.psa.look_up(&[content(RAW)]).await.unwrap_err();
+    let listed = lab.psa.list(None).await.unwrap_err();
+    assert_eq!([looked.class, listed.class], [ErrorClass::Unknown; 2], "the service is at fault, not the pin");
+    assert_eq!(looked.text, "404 (there is no list of pins: correct the endpoint): NOT_FOUND");
 }
 
 #[tokio::test]
