@@ -33,6 +33,7 @@ mod yaml;
 
 use std::collections::HashSet;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 pub use changes::Change;
@@ -80,6 +81,7 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// The files that it was read from, but for those of providers' secrets, which are watched where they are used.
     pub files: Vec<Seen>,
+    pub secrets: Secrets,
 }
 
 /// Reads a configuration file, with the environment's word above the file's.
@@ -90,9 +92,13 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, Problems> 
     let (name, seen) = (file.display().to_string(), Seen::now(file));
     let source = fs::read_to_string(file).map_err(|error| {
         let what = format!("cannot be read: {error}");
-        let help = "name a readable file with --config";
+        let help = match error.kind() {
+            io::ErrorKind::PermissionDenied => "let the user that Pinfold runs as read it",
+            _ => "name a readable file with --config",
+        };
         let list = vec![Problem::new("", None, what).help(help)];
-        Problems { file: name.clone(), list, files: vec![seen.clone()], covered: String::new() }
+        let (files, secrets) = (vec![seen.clone()], Secrets::default());
+        Problems { file: name.clone(), list, files, secrets, covered: String::new() }
     })?;
     let mut loaded = parse(&name, &source, file.parent().unwrap_or(Path::new("")), environment);
     match &mut loaded {
@@ -115,15 +121,16 @@ pub fn parse(file: &str, source: &str, folder: &Path, environment: &Environment)
         _ => String::new(),
     };
     if root.is_none() && !broken.is_empty() {
-        return Err(Problems { file: file.to_owned(), list: broken, files: Vec::new(), covered });
+        let (files, secrets) = (Vec::new(), Secrets::default());
+        return Err(Problems { file: file.to_owned(), list: broken, files, secrets, covered });
     }
     reader.problems = broken;
     let settings = settings(&mut reader, root.as_ref());
-    let Reader { problems: list, warnings, files, .. } = reader;
+    let Reader { problems: list, warnings, files, secrets, .. } = reader;
     if list.is_empty() {
-        return Ok(Loaded { settings, warnings, files });
+        return Ok(Loaded { settings, warnings, files, secrets });
     }
-    let mut problems = Problems { file: file.to_owned(), list, files, covered };
+    let mut problems = Problems { file: file.to_owned(), list, files, secrets, covered };
     problems.sort();
     Err(problems)
 }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod provider;
+mod secrets;
 mod store;
 
 use std::{fmt, io, path::Path, path::PathBuf, sync::Arc};
@@ -9,7 +10,7 @@ use std::{fmt, io, path::Path, path::PathBuf, sync::Arc};
 use serde::Serialize;
 
 use crate::{
-    config::{Loaded, Problems, ProviderSettings, Settings},
+    config::{Loaded, Problem, Problems, ProviderSettings, Settings},
     model::{Clock, SystemClock, Timestamp},
 };
 
@@ -46,17 +47,22 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn ok(what: impl Into<String>, seen: impl Into<String>) -> Self {
-        Self { what: what.into(), health: Health::Ok, seen: seen.into(), advice: None }
+    fn ok(what: impl Into<String>, seen: impl AsRef<str>) -> Self {
+        Self { what: what.into(), health: Health::Ok, seen: one_line(seen.as_ref()), advice: None }
     }
 
-    fn warn(what: impl Into<String>, seen: impl Into<String>, advice: impl Into<String>) -> Self {
+    fn warn(what: impl Into<String>, seen: impl AsRef<str>, advice: impl Into<String>) -> Self {
         Self { health: Health::Warn, advice: Some(advice.into()), ..Self::ok(what, seen) }
     }
 
-    fn bad(what: impl Into<String>, seen: impl Into<String>, advice: impl Into<String>) -> Self {
+    fn bad(what: impl Into<String>, seen: impl AsRef<str>, advice: impl Into<String>) -> Self {
         Self { health: Health::Bad, ..Self::warn(what, seen, advice) }
     }
+}
+
+/// Others' words may go over several lines.
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// One line: `bad  store: lock  seen; advice`.
@@ -128,7 +134,11 @@ impl Doctor {
     /// What does not need the network.
     fn house(&self) -> Vec<Finding> {
         let mut found = self.configuration();
-        found.extend(secrets(&self.file, self.config.as_ref().ok().map(|loaded| &loaded.settings)));
+        let named = match &self.config {
+            Ok(loaded) => &loaded.secrets,
+            Err(problems) => &problems.secrets,
+        };
+        found.extend(secrets::look(&self.file, &self.store, named));
         let (lines, latest) = store::look(&self.store, self.senses.space);
         found.extend(lines);
         found.push(clock::against_the_store(latest, self.now()));
@@ -145,45 +155,26 @@ impl Doctor {
 
     fn configuration(&self) -> Vec<Finding> {
         let file = self.file.display().to_string();
-        let line = |health, line: String| {
-            let advice = format!("correct it, then run: pinfold check-config --config {file}");
-            Finding { health, ..Finding::bad("config", line, advice) }
+        let line = |health, problem: &Problem| {
+            let advice = if problem.is_denied() {
+                format!("or run this as that user: sudo -u USER pinfold doctor --config {file}")
+            } else {
+                format!("correct it, then run: pinfold check-config --config {file}")
+            };
+            Finding { health, ..Finding::bad("config", problem.line(&file), advice) }
         };
         match &self.config {
             Err(problems) => {
-                problems.list.iter().map(|problem| line(Health::Bad, problem.line(&file))).collect()
+                problems.list.iter().map(|problem| line(Health::Bad, problem)).collect()
             }
             Ok(loaded) if loaded.warnings.is_empty() => {
                 vec![Finding::ok("config", format!("{file} can be used"))]
             }
             Ok(loaded) => {
-                loaded.warnings.iter().map(|problem| line(Health::Warn, problem.line(&file))).collect()
+                loaded.warnings.iter().map(|problem| line(Health::Warn, problem)).collect()
             }
         }
     }
-}
-
-/// Files with secrets that others may read.
-fn secrets(config: &Path, settings: Option<&Settings>) -> Vec<Finding> {
-    const INLINE: [&str; 4] = ["secret:", "token:", "password:", "paste:"];
-    let text = std::fs::read_to_string(config).unwrap_or_default();
-    let mut files = Vec::new();
-    if INLINE.iter().any(|key| text.contains(key)) {
-        files.push(config.to_owned());
-    }
-    for entry in settings.iter().flat_map(|settings| &settings.providers) {
-        files.extend(entry.credential.file().map(Path::to_owned));
-    }
-    let open: Vec<_> =
-        files.into_iter().filter(|file| store::mode(file).is_some_and(|mode| mode & 0o007 != 0)).collect();
-    if open.is_empty() {
-        return vec![Finding::ok("secrets", "no file with secrets is for everybody to read")];
-    }
-    let line = |file: &PathBuf| {
-        let file = file.display();
-        Finding::bad("secrets", format!("everybody may read {file}"), format!("run: chmod o= {file}"))
-    };
-    open.iter().map(line).collect()
 }
 
 #[cfg(test)]

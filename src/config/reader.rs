@@ -19,6 +19,15 @@ pub(super) struct Reader<'a> {
     pub named: BTreeSet<String>,
     /// Files that were read and are read by nobody else later, and those that could not be used.
     pub files: Vec<Seen>,
+    pub secrets: Secrets,
+}
+
+/// Where secrets stand, whether they can be used or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Secrets {
+    /// In the configuration itself.
+    pub inside: bool,
+    pub files: Vec<PathBuf>,
 }
 
 /// A file, as it was just before it was read: a change meanwhile is seen by the next look.
@@ -106,6 +115,7 @@ impl<'a> Reader<'a> {
             warnings: Vec::new(),
             named: BTreeSet::new(),
             files: Vec::new(),
+            secrets: Secrets::default(),
         }
     }
 

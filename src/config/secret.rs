@@ -1,5 +1,6 @@
 //! Secrets by value, file or environment: exactly one of them, and never quoted.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -64,6 +65,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sour
         return Some(Given::Hash(text));
     }
     let secret = if key == sources.value {
+        reader.secrets.inside = true;
         reader.parse(&text, |secret| fixed(secret, sources.kind))
     } else if key == sources.env {
         reader.named.insert(text.text.clone());
@@ -72,6 +74,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sour
     } else {
         let path = locate(reader.environment, reader.folder, &text.text);
         reader.files.push(Seen::now(&path));
+        reader.secrets.files.push(path.clone());
         let is_credential = is_credential(reader.environment, &path);
         reader.parse(&text, |_| from_file(path, sources.kind, is_credential))
     };
@@ -129,6 +132,9 @@ fn wrong(why: &UnfitSecret, path: Option<&Path>) -> Wrong {
     use UnfitSecret::*;
     let help = match (why, path) {
         (Open, Some(path)) => format!("run: chmod 600 {}", path.display()),
+        (Unreadable(ErrorKind::PermissionDenied), _) => {
+            "let the user that Pinfold runs as read it".to_owned()
+        }
         (Missing | Open | NoText | Unreadable(_), _) => {
             "name a file with the secret in it, relative to this file's folder or from the root".to_owned()
         }

@@ -262,8 +262,10 @@ fn a_log_filter_that_makes_no_sense_is_78_and_check_config_says_so_too() {
         (code, err)
     }] {
         assert_eq!(code, 78, "{err}");
-        assert!(err.lines().count() == 1 && err.contains("the log filter"), "{err}");
+        assert!(err.lines().count() == 1 && err.contains(": log.filter: the log filter"), "{err}");
     }
+    let (code, _, err) = check(GOOD, &[], &[("PINFOLD_LOG", "warning")]);
+    assert!(code == 78 && err.contains(": PINFOLD_LOG: the log filter has \"warning\""), "{err}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ struct Lab {
     server: Server,
     clock: Arc<ManualClock>,
     psa: Psa,
+    metrics: Metrics,
 }
 
 impl Lab {
@@ -34,8 +35,9 @@ impl Lab {
         tune(&mut settings);
         let clock = Arc::new(ManualClock::at(NOW));
         let client = http::Client::new(&http::Settings::default());
-        let psa = Psa::new(settings, client, clock.clone(), Metrics::new().provider("alpha"));
-        Self { server, clock, psa }
+        let metrics = Metrics::new();
+        let psa = Psa::new(settings, client, clock.clone(), metrics.provider("alpha"));
+        Self { server, clock, psa, metrics }
     }
 
     /// How many requests left: permits and what the server saw agree, once it has read them all.
@@ -294,6 +296,21 @@ async fn retry_after_is_obeyed_and_told() {
         lab.clock.set(until);
         assert!(lab.psa.list(None).await.is_ok());
     }
+}
+
+#[tokio::test]
+async fn what_was_used_of_a_budget_is_shown_to_go_back_while_nothing_is_asked() {
+    let lab = Lab::new([list(&[])]).await;
+    lab.psa.list(None).await.unwrap();
+    let used = || {
+        let text = lab.metrics.render();
+        let line = text.lines().find(|line| line.starts_with("pinfold_provider_budget_used{class=\"any\""));
+        line.and_then(|line| line.rsplit(' ').next()).unwrap().to_owned()
+    };
+    assert_eq!(used(), "1");
+    lab.clock.advance(Duration::from_secs(3600));
+    assert_eq!(lab.psa.readiness(lab.clock.now()), ready(4));
+    assert_eq!(used(), "0");
 }
 
 /// Until when the breaker is open, as an unsent call and the readiness agree.
