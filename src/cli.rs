@@ -17,6 +17,7 @@ mod pin;
 mod plan;
 mod policy;
 mod provider;
+mod reader;
 mod reload;
 mod restore;
 mod run;
@@ -120,7 +121,7 @@ pub fn main() -> ExitCode {
 
 /// clap's own words for help and for what was typed wrong.
 fn usage(error: &clap::Error) -> ExitCode {
-    let printed = error.print().is_ok();
+    let printed = error.print().map_or_else(|error| error.kind() == io::ErrorKind::BrokenPipe, |()| true);
     let exit = if error.use_stderr() || !printed { Exit::Usage } else { Exit::Ok };
     exit.into()
 }

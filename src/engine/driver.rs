@@ -71,6 +71,7 @@ impl Driver {
         let tags = Tags::new(shared.store.instance(), provider.traits().exclusive);
         shared.metrics.provider_if_named(&record.name).up(record.health.is_usable());
         let now = shared.clock.now();
+        let silence = knock::silence(&shared.settings, &record.facts);
         let blocked_until = record.blocked_until.filter(|until| until.since(now) <= BLOCKED_MAX);
         let caller = Caller {
             shared,
@@ -87,7 +88,7 @@ impl Driver {
             resumed: false,
             blocked_until,
             surplus_at: Timestamp::ZERO,
-            silence: knock::silence(&record.facts),
+            silence,
             look_at: Timestamp::ZERO,
             load: Arc::default(),
             ticked_at: Timestamp::ZERO,

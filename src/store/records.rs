@@ -307,10 +307,6 @@ pub enum Respill {
 pub struct Respilled {
     /// `None` once all are queued.
     pub next: Option<ContentId>,
-    /// Copies among those looked at that are wanted.
-    pub wanted: u64,
-    /// Those that are being removed.
-    pub leaving: u64,
 }
 
 /// What settling pins that wait for a provider did.

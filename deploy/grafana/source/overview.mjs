@@ -24,7 +24,7 @@ export const overview = dashboard('overview', {
     ]),
     row('Is Pinfold well?', 4, [
       stat('Alerts', 'Alerts of Pinfold that fire now; docs/runbooks.md says what to do about each.',
-        'count(ALERTS{alertname=~"Pinfold.+", alertstate="firing"}) or vector(0)', { steps: ANY_IS_BAD }),
+        'count(ALERTS{alertname=~"Pinfold.+", alertstate="firing", job=~"$job|"}) or vector(0)', { steps: ANY_IS_BAD }),
       stat('Gateways up', 'The part of the gateways that Prometheus reaches.', 'avg(up{job="$job"})', { unit: 'percentunit', steps: ALL_OR_BAD }),
       stat('Providers not in use', 'Providers that are down, refuse us, or are out of funds.',
         `count(min by (provider) (${of('provider_up')}) == 0) or vector(0)`, { steps: ANY_IS_BAD }),

@@ -4,16 +4,15 @@
 use std::time::Duration;
 
 use super::{Driver, Load};
-use crate::engine::report::earlier;
+use crate::engine::{Settings, report::earlier};
 use crate::model::{Content, Facts, Health, Operation, PinCid, Timestamp};
 
-/// The longest and the shortest that one that is well is not heard of.
-const SILENCE: Duration = Duration::from_secs(3600);
+/// The shortest that one that is well is not heard of.
 const SILENCE_MIN: Duration = Duration::from_secs(30);
 
 /// How long one that is well may be silent: much less than what it would be declared dead after.
-pub(super) fn silence(facts: &Facts) -> Duration {
-    (facts.dies_after() / 4).clamp(SILENCE_MIN, SILENCE)
+pub(super) fn silence(settings: &Settings, facts: &Facts) -> Duration {
+    (facts.dies_after() / 4).min(settings.longest_silence).max(SILENCE_MIN)
 }
 
 impl Driver {

@@ -302,8 +302,10 @@ impl<B: Backend> World<B> {
         let dead = |name: &String| dead.contains(name);
         let alive: Vec<_> = pin.copies.iter().filter(|copy| !dead(&copy.provider)).collect();
         let count = |state: ReplicaState| alive.iter().filter(|copy| copy.state == state).count() as u16;
+        let pinned = count(ReplicaState::Pinned);
         let tally = Tally {
-            pinned: count(ReplicaState::Pinned),
+            pinned,
+            alive: pinned,
             pinning: count(ReplicaState::Pinning),
             queued: count(ReplicaState::Queued) + alive.iter().copied().filter(hoped).count() as u16,
         };

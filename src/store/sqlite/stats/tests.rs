@@ -9,7 +9,7 @@ use crate::store::sqlite::{
 const NOW: Timestamp = Timestamp::from_millis(10_000);
 
 fn seeded() -> (tempfile::TempDir, std::path::PathBuf, Seed) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::store::contract::scratch();
     let path = dir.path().join("pins.db");
     let mut seed = Seed::at(&path);
     for n in 0..6 {
