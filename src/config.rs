@@ -40,7 +40,7 @@ pub use changes::Change;
 pub use environment::Environment;
 pub use limits::{AccountTerms, Ceiling, LimitSettings, OwnLimits};
 pub use problem::{Problem, Problems, Spot};
-pub use reader::{Seen, nearest};
+pub use reader::{SecretPlaces, Seen, nearest};
 pub use settings::{
     AdminSettings, ApiSettings, CertificateDecl, GatewayDecl, LogFormat, LogSettings, ProviderSettings,
     ServerSettings, Settings, StoreUrl, Timeouts, TokenDecl, TraceSettings, UpstreamSettings, Way,
@@ -81,7 +81,7 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// The files that it was read from, but for those of providers' secrets, which are watched where they are used.
     pub files: Vec<Seen>,
-    pub secrets: Secrets,
+    pub places: SecretPlaces,
 }
 
 /// Reads a configuration file, with the environment's word above the file's.
@@ -97,8 +97,8 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, Problems> 
             _ => "name a readable file with --config",
         };
         let list = vec![Problem::new("", None, what).help(help)];
-        let (files, secrets) = (vec![seen.clone()], Secrets::default());
-        Problems { file: name.clone(), list, files, secrets, covered: String::new() }
+        let (files, places) = (vec![seen.clone()], SecretPlaces::default());
+        Problems { file: name.clone(), list, files, places, covered: String::new() }
     })?;
     let mut loaded = parse(&name, &source, file.parent().unwrap_or(Path::new("")), environment);
     match &mut loaded {
@@ -121,16 +121,16 @@ pub fn parse(file: &str, source: &str, folder: &Path, environment: &Environment)
         _ => String::new(),
     };
     if root.is_none() && !broken.is_empty() {
-        let (files, secrets) = (Vec::new(), Secrets::default());
-        return Err(Problems { file: file.to_owned(), list: broken, files, secrets, covered });
+        let (files, places) = (Vec::new(), SecretPlaces::default());
+        return Err(Problems { file: file.to_owned(), list: broken, files, places, covered });
     }
     reader.problems = broken;
     let settings = settings(&mut reader, root.as_ref());
-    let Reader { problems: list, warnings, files, secrets, .. } = reader;
+    let Reader { problems: list, warnings, files, places, .. } = reader;
     if list.is_empty() {
-        return Ok(Loaded { settings, warnings, files, secrets });
+        return Ok(Loaded { settings, warnings, files, places });
     }
-    let mut problems = Problems { file: file.to_owned(), list, files, secrets, covered };
+    let mut problems = Problems { file: file.to_owned(), list, files, places, covered };
     problems.sort();
     Err(problems)
 }

@@ -135,8 +135,8 @@ impl Doctor {
     fn house(&self) -> Vec<Finding> {
         let mut found = self.configuration();
         let named = match &self.config {
-            Ok(loaded) => &loaded.secrets,
-            Err(problems) => &problems.secrets,
+            Ok(loaded) => &loaded.places,
+            Err(problems) => &problems.places,
         };
         found.extend(secrets::look(&self.file, &self.store, named));
         let (lines, latest) = store::look(&self.store, self.senses.space);
@@ -164,15 +164,11 @@ impl Doctor {
             Finding { health, ..Finding::bad("config", problem.line(&file), advice) }
         };
         match &self.config {
-            Err(problems) => {
-                problems.list.iter().map(|problem| line(Health::Bad, problem)).collect()
-            }
+            Err(problems) => problems.list.iter().map(|problem| line(Health::Bad, problem)).collect(),
             Ok(loaded) if loaded.warnings.is_empty() => {
                 vec![Finding::ok("config", format!("{file} can be used"))]
             }
-            Ok(loaded) => {
-                loaded.warnings.iter().map(|problem| line(Health::Warn, problem)).collect()
-            }
+            Ok(loaded) => loaded.warnings.iter().map(|problem| line(Health::Warn, problem)).collect(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::ops::Range;
 
-use super::reader::{Secrets, Seen};
+use super::reader::{SecretPlaces, Seen};
 use super::yaml::{Node, Value};
 
 /// A place in the file: line and column count from 1.
@@ -71,7 +71,7 @@ pub struct Problems {
     pub list: Vec<Problem>,
     /// The files that were read, and those that could not be: to mend one of them may be enough.
     pub files: Vec<Seen>,
-    pub secrets: Secrets,
+    pub places: SecretPlaces,
     /// The file with every value but those that cannot be secret covered by `*`, for excerpts.
     pub(super) covered: String,
 }

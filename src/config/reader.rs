@@ -19,12 +19,12 @@ pub(super) struct Reader<'a> {
     pub named: BTreeSet<String>,
     /// Files that were read and are read by nobody else later, and those that could not be used.
     pub files: Vec<Seen>,
-    pub secrets: Secrets,
+    pub places: SecretPlaces,
 }
 
 /// Where secrets stand, whether they can be used or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Secrets {
+pub struct SecretPlaces {
     /// In the configuration itself.
     pub inside: bool,
     pub files: Vec<PathBuf>,
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
             warnings: Vec::new(),
             named: BTreeSet::new(),
             files: Vec::new(),
-            secrets: Secrets::default(),
+            places: SecretPlaces::default(),
         }
     }
 

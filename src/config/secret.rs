@@ -65,7 +65,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sour
         return Some(Given::Hash(text));
     }
     let secret = if key == sources.value {
-        reader.secrets.inside = true;
+        reader.places.inside = true;
         reader.parse(&text, |secret| fixed(secret, sources.kind))
     } else if key == sources.env {
         reader.named.insert(text.text.clone());
@@ -74,7 +74,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sour
     } else {
         let path = locate(reader.environment, reader.folder, &text.text);
         reader.files.push(Seen::now(&path));
-        reader.secrets.files.push(path.clone());
+        reader.places.files.push(path.clone());
         let is_credential = is_credential(reader.environment, &path);
         reader.parse(&text, |_| from_file(path, sources.kind, is_credential))
     };

@@ -32,7 +32,7 @@ pub(super) fn read(reader: &mut Reader<'_>, listener: &Section<'_>) -> Option<Se
         let spot = section.get(key).and_then(|field| field.spot);
         reader.wrong(section.path_of(key), spot, error.why.to_string(), help(&error.why, error.part));
     }
-    reader.secrets.files.push(settings.key.clone());
+    reader.places.files.push(settings.key.clone());
     warn_of_open_key(reader, &section, &settings.key);
     Some(settings)
 }

@@ -30,11 +30,7 @@ pub(super) async fn look(
     found
 }
 
-async fn findings(
-    settings: &Settings,
-    entry: &ProviderSettings,
-    clock: &Arc<dyn Clock>,
-) -> Vec<Finding> {
+async fn findings(settings: &Settings, entry: &ProviderSettings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
     let what = |check: &str| format!("{}: {check}", entry.name);
     let Ok(uri) = entry.endpoint.parse() else {
         return vec![Finding::bad(what("endpoint"), "it is no URL", "correct the entry's endpoint")];

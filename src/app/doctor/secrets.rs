@@ -8,7 +8,7 @@ use std::{
 use super::{Finding, store::mode};
 use crate::{
     app::{admin_token_file, vault},
-    config::Secrets,
+    config::SecretPlaces,
 };
 
 const EVERYBODY: u32 = 0o007;
@@ -17,7 +17,7 @@ const ALL_BUT_OWNER: u32 = 0o077;
 const WHAT: &str = "secrets";
 
 /// `named`: what the configuration says of them, as far as it could be read.
-pub(super) fn look(config: &Path, store: &Path, named: &Secrets) -> Vec<Finding> {
+pub(super) fn look(config: &Path, store: &Path, named: &SecretPlaces) -> Vec<Finding> {
     let of_the_config = named.files.iter().cloned().chain(named.inside.then(|| config.to_owned()));
     let mut found: Vec<_> = of_the_config.filter_map(|file| open(&file, EVERYBODY, "o=")).collect();
     found.extend(made(store).iter().filter_map(|file| open(file, ALL_BUT_OWNER, "go=")));

@@ -30,7 +30,11 @@ pub(super) fn look(path: &Path, space: fn(&Path) -> io::Result<Space>) -> (Vec<F
     let mut latest = None;
     if path.is_dir() {
         let seen = format!("{} is a folder", path.display());
-        found.push(Finding::bad("store: file", seen, "name a file in it under store.url, such as pinfold.db"));
+        found.push(Finding::bad(
+            "store: file",
+            seen,
+            "name a file in it under store.url, such as pinfold.db",
+        ));
         return (found, None);
     }
     if path.exists() {

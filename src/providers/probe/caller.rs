@@ -225,9 +225,7 @@ impl Caller {
 
     fn expect(&self, route: Route) -> Expect {
         match route {
-            Route::List => {
-                Expect::Page { empty_404: self.parts.settings.preset.empty_404 == Some(true) }
-            }
+            Route::List => Expect::Page { empty_404: self.parts.settings.preset.empty_404 == Some(true) },
             Route::Get => Expect::Pin,
             Route::Add | Route::Replace => Expect::NewPin,
             Route::Remove => Expect::Gone,

@@ -69,7 +69,8 @@ impl Trial {
     async fn look(&self) -> Report {
         let client = http::Client::new(&http::Settings::default());
         let metrics = Metrics::new().provider("alpha");
-        look(self.settings.clone(), client, self.clock.clone(), metrics, Arc::new(Turns(self.clock.clone()))).await
+        look(self.settings.clone(), client, self.clock.clone(), metrics, Arc::new(Turns(self.clock.clone())))
+            .await
     }
 
     /// Nothing is left at the provider, no call was against its limits, and none more was made than was said.

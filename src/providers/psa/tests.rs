@@ -245,7 +245,11 @@ async fn a_404_to_a_list_tells_of_no_pin_that_it_is_lost() {
     let lab = Lab::new([missing(), missing()]).await;
     let looked = lab.psa.look_up(&[content(RAW)]).await.unwrap_err();
     let listed = lab.psa.list(None).await.unwrap_err();
-    assert_eq!([looked.class, listed.class], [ErrorClass::Unknown; 2], "the service is at fault, not the pin");
+    assert_eq!(
+        [looked.class, listed.class],
+        [ErrorClass::Unknown; 2],
+        "the service is at fault, not the pin"
+    );
     assert_eq!(looked.text, "404 (there is no list of pins: correct the endpoint): NOT_FOUND");
 }
 

@@ -102,7 +102,8 @@ async fn a_full_disk_is_told_as_such_and_writes_go_on_once_there_is_room() {
     house.pages_left(None).await;
     house.accept(kept).await.unwrap();
     assert_eq!(house.pins().await, kept + 1);
-    let refused = house.store.register(crate::store::Registration { accounts: Vec::new(), ..config() }, t(3)).await;
+    let refused =
+        house.store.register(crate::store::Registration { accounts: Vec::new(), ..config() }, t(3)).await;
     assert!(matches!(refused, Err(StoreError::StillUsed { .. })), "{refused:?}");
     let text = house.metrics.render();
     assert!(text.contains(r#"pinfold_store_errors_total{kind="full"} 1"#));
