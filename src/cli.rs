@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{self, Environment, Loaded, Problem};
+use crate::config::{self, Environment, Loaded, Problem, Problems};
 
 pub use exit::{Exit, Failure};
 
@@ -167,9 +167,21 @@ fn no_color() -> bool {
 
 /// Loads a configuration; its warnings go to stderr.
 fn load(file: &Path) -> Result<Loaded, Failure> {
+    loaded(file, config::load)
+}
+
+/// As [`load`], for commands that need no secret, and are used by those who cannot read them.
+fn load_past_secrets(file: &Path) -> Result<Loaded, Failure> {
+    loaded(file, config::load_past_secrets)
+}
+
+fn loaded(
+    file: &Path,
+    load: impl FnOnce(&Path, &Environment) -> Result<Loaded, Problems>,
+) -> Result<Loaded, Failure> {
     let environment = Environment::of_process();
     let plain = no_color();
-    let loaded = config::load(file, &environment).map_err(|problems| {
+    let loaded = load(file, &environment).map_err(|problems| {
         let drawn = io::stderr().is_terminal();
         let text = if drawn { problems.drawn(!plain) } else { problems.to_string() };
         Failure::new(Exit::BadConfig, text)
@@ -195,7 +207,7 @@ fn heard(text: &str) -> Result<bool, Failure> {
         Ok(()) => Ok(true),
         // Who reads through `head` has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Failure::new(Exit::Failed, format!("cannot write to stdout: {error}"))),
+        Err(error) => Err(Failure::new(Exit::Failed, format!("error: cannot write to stdout: {error}"))),
     }
 }
 

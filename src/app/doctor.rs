@@ -118,9 +118,12 @@ impl Doctor {
         if self.only.is_none() && !self.house().into_iter().all(&mut note) {
             return worst;
         }
-        if let Ok(Loaded { settings, .. }) = &self.config {
-            for entry in self.providers(settings) {
-                let found = provider::look(settings, entry, &self.senses.clock).await;
+        if let Ok(loaded) = &self.config {
+            for entry in self.providers(&loaded.settings) {
+                let found = match loaded.lacks_credential_of(&entry.name) {
+                    true => vec![locked_out(entry)],
+                    false => provider::look(&loaded.settings, entry, &self.senses.clock).await,
+                };
                 if !found.into_iter().all(&mut note) {
                     return worst;
                 }
@@ -135,10 +138,10 @@ impl Doctor {
     fn house(&self) -> Vec<Finding> {
         let mut found = self.configuration();
         let named = match &self.config {
-            Ok(loaded) => &loaded.places,
-            Err(problems) => &problems.places,
+            Ok(loaded) => &loaded.secret_files,
+            Err(problems) => &problems.secret_files,
         };
-        found.extend(secrets::look(&self.file, &self.store, named));
+        found.extend(secrets::look(named, &self.store));
         let (lines, latest) = store::look(&self.store, self.senses.space);
         found.extend(lines);
         found.push(clock::against_the_store(latest, self.now()));
@@ -156,21 +159,40 @@ impl Doctor {
     fn configuration(&self) -> Vec<Finding> {
         let file = self.file.display().to_string();
         let line = |health, problem: &Problem| {
-            let advice = if problem.is_denied() {
-                format!("or run this as that user: sudo -u USER pinfold doctor --config {file}")
-            } else {
-                format!("correct it, then run: pinfold check-config --config {file}")
-            };
+            let advice = format!("correct it, then run: pinfold check-config --config {file}");
             Finding { health, ..Finding::bad("config", problem.line(&file), advice) }
         };
-        match &self.config {
-            Err(problems) => problems.list.iter().map(|problem| line(Health::Bad, problem)).collect(),
-            Ok(loaded) if loaded.warnings.is_empty() => {
-                vec![Finding::ok("config", format!("{file} can be used"))]
+        let loaded = match &self.config {
+            Err(problems) => {
+                return problems.list.iter().map(|problem| line(Health::Bad, problem)).collect();
             }
-            Ok(loaded) => loaded.warnings.iter().map(|problem| line(Health::Warn, problem)).collect(),
+            Ok(loaded) => loaded,
+        };
+        let unread = loaded.unread.iter().map(|unread| match unread.is_hidden {
+            true => Finding::bad("config", unread.problem.line(&file), ELSEWHERE),
+            false => line(Health::Bad, &unread.problem),
+        });
+        let warnings = loaded.warnings.iter().map(|problem| line(Health::Warn, problem));
+        let mut found: Vec<_> = unread.chain(warnings).collect();
+        if found.is_empty() {
+            found.push(Finding::ok("config", format!("{file} can be used")));
         }
+        found
     }
+}
+
+/// What to do about a secret that this user may not have: the file may be right.
+const ELSEWHERE: &str =
+    "or run this as root, or as the user that runs the gateway, with the same environment, who may have it";
+
+/// What is not known cannot be sent.
+fn locked_out(entry: &ProviderSettings) -> Finding {
+    let what = format!("{}: credential", entry.name);
+    let advice = format!(
+        "run as root, or as the user that runs the gateway, with the same environment: pinfold doctor {}",
+        entry.name
+    );
+    Finding::bad(what, "it could not be had here, so that the service was not asked", advice)
 }
 
 #[cfg(test)]

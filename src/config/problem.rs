@@ -1,10 +1,10 @@
 //! What is wrong with a configuration, where, and what to write instead. Never quotes a secret (I11).
 
 use std::fmt;
-use std::io::ErrorKind;
 use std::ops::Range;
+use std::path::PathBuf;
 
-use super::reader::{SecretPlaces, Seen};
+use super::reader::Seen;
 use super::yaml::{Node, Value};
 
 /// A place in the file: line and column count from 1.
@@ -37,12 +37,6 @@ impl Problem {
         self
     }
 
-    /// Whether the file is right, and only this user may not read what it names.
-    pub fn is_denied(&self) -> bool {
-        let denied = ErrorKind::PermissionDenied.to_string();
-        self.what.to_lowercase().contains(&denied)
-    }
-
     /// One line: `config.yaml:3:5: providers[1].endpoint: has a query; remove it`.
     pub fn line(&self, file: &str) -> String {
         let mut line = match &self.spot {
@@ -71,7 +65,8 @@ pub struct Problems {
     pub list: Vec<Problem>,
     /// The files that were read, and those that could not be: to mend one of them may be enough.
     pub files: Vec<Seen>,
-    pub places: SecretPlaces,
+    /// Those that hold secrets.
+    pub secret_files: Vec<PathBuf>,
     /// The file with every value but those that cannot be secret covered by `*`, for excerpts.
     pub(super) covered: String,
 }

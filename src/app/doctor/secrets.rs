@@ -6,20 +6,16 @@ use std::{
 };
 
 use super::{Finding, store::mode};
-use crate::{
-    app::{admin_token_file, vault},
-    config::SecretPlaces,
-};
+use crate::app::{admin_token_file, vault};
 
 const EVERYBODY: u32 = 0o007;
 const ALL_BUT_OWNER: u32 = 0o077;
 
 const WHAT: &str = "secrets";
 
-/// `named`: what the configuration says of them, as far as it could be read.
-pub(super) fn look(config: &Path, store: &Path, named: &SecretPlaces) -> Vec<Finding> {
-    let of_the_config = named.files.iter().cloned().chain(named.inside.then(|| config.to_owned()));
-    let mut found: Vec<_> = of_the_config.filter_map(|file| open(&file, EVERYBODY, "o=")).collect();
+/// `named`: those of the configuration, as far as it could be read.
+pub(super) fn look(named: &[PathBuf], store: &Path) -> Vec<Finding> {
+    let mut found: Vec<_> = named.iter().filter_map(|file| open(file, EVERYBODY, "o=")).collect();
     found.extend(made(store).iter().filter_map(|file| open(file, ALL_BUT_OWNER, "go=")));
     if found.is_empty() {
         found.push(Finding::ok(WHAT, "no file with secrets is for others to read"));

@@ -324,14 +324,20 @@ fn a_finding_is_one_line_whatever_was_said() {
 }
 
 #[tokio::test]
-async fn what_only_this_user_may_not_read_is_no_mistake_in_the_file() {
+async fn a_secret_that_this_user_cannot_have_is_told_as_such_and_nothing_is_sent() {
     let sim = Sim::builder("alpha").start().await;
     let mut call = Call::to(&sim.endpoint(), "");
-    let mut problems = config::load(Path::new("/nowhere"), &Environment::default()).unwrap_err();
-    problems.list[0].what = "the file cannot be read (permission denied)".to_owned();
-    call.doctor.config = Err(problems);
-    let bad = call.bad().await;
-    assert!(bad.advice.unwrap().contains("run this as that user: sudo -u USER pinfold doctor"));
+    let yaml = fs::read_to_string(&call.doctor.file).unwrap();
+    fs::write(&call.doctor.file, yaml.replace("token_file: alpha.token", "token_env: OF_THE_GATEWAY"))
+        .unwrap();
+    call.doctor.config = config::load_past_secrets(&call.doctor.file, &Environment::default());
+    let (worst, found) = call.findings().await;
+    let bad: Vec<_> = found.iter().filter(|finding| finding.health == Health::Bad).collect();
+    let [config, credential] = &bad[..] else { panic!("{bad:?}") };
+    assert_eq!((worst, config.what.as_str()), (Health::Bad, "config"));
+    assert!(config.advice.as_ref().unwrap().contains("run this as root"), "{config}");
+    assert!(credential.what == "alpha: credential" && credential.advice.as_ref().unwrap().ends_with("alpha"));
+    assert_eq!(sim.counts().total(), 0);
 }
 
 #[tokio::test]
