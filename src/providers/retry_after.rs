@@ -18,6 +18,11 @@ const MILLIS_FROM: f64 = 1e11;
 
 /// Until when an answer asks for no further requests; `None` where it does not, or names a time that is over.
 pub(super) fn asked_until(answer: &Response<Bytes>, now: Timestamp) -> Option<Timestamp> {
+    asked_for(answer, now).map(|span| now.plus(span))
+}
+
+/// For how long an answer that came `now`, by the wall clock, asks for that.
+pub(super) fn asked_for(answer: &Response<Bytes>, now: Timestamp) -> Option<Duration> {
     let headers = answer.headers();
     let refused = matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
     let wait = if refused || answer.status() == StatusCode::TOO_EARLY {
@@ -28,7 +33,7 @@ pub(super) fn asked_until(answer: &Response<Bytes>, now: Timestamp) -> Option<Ti
     } else {
         None
     };
-    wait.filter(|wait| !wait.is_zero()).map(|wait| now.plus(wait.min(MAX)))
+    wait.filter(|wait| !wait.is_zero()).map(|wait| wait.min(MAX))
 }
 
 /// Seconds, or an HTTP date: that is compared with the answer's own `Date`, so that clocks need not agree.
