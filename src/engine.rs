@@ -52,6 +52,8 @@ pub struct Settings {
     pub probe_base: Duration,
     /// The longest such wait.
     pub probe_max: Duration,
+    /// The longest that one that is well is not heard of: then it is asked something.
+    pub longest_silence: Duration,
     /// The soonest that a pin which its client asks about is looked at again.
     pub interest_gap: Duration,
     /// The longest sleep: bounds what a clock that jumps can delay.
@@ -65,6 +67,7 @@ impl Default for Settings {
             auth_pause: Duration::from_secs(5),
             probe_base: Duration::from_secs(30),
             probe_max: Duration::from_secs(900),
+            longest_silence: Duration::from_secs(3600),
             interest_gap: Duration::from_secs(1),
             longest_sleep: Duration::from_secs(30),
         }

@@ -37,7 +37,7 @@ struct House {
 impl House {
     async fn start() -> Self {
         let sims = [Sim::builder("alpha").start().await, Sim::builder("beta").start().await];
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::store::contract::scratch();
         write(dir.path(), &sims, 2);
         let (file, environment) = (dir.path().join("config.yaml"), Environment::default());
         let loaded = config::load(&file, &environment).unwrap_or_else(|problems| panic!("{problems}"));

@@ -200,8 +200,8 @@ mod tests {
             id: secret.id(),
             hash: secret.hash(),
             account: None,
-            name: "metrics".into(),
-            scopes: Scopes::NONE.with(Scope::AdminRead),
+            name: "laptop".into(),
+            scopes: Scopes::NONE.with(Scope::PinsRead),
             policies: Vec::new(),
             expires: Some(start.plus(90 * DAY)),
             by: None,
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_first_token_is_its_owners_alone_and_read_back() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::store::contract::scratch();
         let file = admin_token_file(&dir.path().join("pins.db"));
         assert!(file.ends_with("pins.db.admin-token"));
         assert!(read(&file).unwrap().is_none());
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_file_that_others_may_read_or_that_holds_no_token_is_not_believed() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::store::contract::scratch();
         let file = dir.path().join("pins.db.admin-token");
         write(&file).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();

@@ -1,5 +1,6 @@
 //! The client of the admin API, and how every command that needs it is told where that is.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -196,17 +197,26 @@ impl Admin {
     ) -> Result<Answer, Failure> {
         let request = self.request(method, path, body)?;
         let asked = tokio::time::timeout(deadline, self.client.send(request, BODY_LIMIT)).await;
-        let unreachable = |why: String| {
-            let text = format!("error: cannot reach {}: {why}; is `pinfold serve` running?", self.base);
-            Failure::new(Exit::Unreachable, text)
-        };
         let answer = match asked {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(unreachable(error.to_string())),
-            Err(_) => return Err(unreachable(format!("no answer within {} s", deadline.as_secs()))),
+            Ok(Err(error)) => return Err(self.unreachable(&error)),
+            Err(_) => return Err(self.unreachable(&format!("no answer within {} s", deadline.as_secs()))),
         };
         let json = serde_json::from_slice(answer.body()).ok();
         Ok(Answer { status: answer.status(), json, is_empty: answer.body().is_empty() })
+    }
+
+    /// Over https it may be there, under another name than its address.
+    fn unreachable(&self, why: &impl Display) -> Failure {
+        let base = &self.base;
+        let port =
+            base.strip_prefix("https://").map(|rest| rest.rsplit_once(':').map_or("PORT", |(_, port)| port));
+        let help = port.map(|port| {
+            format!("; if so, and its certificate is for a name or signed by an authority of your own, give both: --admin https://NAME:{port} --admin-ca-file FILE")
+        });
+        let help = help.unwrap_or_default();
+        let text = format!("error: cannot reach {base}: {why}; is `pinfold serve` running?{help}");
+        Failure::new(Exit::Unreachable, text)
     }
 
     fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Request<Bytes>, Failure> {

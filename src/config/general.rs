@@ -13,7 +13,8 @@ use super::{tls, traces, upstream};
 use crate::model::{Facts, Status, StatusSet, delegates};
 use crate::policy::Timing;
 
-const SERVER: &[&str] = &["listen", "max_connections", "max_connections_per_address", "shutdown_grace"];
+const SERVER: &[&str] =
+    &["listen", "max_connections", "max_connections_per_address", "max_unread", "shutdown_grace"];
 const ADMIN: &[&str] = &["listen"];
 const STORE: &[&str] = &["url", "lock_wait"];
 const API: &[&str] = &["accept_wait", "default_status", "fallback_delegates"];
@@ -35,6 +36,7 @@ const LOG_FILTER: &str = "PINFOLD_LOG";
 pub(super) const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5081);
 
 const MINUTE: Duration = Duration::from_secs(60);
+const MIB: u64 = 1 << 20;
 const DAY: Duration = Duration::from_secs(86_400);
 
 const fn keys(known: &'static [&'static str]) -> Keys {
@@ -46,6 +48,7 @@ pub(super) fn server(reader: &mut Reader<'_>, root: &Section<'_>) -> ServerSetti
         "listen",
         "max_connections",
         "max_connections_per_address",
+        "max_unread",
         "timeouts",
         "proxies",
         "shutdown_grace",
@@ -55,11 +58,13 @@ pub(super) fn server(reader: &mut Reader<'_>, root: &Section<'_>) -> ServerSetti
     let listen = reader.setting(&section, "listen");
     let connections = reader.setting(&section, "max_connections");
     let per_address = reader.setting(&section, "max_connections_per_address");
+    let unread = reader.setting(&section, "max_unread");
     let grace = reader.setting(&section, "shutdown_grace");
     ServerSettings {
         listen: reader.parse_or(listen, SocketAddr::from((Ipv4Addr::LOCALHOST, 5080)), address),
         max_connections: reader.parse_or(connections, 10_000, number(1, 1_000_000)),
         max_connections_per_address: reader.parse_or(per_address, 1024, number(1, 1_000_000)),
+        max_unread: reader.parse_or(unread, 128 * MIB, clients::unread),
         timeouts: clients::timeouts(reader, &section),
         proxies: clients::proxies(reader, &section),
         shutdown_grace: reader.parse_or(grace, Duration::from_secs(20), span(10 * MINUTE)),

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::Unread;
 use super::environment::Environment;
 use super::problem::{Problem, Spot};
+use super::secret::Secrets;
 use super::yaml::{Key, Node, Value};
 use crate::model::Stamp;
 
@@ -13,7 +15,10 @@ pub(super) struct Reader<'a> {
     pub environment: &'a Environment,
     /// What relative paths are relative to.
     pub folder: &'a Path,
+    pub secrets: Secrets,
     pub problems: Vec<Problem>,
+    /// Secrets that could not be had, and were spared.
+    pub unread: Vec<Unread>,
     pub warnings: Vec<Problem>,
     /// Variables that a `*_env` key names.
     pub named: BTreeSet<String>,
@@ -102,6 +107,8 @@ impl<'a> Reader<'a> {
         Self {
             environment,
             folder,
+            secrets: Secrets::Needed,
+            unread: Vec::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
             named: BTreeSet::new(),

@@ -35,7 +35,7 @@ pub struct BreakerSettings {
     pub max: Duration,
     /// After each such span of being closed the next time counts as one less.
     pub heal: Duration,
-    /// The longest that it stays open while no other provider is left.
+    /// The longest that it stays open while no other provider is known to be well.
     pub alone: Duration,
 }
 
@@ -103,8 +103,7 @@ pub(super) enum Gate {
     Open,
     /// A call would be the one that tries.
     OneProbe,
-    /// The one that tries is out.
-    Probing,
+    /// The breaker is open, or the call that tries is out.
     ShutUntil(Timestamp),
 }
 
@@ -139,11 +138,11 @@ impl Breaker {
         let inner = self.lock();
         match inner.state {
             State::Closed { .. } => Gate::Open,
-            State::Open { pause, .. } => match self.shut(&inner, pause).holds_at(now) {
-                true => Gate::ShutUntil(self.shut(&inner, pause).until),
-                false => Gate::OneProbe,
-            },
-            State::HalfOpen { .. } => Gate::Probing,
+            State::Open { pause, .. } => {
+                let shut = self.shut(&inner, pause, now);
+                if shut.holds_at(now) { Gate::ShutUntil(shut.until) } else { Gate::OneProbe }
+            }
+            State::HalfOpen { .. } => Gate::ShutUntil(self.tried_by(now)),
         }
     }
 
@@ -159,20 +158,25 @@ impl Breaker {
         match inner.state {
             State::Closed { .. } => Ok(Admission { breaker: self, probe: false }),
             State::Open { pause, level } => {
-                let shut = self.shut(&inner, pause);
+                let shut = self.shut(&inner, pause, now);
                 if shut.holds_at(now) {
                     return Err(shut.until);
                 }
                 self.enter(&mut inner, State::HalfOpen { level }, now);
                 Ok(Admission { breaker: self, probe: true })
             }
-            State::HalfOpen { .. } => Err(now.plus(self.settings.base)),
+            State::HalfOpen { .. } => Err(self.tried_by(now)),
         }
     }
 
-    /// While no provider is left the pause is short, however often it failed before.
-    fn shut(&self, inner: &Inner, pause: Pause) -> Pause {
-        if inner.seat.peers.none_is_left() { pause.at_most(self.settings.alone) } else { pause }
+    /// While no other provider is known to be well the pause is short, however often it failed before.
+    fn shut(&self, inner: &Inner, pause: Pause, now: Timestamp) -> Pause {
+        if inner.seat.peers.none_is_left(now) { pause.at_most(self.settings.alone) } else { pause }
+    }
+
+    /// When to ask again how the call went that is out to try.
+    fn tried_by(&self, now: Timestamp) -> Timestamp {
+        now.plus(self.settings.base)
     }
 
     fn settle(&self, probe: bool, verdict: Verdict, now: Timestamp) {
@@ -180,6 +184,9 @@ impl Breaker {
         match (inner.state, verdict) {
             (State::Closed { level, in_a_row }, _) => {
                 let failed = verdict == Verdict::Failed;
+                if !failed {
+                    inner.seat.answered(now);
+                }
                 inner.window.note(failed, now);
                 let in_a_row = if failed { in_a_row + 1 } else { 0 };
                 if failed && self.is_too_much(in_a_row, &inner.window, now) {
@@ -229,7 +236,10 @@ impl Breaker {
 
     fn enter(&self, inner: &mut Inner, next: State, now: Timestamp) {
         self.metrics.breaker(label(next));
-        inner.seat.eject(!matches!(next, State::Closed { .. }));
+        match next {
+            State::Closed { .. } => inner.seat.answered(now),
+            State::Open { .. } | State::HalfOpen { .. } => inner.seat.eject(),
+        }
         (inner.state, inner.since) = (next, now);
     }
 

@@ -28,7 +28,9 @@ use self::{
 };
 use super::{BudgetSettings, Ledger, LedgerError, NoLedger};
 use crate::{
-    model::{Allowance, Ask, BudgetClass, ByClass, Clock, Costs, Granted, Rates, Reserved, Timestamp},
+    model::{
+        Allowance, Ask, BudgetClass, ByClass, Clock, Costs, Granted, Learned, Rates, Reserved, Timestamp,
+    },
     telemetry::ProviderMetrics,
 };
 
@@ -268,6 +270,10 @@ impl Budget {
         }
         let learned = self.lessons(at.now).learn(class, answer, began, at);
         for (class, lesson) in learned {
+            if let Some(Learned { rate, .. }) = lesson.learned.filter(|learned| learned.at == at.now) {
+                let (budget, class) = (&*self.group, class.as_str());
+                tracing::warn!(budget, class, %rate, "calls were refused: fewer are planned from now on");
+            }
             self.ledger.keep(&self.group, class, lesson).await;
         }
     }

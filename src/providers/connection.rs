@@ -61,9 +61,8 @@ impl Connection {
         }
         let (free, shut) = (budget.free(), ByClass::from_fn(blocked));
         match self.parts.breaker.gate(at) {
-            Gate::Open => Readiness::Ready { permits: free, shut },
-            Gate::OneProbe => Readiness::Ready { permits: free.min(1), shut },
-            Gate::Probing => Readiness::Ready { permits: 0, shut },
+            Gate::Open => Readiness::Ready { permits: free, trial: false, shut },
+            Gate::OneProbe => Readiness::Ready { permits: free.min(1), trial: true, shut },
             Gate::ShutUntil(until) => {
                 Readiness::Wait { until: now.plus(until.since(at)), why: Wait::Breaker }
             }
@@ -140,6 +139,6 @@ impl Connection {
 
     fn context(&self, operation: Operation, maybe_done: bool) -> Context<'_> {
         let (provider, secrets) = (self.settings().name.as_str(), &**self.parts.keeper.secrets());
-        Context { provider, operation, secrets, maybe_done, now: self.now() }
+        Context { provider, operation, secrets, was_called: true, maybe_done, now: self.now() }
     }
 }

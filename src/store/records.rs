@@ -308,10 +308,6 @@ pub enum Respill {
 pub struct Respilled {
     /// `None` once all are queued.
     pub next: Option<ContentId>,
-    /// Copies among those looked at that are wanted.
-    pub wanted: u64,
-    /// Those that are being removed.
-    pub leaving: u64,
 }
 
 /// What settling pins that wait for a provider did.
@@ -338,6 +334,8 @@ pub struct StoreStats {
     pub jobs: Vec<(JobKind, JobState, u64)>,
     /// Pins with fewer pinned copies than their policy asks.
     pub under_replicated: u64,
+    /// Since when one of them is so that was pinned: the one that has been for longest.
+    pub short_since: Option<Timestamp>,
     /// Acceptance time of the oldest queued or pinning pin.
     pub oldest_unsettled: Option<Timestamp>,
     /// Due and unclaimed, with the oldest's due time.

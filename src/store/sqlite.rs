@@ -20,6 +20,7 @@ mod forget;
 mod get;
 mod jobs;
 mod lanes;
+mod leave;
 mod list;
 mod means;
 mod open;

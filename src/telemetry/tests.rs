@@ -42,6 +42,7 @@ fn every_series_of_the_list_starts_at_zero() {
         r#"pinfold_http_rejections_total{reason="rate_limit"}"#,
         r#"pinfold_pins{status="queued"}"#,
         "pinfold_pins_under_replicated",
+        "pinfold_pins_oldest_under_replicated_timestamp_seconds",
         "pinfold_pins_oldest_unsettled_timestamp_seconds",
         r#"pinfold_pin_requests_accepted_total{operation="replace"}"#,
         r#"pinfold_pin_transitions_total{to="failed"}"#,

@@ -41,7 +41,7 @@ struct Open<'a> {
 
 impl House {
     async fn build() -> Self {
-        let (sim, dir) = (Sim::builder("alpha").start().await, tempfile::tempdir().expect("a folder"));
+        let (sim, dir) = (Sim::builder("alpha").start().await, crate::scratch());
         let house = Self { sim, dir };
         fs::write(house.path("config.yaml"), house.yaml()).expect("written");
         house

@@ -42,7 +42,7 @@ fn write(folder: &Path, text: &str) -> PathBuf {
 }
 
 fn check(text: &str, more: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::scratch();
     let file = write(folder.path(), text);
     let mut command = pinfold(&["check-config", "--config", file.to_str().expect("UTF-8")]);
     run(command.args(more).envs(variables.iter().copied()))
@@ -119,7 +119,7 @@ fn help_and_version_are_0() {
 
 #[test]
 fn a_manual_has_a_page_for_each_command_and_completions_know_them() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::scratch();
     let good = |arguments: &[&str]| {
         let (code, out, err) = run(&mut pinfold(arguments));
         assert_eq!((code, err.as_str()), (0, ""), "{arguments:?}");
@@ -243,7 +243,7 @@ fn serve(folder: &Path, config: &str) -> (i32, String) {
 
 #[test]
 fn a_configuration_that_the_database_contradicts_is_78() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::scratch();
     drop(with_a_pin(folder.path()));
     let (code, err) = serve(folder.path(), &GOOD.replace("127.0.0.1:1", "127.0.0.1:2"));
     assert_eq!(code, 78, "{err}");
@@ -255,7 +255,7 @@ fn a_configuration_that_the_database_contradicts_is_78() {
 
 #[test]
 fn a_log_filter_that_makes_no_sense_is_78_and_check_config_says_so_too() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::scratch();
     let config = format!("{GOOD}log: {{ filter: \"a=b=c\" }}\n");
     for (code, err) in [serve(folder.path(), &config), {
         let (code, _, err) = check(&config, &[], &[]);
@@ -268,7 +268,7 @@ fn a_log_filter_that_makes_no_sense_is_78_and_check_config_says_so_too() {
 
 #[test]
 fn a_database_that_another_process_serves_is_1_and_one_line() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::scratch();
     let _serves = with_a_pin(folder.path());
     let (code, err) = serve(folder.path(), GOOD);
     assert_eq!(code, 1, "{err}");

@@ -45,7 +45,7 @@ impl House {
         for name in ["closing", "beta", "gamma"] {
             sims.push(Sim::builder(name).clock(clock.clone()).start().await);
         }
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = crate::scratch();
         let store = dir.path().join("pins.db");
         let entry = |n: usize, name: &str| {
             format!(

@@ -65,7 +65,7 @@ fn kept(folder: &Path) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_came_by_mail_logs_in_and_its_pair_is_kept() {
-    let (sim, folder) = (service().await, tempfile::tempdir().expect("a folder"));
+    let (sim, folder) = (service().await, crate::scratch());
     let child = login(folder.path(), &sim, &[]);
     let code = mailed(&sim).await;
     let (exit, out, err) = end(child, format!("{code}\n")).await;
@@ -78,7 +78,7 @@ async fn a_code_that_came_by_mail_logs_in_and_its_pair_is_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_code_is_1_and_keeps_nothing() {
-    let (sim, folder) = (service().await, tempfile::tempdir().expect("a folder"));
+    let (sim, folder) = (service().await, crate::scratch());
     let child = login(folder.path(), &sim, &[]);
     mailed(&sim).await;
     let (exit, _, err) = end(child, "wrong-code\n".into()).await;
@@ -89,7 +89,7 @@ async fn a_wrong_code_is_1_and_keeps_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pasted_pair_that_does_not_work_is_1_and_keeps_nothing() {
-    let (sim, folder) = (service().await, tempfile::tempdir().expect("a folder"));
+    let (sim, folder) = (service().await, crate::scratch());
     let child = login(folder.path(), &sim, &["alpha", "--pair"]);
     let (exit, _, err) = end(child, "hunter4-access\nhunter4-refresh\n".into()).await;
     assert_eq!(exit, 1, "{err}");
@@ -99,7 +99,7 @@ async fn a_pasted_pair_that_does_not_work_is_1_and_keeps_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_without_a_login_is_78_and_an_unknown_one_2() {
-    let (sim, folder) = (service().await, tempfile::tempdir().expect("a folder"));
+    let (sim, folder) = (service().await, crate::scratch());
     let (exit, _, err) = end(login(folder.path(), &sim, &["beta"]), String::new()).await;
     assert_eq!(exit, 78, "{err}");
     let (exit, _, err) = end(login(folder.path(), &sim, &["gamma"]), String::new()).await;

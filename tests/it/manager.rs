@@ -26,7 +26,7 @@ struct Service {
 
 impl Service {
     fn start(listen: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = crate::scratch();
         let notify = folder.path().join("notify");
         let socket = UnixDatagram::bind(&notify).expect("bound");
         socket.set_read_timeout(Some(PATIENCE)).expect("set");

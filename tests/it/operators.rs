@@ -36,7 +36,7 @@ struct House {
 impl House {
     async fn start(accounts: &str) -> Self {
         let sim = Sim::builder("alpha").start().await;
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = crate::scratch();
         let yaml = format!(
             "server: {{ listen: \"127.0.0.1:0\" }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n\
              store: {{ url: \"sqlite:{}\" }}\napi: {{ accept_wait: 0s }}\n\
@@ -204,6 +204,31 @@ async fn a_pin_that_fails_while_it_is_waited_for_is_4() {
     assert!(out.contains("failed") && err.contains("pinfold pin explain r1"), "{out}{err}");
     let (code, out, _) = finished(pinfold(&scripted(ANSWERS), &["pin", "add", CID, "--background"])).await;
     assert_eq!((code, out.as_str()), (0, "r1  c  queued\n"));
+}
+
+#[tokio::test]
+async fn an_operator_who_waits_no_longer_is_told_that_the_pin_goes_on() {
+    const ANSWERS: &[&str] =
+        &[r#"{"requestid":"r1","status":"queued","pin":{"cid":"c"}}"#, r#"{"status":"pinning"}"#];
+    let late = pinfold(&scripted(ANSWERS), &["pin", "add", CID, "--timeout", "1ms"]);
+    let (code, out, err) = finished(late).await;
+    assert_eq!((code, out.as_str()), (5, "r1  c  pinning\n"), "{err}");
+    assert!(err.contains("r1 goes on"), "{err}");
+    let (code, _, err) =
+        finished(pinfold("http://127.0.0.1:1", &["pin", "add", CID, "--timeout", "x"])).await;
+    assert!(code == 2 && err.contains("30s"), "{err}");
+}
+
+#[tokio::test]
+async fn whoever_follows_events_ends_when_nobody_reads_though_nothing_happens() {
+    let house = House::start(ADA).await;
+    let (mut child, out) = following(&house);
+    let (first, out) = line(out).await;
+    assert!(first.contains("act=token_created"), "{first}");
+    drop(out);
+    let ended = tokio::task::spawn_blocking(move || child.wait()).await.expect("waited").expect("it ended");
+    assert_eq!(ended.code(), Some(0));
+    house.stop().await;
 }
 
 fn following(house: &House) -> (Child, BufReader<impl Read + use<>>) {

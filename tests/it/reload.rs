@@ -53,7 +53,7 @@ impl House {
         for name in NAMES {
             sims.push(Sim::builder(name).start().await);
         }
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = crate::scratch();
         let engine =
             engine::Settings { longest_sleep: Duration::from_millis(20), ..engine::Settings::default() };
         let tuning = Tuning { engine, ..Tuning::default() };

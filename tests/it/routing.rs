@@ -42,7 +42,7 @@ fn settings(dir: &TempDir, sims: &[Sim; 2], routes: &str) -> Settings {
 impl House {
     async fn start() -> Self {
         let sims = [Sim::builder("alpha").start().await, Sim::builder("beta").start().await];
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = crate::scratch();
         let gateway = Gateway::start(settings(&dir, &sims, ROUTES), &Tuning::default(), Metrics::new()).await;
         let gateway = gateway.unwrap_or_else(|error| panic!("{error:#}"));
         Self { sims, dir, gateway, client: client::Client::new(&client::Settings::default()) }

@@ -103,7 +103,7 @@ async fn ask(stream: &mut TlsStream<TcpStream>, method: &str, token: &str) -> u1
 
 #[tokio::test]
 async fn certificates_stand_for_accounts_and_files_change_by_a_reload() {
-    let (dir, sim) = (tempfile::tempdir().expect("a folder"), Sim::builder("alpha").start().await);
+    let (dir, sim) = (crate::scratch(), Sim::builder("alpha").start().await);
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("one");

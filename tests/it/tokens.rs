@@ -51,7 +51,7 @@ const LOOPBACK: &str = "admin: { listen: \"127.0.0.1:0\" }\n";
 impl House {
     async fn start() -> Self {
         let sim = Sim::builder("alpha").start().await;
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = crate::scratch();
         Self::over(sim, dir, LOOPBACK).await
     }
 
@@ -298,7 +298,7 @@ async fn a_file_that_a_crash_left_before_the_store_knew_of_it_is_taken_up() {
     let house = House::start().await;
     let (file, first) = (house.token_file(), house.admin_token());
     let sim = Sim::builder("alpha").start().await;
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = crate::scratch();
     house.stop().await;
     let left = app::admin_token_file(&dir.path().join("pins.db"));
     fs::write(&left, format!("{first}\n")).expect("written");
@@ -313,7 +313,7 @@ async fn a_file_that_a_crash_left_before_the_store_knew_of_it_is_taken_up() {
 #[tokio::test]
 async fn where_others_can_reach_it_the_admin_listener_wants_tokens_of_the_config() {
     let sim = Sim::builder("alpha").start().await;
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = crate::scratch();
     let mut open = settings(&dir, &sim, LOOPBACK);
     open.admin.listen = ([0, 0, 0, 0], 0).into();
     let refused = Gateway::start(open, &Tuning::default(), Metrics::new()).await.map(drop);

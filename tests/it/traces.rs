@@ -127,7 +127,7 @@ struct House {
 impl House {
     async fn start(traces: &str) -> Self {
         let (address, provider) = provider().await;
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = crate::scratch();
         let yaml = format!(
             "server: {{ listen: \"127.0.0.1:0\" }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n\
              store: {{ url: \"sqlite:{}\" }}\napi: {{ accept_wait: 0s }}\nengine: {{ poll_min: 20ms }}\n{traces}\n\

@@ -18,7 +18,7 @@ struct House {
 
 impl House {
     fn open() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::store::contract::scratch();
         let changes = Changes::default();
         let path = dir.path().join("pins.db");
         let store = SqliteStore::open(&path, &Default::default(), changes.clone(), &Metrics::new());

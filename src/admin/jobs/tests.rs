@@ -23,7 +23,7 @@ struct House {
 
 impl House {
     async fn open() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::store::contract::scratch();
         let path = dir.path().join("pins.db");
         let store = SqliteStore::open(&path, &Default::default(), Changes::default(), &Metrics::new());
         let store: SharedStore = Arc::new(store.unwrap());

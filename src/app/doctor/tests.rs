@@ -30,7 +30,7 @@ fn full(_: &Path) -> io::Result<Space> {
 
 impl Call {
     fn to(endpoint: &str, more: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::store::contract::scratch();
         let file = dir.path().join("config.yaml");
         let yaml = format!(
             "store: {{ url: \"sqlite:{}\" }}\naccounts: [ {{ name: ada, tokens: [ {{ name: desk, sha256: {} }} ] }} ]\n\

@@ -21,6 +21,10 @@ const LEAST: u32 = 3;
 const RISES_EVERY: Duration = Duration::from_secs(300);
 /// The window of a limit that is learned where none is configured.
 const UNKNOWN_PER: Duration = Duration::from_secs(60);
+/// A refusal while little had been let through is believed to be the limit's where another came before it within this.
+const DOUBTED: Duration = RISES_EVERY;
+/// Where no limit is known, so few calls in a window are little.
+const LITTLE: u32 = 10;
 /// No word of a provider is kept for longer.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
@@ -37,6 +41,8 @@ struct State {
     pause: Option<Pause>,
     /// Refusals in a row that named no time.
     untold: u32,
+    /// The last refusal that came while little had been let through.
+    doubted_at: Option<Timestamp>,
     /// What was heard or told last of it.
     known: Lesson,
     started: Started,
@@ -107,7 +113,7 @@ impl Lessons {
         changed.into_iter().map(|class| (class, self.states[class].tell())).collect()
     }
 
-    /// Lowers the limit that was hit, to less than what was let through in the window before.
+    /// Lowers the limit that was hit, to less than what was let through in the window before, but by half at most.
     fn cut(&mut self, class: BudgetClass, began: Timestamp, now: Timestamp) -> Option<BudgetClass> {
         let any = self.planned[class].is_none() && self.planned[BudgetClass::Any].is_some();
         let class = if any { BudgetClass::Any } else { class };
@@ -117,13 +123,17 @@ impl Lessons {
         }
         let per = self.per(class);
         let (current, through) = (self.rates(now)[class], self.started(class, now).saturating_sub(1));
+        let little = through < current.map_or(LITTLE, |rate| rate.calls / 2);
+        if little && self.states[class].is_stray(began, now) {
+            return None;
+        }
         let hit = match current {
-            Some(rate) if through == 0 => rate.calls,
             Some(rate) => rate.calls.min(through),
             None => Some(through).filter(|through| *through > 0)?,
         };
+        let half = current.map_or(LEAST, |rate| rate.calls / 2);
         let from = self.planned[class].map_or(hit, |rate| rate.calls);
-        let rate = Rate { calls: (hit / 10 * 7 + hit % 10 * 7 / 10).max(LEAST), per };
+        let rate = Rate { calls: (hit / 10 * 7 + hit % 10 * 7 / 10).max(half).max(LEAST), per };
         if self.planned[class].is_some_and(|planned| planned.calls <= rate.calls) {
             return None;
         }
@@ -168,6 +178,17 @@ impl State {
         let known = self.pause.filter(|pause| pause.holds_at(now)).map_or(now, |pause| pause.until);
         self.pause = Some(Pause { since: now, until: until.max(known) });
         until > known
+    }
+
+    /// Whether a refusal while little had been let through stands alone: it was of somebody else's calls, or of the service's
+    /// own trouble. Those that left together are one.
+    fn is_stray(&mut self, began: Timestamp, now: Timestamp) -> bool {
+        let before = self.doubted_at.filter(|at| *at <= now);
+        if before.is_some_and(|at| began <= at) {
+            return true;
+        }
+        self.doubted_at = Some(now);
+        before.is_none_or(|at| began.since(at) > DOUBTED)
     }
 
     /// What is news is taken up once.

@@ -339,7 +339,10 @@ async fn the_breaker_opens_tries_once_and_closes() {
     }
     let until = shut_until(&lab, 5).await;
     lab.clock.set(until);
-    assert_eq!(lab.psa.readiness(until), ready(1));
+    assert_eq!(
+        lab.psa.readiness(until),
+        Readiness::Ready { permits: 1, trial: true, shut: Default::default() }
+    );
     assert!(lab.submit().await.unwrap_err().maybe_done);
     let until = shut_until(&lab, 6).await;
     lab.clock.set(until);
@@ -448,5 +451,5 @@ async fn a_service_where_all_share_one_pin_is_looked_at_first_whatever_the_entry
 }
 
 fn ready(permits: usize) -> Readiness {
-    Readiness::Ready { permits, shut: Default::default() }
+    Readiness::Ready { permits, trial: false, shut: Default::default() }
 }

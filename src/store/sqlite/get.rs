@@ -89,7 +89,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_pin_made_again_during_its_delete_is_queued_and_shows_no_copy() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::store::contract::scratch();
         let settings = SqliteSettings::default();
         let path = folder.path().join("p.db");
         let store = SqliteStore::open(&path, &settings, Changes::default(), &Metrics::new()).unwrap();

@@ -199,6 +199,10 @@ fn write_provider(tx: &mut Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> R
         "UPDATE providers SET fingerprint = ?2, absent_since = NULL, facts = ?3 WHERE id = ?1",
         params![known.id.0, declared.fingerprint.as_bytes(), facts],
     )?;
+    if known.facts.tags != declared.facts.tags {
+        // Of copies that are spread by a tag others may count now.
+        providers::resettle(tx, known.id)?;
+    }
     match (known.absent_since, known.health) {
         // Whoever names it again wants it used; where it does not answer that is found out again.
         (Some(_), Health::Dead) => providers::note(tx, known.id, Health::Healthy, None, now),

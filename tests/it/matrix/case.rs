@@ -78,7 +78,7 @@ impl Case {
             clock,
             gateway: None,
             client: client::Client::new(&client::Settings::default()),
-            dir: tempfile::tempdir().expect("a folder"),
+            dir: crate::scratch(),
         };
         case.give_token(TOKEN);
         case.serve().await;

@@ -74,8 +74,8 @@ struct State {
     minted: u64,
     /// Contents of which the last word was that they are pinned.
     told: BTreeSet<Content>,
-    /// Contents of which the word became another one, and when: what left at that instant did not know of it yet.
-    untold: BTreeMap<Content, Timestamp>,
+    /// Contents of which the word became another one in this step: what left in it was decided on before that was heard.
+    untold: BTreeSet<Content>,
     /// Contents that were removed though the last word on them was that they are pinned.
     removed: Vec<Content>,
     /// Calls that left for it, the oldest first.
@@ -136,7 +136,7 @@ impl Fake {
             late: Vec::new(),
             minted: 0,
             told: BTreeSet::new(),
-            untold: BTreeMap::new(),
+            untold: BTreeSet::new(),
             removed: Vec::new(),
             calls: Vec::new(),
             wrongs: Vec::new(),
@@ -216,10 +216,15 @@ impl Fake {
         ours
     }
 
-    /// Whether the last word on a content was that it is pinned, before this instant.
+    /// Whether the last word on a content was that it is pinned, when this step began.
     pub(super) fn told(&self, content: &Content) -> bool {
-        let (now, state) = (self.clock.now(), self.state());
-        state.told.contains(content) || state.untold.get(content) == Some(&now)
+        let state = self.state();
+        state.told.contains(content) || state.untold.contains(content)
+    }
+
+    /// All that was said is known.
+    pub(super) fn end_step(&self) {
+        self.state().untold.clear();
     }
 
     /// Pinned contents that it was asked to remove since the last time.
@@ -239,6 +244,7 @@ impl Fake {
             operation,
             class,
             text: "by its mood".into(),
+            was_called: true,
             maybe_done,
             answered: false,
             retry_at,
@@ -270,6 +276,7 @@ impl Fake {
 
     fn kept_back(&self, operation: Operation, why: NoPermit) -> ProviderError {
         let error = self.error(operation, ErrorClass::Throttled, false);
+        let error = ProviderError { was_called: false, ..error };
         match why {
             NoPermit::Spent(span) | NoPermit::Throttled(span) => {
                 ProviderError { retry_at: Some(self.clock.now().plus(span)), ..error }
@@ -303,7 +310,7 @@ impl Fake {
         if status == Status::Pinned {
             state.told.insert(pin.content.clone());
         } else {
-            state.untell(&pin.content, now);
+            state.untell(&pin.content);
         }
         UpstreamPin {
             id: UpstreamId::new(id).expect("short"),
@@ -332,9 +339,9 @@ impl State {
         }
     }
 
-    fn untell(&mut self, content: &Content, now: Timestamp) {
+    fn untell(&mut self, content: &Content) {
         if self.told.remove(content) {
-            self.untold.insert(content.clone(), now);
+            self.untold.insert(content.clone());
         }
     }
 
@@ -392,7 +399,7 @@ impl Provider for Fake {
             Some(until) => Readiness::Wait { until, why: Wait::Throttled },
             None => {
                 let shut = ByClass::from_fn(blocked);
-                Readiness::Ready { permits: budget.free(), shut }
+                Readiness::Ready { permits: budget.free(), trial: false, shut }
             }
         }
     }
@@ -427,8 +434,7 @@ impl Provider for Fake {
 
     async fn look_up(&self, contents: &[Content]) -> Result<Vec<UpstreamPin>, ProviderError> {
         let mut state = self.admit(Operation::Look, BudgetClass::List).await?;
-        let now = self.clock.now();
-        contents.iter().for_each(|content| state.untell(content, now));
+        contents.iter().for_each(|content| state.untell(content));
         let found = state.pins.iter().filter(|(_, pin)| contents.contains(&pin.content));
         let ids: Vec<String> = found.map(|(id, _)| id.clone()).collect();
         Ok(ids.iter().map(|id| self.show(&mut state, id)).collect())
@@ -437,7 +443,7 @@ impl Provider for Fake {
     async fn see(&self, pin: Known<'_>) -> Result<Option<UpstreamPin>, ProviderError> {
         let mut state = self.admit(Operation::Look, BudgetClass::Read).await?;
         if !state.pins.contains_key(pin.id.as_str()) {
-            state.untell(pin.content, self.clock.now());
+            state.untell(pin.content);
             return Ok(None);
         }
         Ok(Some(self.show(&mut state, pin.id.as_str())))

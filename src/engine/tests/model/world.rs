@@ -41,6 +41,8 @@ const ACTS: u32 = 40;
 const LOOKS: u32 = 5;
 /// The time between looks once nothing happens any more.
 const SLOW: Duration = Duration::from_secs(6 * 3600);
+/// Providers that are well are asked how they are less often than usually: days pass in which nothing else is asked.
+const SILENCE: Duration = Duration::from_secs(12 * 3600);
 /// Enough for what was given up to be tried again, and for what was forgotten to be found out.
 const REST: Duration = Duration::from_secs(18 * 24 * 3600);
 
@@ -144,7 +146,7 @@ impl World {
             shutdown: Shutdown::default(),
             metrics,
             traces: Traces::default(),
-            settings: Settings::default(),
+            settings: Settings { longest_silence: SILENCE, ..Settings::default() },
         };
         let driven = |record: &ProviderRecord| {
             let n = NAMES.iter().position(|name| *name == record.name).unwrap();
@@ -285,7 +287,6 @@ impl World {
         let end = self.now().plus(span);
         loop {
             let next = self.catch_up().await.unwrap_or(end).max(self.now().plus(grain));
-            self.check_removals();
             if next >= end {
                 break;
             }
@@ -293,7 +294,6 @@ impl World {
         }
         self.clock.set(end);
         self.catch_up().await;
-        self.check_removals();
     }
 
     async fn catch_up(&mut self) -> Option<Timestamp> {
@@ -301,6 +301,7 @@ impl World {
         for _ in 0..500 {
             let inside = self.inside.as_mut().expect("it runs");
             let report = inside.engine.step(now).await.unwrap();
+            self.check_removals();
             if report.is_idle() && report.next.is_none_or(|at| at > now) {
                 return report.next;
             }
@@ -330,7 +331,8 @@ impl World {
         }
     }
 
-    /// I8: what went by our own hand was confirmed elsewhere as often as each pin's policy asks.
+    /// I8: what went by our own hand in this step was confirmed elsewhere as often as each pin's policy asks, by what was known
+    /// when it began.
     fn check_removals(&self) {
         for (n, fake) in self.fakes.iter().enumerate() {
             for removed in fake.take_removed() {
@@ -346,6 +348,7 @@ impl World {
                 }
             }
         }
+        self.fakes.iter().for_each(|fake| fake.end_step());
     }
 
     async fn come_to_rest(&mut self) {

@@ -124,6 +124,42 @@ fn a_429_lowers_the_limit_to_less_than_was_let_through_and_it_rises_again_slowly
     assert_eq!(calls(&restarted, BudgetClass::List, at.plus(8 * RISES_EVERY)), Some(29));
 }
 
+/// It had throttled a provider to three calls a window for an hour.
+#[test]
+fn a_stray_429_in_a_quiet_moment_lowers_no_limit() {
+    for rates in [pinata(), Rates::default()] {
+        let (mut lessons, before) = (lessons(&rates), lessons(&rates).rates(NOW));
+        for _ in 0..4 {
+            lessons.start(BudgetClass::List, NOW);
+        }
+        // Those that left together are refused together.
+        for _ in 0..4 {
+            lessons.learn(BudgetClass::List, &refused(), NOW, ledger(NOW.plus(SECOND)));
+        }
+        assert!(lessons.blocked(BudgetClass::List, NOW.plus(SECOND)).is_some(), "it pauses");
+        assert_eq!(lessons.rates(NOW.plus(SECOND)), before);
+        let later = NOW.plus(2 * RISES_EVERY);
+        lessons.start(BudgetClass::List, later);
+        lessons.learn(BudgetClass::List, &refused(), later, ledger(later));
+        assert_eq!(lessons.rates(later), before, "another one, much later");
+    }
+}
+
+/// I9. Four lists a minute, where thirty were configured.
+#[test]
+fn a_limit_far_below_the_configured_one_is_found_by_halves() {
+    let (mut lessons, mut now, mut learned) = (lessons(&pinata()), NOW, Vec::new());
+    for _ in 0..6 {
+        now = now.plus(60 * SECOND);
+        for _ in 0..5 {
+            lessons.start(BudgetClass::List, now);
+        }
+        lessons.learn(BudgetClass::List, &refused(), now, ledger(now));
+        learned.extend(calls(&lessons, BudgetClass::List, now));
+    }
+    assert_eq!(learned, [29, 14, 7, 3, 3, 3]);
+}
+
 #[test]
 fn where_no_limit_is_configured_a_429_makes_one_that_fades() {
     let mut lessons = lessons(&Rates::default());

@@ -12,7 +12,7 @@ fn account(path: &Path) -> String {
 
 #[test]
 fn a_database_takes_the_place_of_another_which_is_kept_with_its_log() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::store::contract::scratch();
     let [here, new, aside] = ["pins.db", "new.db", "old.db"].map(|name| dir.path().join(name));
     database(&new, "new");
     // Closed without its log being brought into it, as by a kill.
@@ -35,7 +35,7 @@ fn a_database_takes_the_place_of_another_which_is_kept_with_its_log() {
 
 #[test]
 fn a_broken_database_is_put_aside_as_it_is() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::store::contract::scratch();
     let [here, new, aside] = ["pins.db", "new.db", "old.db"].map(|name| dir.path().join(name));
     database(&new, "new");
     fs::write(&here, "broken").unwrap();
@@ -51,7 +51,7 @@ fn a_broken_database_is_put_aside_as_it_is() {
 
 #[test]
 fn nobody_else_may_hold_it() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::store::contract::scratch();
     let here = dir.path().join("pins.db");
     let _served = open::open_writer(&here).unwrap();
     assert!(matches!(Place::take(&here), Err(StoreError::Locked { .. })));
@@ -59,7 +59,7 @@ fn nobody_else_may_hold_it() {
 
 #[test]
 fn what_cannot_be_kept_is_left_in_its_place() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::store::contract::scratch();
     let [here, new, aside] = ["pins.db", "new.db", "old.db"].map(|name| dir.path().join(name));
     database(&here, "old");
     database(&new, "new");

@@ -114,7 +114,7 @@ struct Bench {
 }
 
 fn bench(rows: &[Row]) -> Bench {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::store::contract::scratch();
     let path = dir.path().join("pins.db");
     let mut seed = Seed::at(&path);
     seed.pins(rows);

@@ -14,7 +14,7 @@ struct House {
 }
 
 fn house(settings: ReadSettings) -> House {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::store::contract::scratch();
     let path = dir.path().join("pins.db");
     let seed = Seed::at(&path);
     let readers = Readers::open(&path, &settings, Metrics::new().store()).unwrap();

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use super::*;
 
 fn database() -> (tempfile::TempDir, PathBuf, PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::store::contract::scratch();
     let (from, to) = (dir.path().join("pins.db"), dir.path().join("copy.db"));
     std::fs::File::create(&to).unwrap();
     (dir, from, to)

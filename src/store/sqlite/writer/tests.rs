@@ -17,7 +17,7 @@ struct House {
 }
 
 async fn house() -> House {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::store::contract::scratch();
     let metrics = Metrics::new();
     let path = dir.path().join("pins.db");
     let store = SqliteStore::open(&path, &SqliteSettings::default(), Changes::default(), &metrics).unwrap();
