@@ -67,7 +67,7 @@ pub trait Provider: Send + Sync + 'static {
     fn standing(&self, now: Timestamp) -> Standing;
 
     /// What work may spend of the provider's budget now; `None`: as much as it likes.
-    fn allowance(&self, now: Timestamp) -> Option<Allowance>;
+    fn allowance(&self) -> Option<Allowance>;
 
     /// Takes calls that were counted for work, to be used by it.
     fn credit(&self, calls: Vec<Reserved>);

@@ -1,6 +1,7 @@
 //! Leaves a provider that is sick alone for a while, then lets one call try.
 //!
-//! A pure machine in one lock: `closed -> open -> half-open -> closed | open`, each state with its own data.
+//! A pure machine in one lock: `closed -> open -> half-open -> closed | open`, each state with its own data. It goes by the
+//! ledger's time, which no turn of the wall clock makes leap.
 
 mod peers;
 mod window;
@@ -70,7 +71,7 @@ enum State {
     },
 }
 
-/// A span of wall-clock time; over as well when the clock was turned back before its beginning.
+/// A span of the ledger's time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pause {
     pub(super) since: Timestamp,
@@ -79,7 +80,7 @@ pub(super) struct Pause {
 
 impl Pause {
     pub(super) fn holds_at(self, now: Timestamp) -> bool {
-        self.since <= now && now < self.until
+        now < self.until
     }
 
     fn at_most(self, span: Duration) -> Self {

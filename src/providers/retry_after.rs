@@ -18,6 +18,11 @@ const MILLIS_FROM: f64 = 1e11;
 
 /// Until when an answer asks for no further requests; `None` where it does not, or names a time that is over.
 pub(super) fn asked_until(answer: &Response<Bytes>, now: Timestamp) -> Option<Timestamp> {
+    asked_for(answer, now).map(|span| now.plus(span))
+}
+
+/// For how long an answer that came `now`, by the wall clock, asks for that.
+pub(super) fn asked_for(answer: &Response<Bytes>, now: Timestamp) -> Option<Duration> {
     let headers = answer.headers();
     let refused = matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
     let told = if refused || answer.status() == StatusCode::TOO_EARLY {
@@ -27,8 +32,7 @@ pub(super) fn asked_until(answer: &Response<Bytes>, now: Timestamp) -> Option<Ti
         [failed.then(|| retry_after(headers, now)), spent(headers).then(|| reset(headers, now)), None]
             .map(Option::flatten)
     };
-    let wait = told.into_iter().flatten().find(|wait| !wait.is_zero());
-    wait.map(|wait| now.plus(wait.min(MAX)))
+    told.into_iter().flatten().find(|wait| !wait.is_zero()).map(|wait| wait.min(MAX))
 }
 
 /// Seconds, or an HTTP date: that is compared with the answer's own `Date`, so that clocks need not agree.

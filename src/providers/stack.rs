@@ -144,9 +144,9 @@ impl Parts {
         clock: Arc<dyn Clock>,
         metrics: ProviderMetrics,
     ) -> Self {
-        let breaker = Breaker::new(settings.breaker, &settings.peers, metrics.clone(), clock.now()).into();
         let (at_once, windows) = (settings.concurrency.max(1), settings.budget.clone());
-        let budget = Arc::new(Budget::new(at_once, windows, metrics.clone()));
+        let budget = Arc::new(Budget::new(at_once, windows, &clock, metrics.clone()));
+        let breaker = Breaker::new(settings.breaker, &settings.peers, metrics.clone(), budget.now()).into();
         let settings = Arc::new(settings);
         let lower = lower(&settings, &client, &clock, &metrics, &breaker, &budget);
         let keeper = Keeper::new(settings.clone(), lower.clone(), clock.clone(), metrics.clone()).into();
@@ -192,7 +192,7 @@ fn lower(
 ) -> Lower {
     let stack = ServiceBuilder::new()
         // Sees each try, so that a provider that is down is left alone in the midst of a call too.
-        .layer(admit::AdmitLayer { breaker: breaker.clone(), clock: clock.clone() })
+        .layer(admit::AdmitLayer { breaker: breaker.clone(), budget: budget.clone(), clock: clock.clone() })
         // Below retry and auth: every request that leaves spends a permit.
         .layer(spend::SpendLayer { budget: budget.clone(), clock: clock.clone() })
         // Counts what leaves, not what was asked for; and how each try ended, timeouts too.

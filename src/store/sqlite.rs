@@ -372,6 +372,10 @@ impl Store for SqliteStore {
         self.write(Write, Lane::Background, move |tx| background::expire_held(tx, now)).await
     }
 
+    async fn keep_time(&self, time: KeptTime) -> Result<(), StoreError> {
+        self.write(Write, Lane::Background, move |tx| register::keep_time(tx, time)).await
+    }
+
     async fn mend_schedule(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.writer.write(Lane::Background, move |tx| background::mend_schedule(tx, now)).await
     }

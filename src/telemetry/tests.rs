@@ -83,6 +83,7 @@ fn every_series_of_the_list_starts_at_zero() {
         r#"pinfold_account_quota_used{account="default",quota="meta_bytes"}"#,
         r#"pinfold_rate_limited_requests_total{class="write",limit="login",outcome="shadowed"}"#,
         "pinfold_created_ahead_seconds",
+        "pinfold_clock_doubted_seconds",
         r#"pinfold_log_messages_total{level="error"}"#,
     ] {
         assert_eq!(value(&metrics, series), Some(0.0), "{series}");

@@ -68,7 +68,7 @@ impl Driver {
             lease_until: now.plus(lease),
             doubt_until: self.caller.doubt_until(now),
             exclusive: traits.exclusive,
-            allowance: self.caller.provider.allowance(now),
+            allowance: self.caller.provider.allowance(),
             max_queued: traits.max_queued,
             introduces: traits.introduces,
         }

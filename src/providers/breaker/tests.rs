@@ -74,14 +74,6 @@ fn a_probe_given_up_lets_another_try() {
     assert_eq!(breaker.gate(until), Gate::OneProbe);
 }
 
-#[test]
-fn a_clock_turned_back_does_not_keep_it_open() {
-    let breaker = breaker();
-    end(&breaker, Verdict::Failed, NOW);
-    end(&breaker, Verdict::Failed, NOW);
-    assert_eq!(breaker.gate(NOW.minus(Duration::from_secs(3600))), Gate::OneProbe);
-}
-
 /// Makes a breaker open as often as `times`, each time by failures or a failed probe; the last time it is shut until.
 fn fail(breaker: &Breaker, mut now: Timestamp, times: u32) -> Timestamp {
     for _ in 0..times {

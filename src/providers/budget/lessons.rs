@@ -1,4 +1,5 @@
-//! What a provider's answers teach of its limits, class by class: how long to keep away, and how much less to ask.
+//! What a provider's answers teach of its limits, class by class: how long to keep away, and how much less to ask. All by
+//! the ledger's time.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 
 use super::refusal::{TooMuch, too_much};
 use crate::{
-    model::{BudgetClass, ByClass, Learned, Lesson, Rate, Rates, Timestamp},
+    model::{BudgetClass, ByClass, Learned, LedgerTime, Lesson, Rate, Rates, Timestamp},
     providers::{breaker::Pause, retry_after},
 };
 
@@ -94,9 +95,10 @@ impl Lessons {
         class: BudgetClass,
         answer: &Response<Bytes>,
         began: Timestamp,
-        now: Timestamp,
+        at: LedgerTime,
     ) -> Vec<(BudgetClass, Lesson)> {
-        let (too_much, asked) = (too_much(answer), retry_after::asked_until(answer, now));
+        let (now, asked) = (at.now, retry_after::asked_for(answer, at.wall()).map(|span| at.now.plus(span)));
+        let too_much = too_much(answer);
         let scope = match too_much {
             Some(TooMuch::Queued) => class,
             // A service's limit on one class says nothing of the others; where no limit is known it may be on all.
@@ -189,7 +191,7 @@ impl State {
         before.is_none_or(|at| began.since(at) > DOUBTED)
     }
 
-    /// What is news is taken up once: a clock that is turned back ends it here as well.
+    /// What is news is taken up once.
     fn hear(&mut self, lesson: Lesson, per: Duration, now: Timestamp) {
         if std::mem::replace(&mut self.known, lesson) == lesson {
             return;
@@ -213,10 +215,6 @@ struct Started(VecDeque<(Timestamp, u32)>);
 impl Started {
     fn add(&mut self, per: Duration, now: Timestamp) {
         let slot = per / 16;
-        if self.0.back().is_some_and(|(last, _)| *last > now) {
-            // The clock was turned back.
-            self.0.clear();
-        }
         match self.0.back_mut() {
             Some((last, calls)) if now < last.plus(slot) => *calls += 1,
             _ => self.0.push_back((now, 1)),

@@ -79,7 +79,10 @@ where
                 Ok(answer) if answer.status().is_success() => {
                     Ok(Answer::Body { code: answer.status().as_u16(), body: answer.into_body() })
                 }
-                Ok(answer) => Err(context().refused(expect, &answer, budget.blocked_at(class, clock.now()))),
+                Ok(answer) => {
+                    let blocked = budget.blocked_for(class).map(|span| clock.now().plus(span));
+                    Err(context().refused(expect, &answer, blocked))
+                }
                 Err(failure) => Err(context().failed(&failure)),
             };
             if let (Err(error), true) = (&result, was_called) {
