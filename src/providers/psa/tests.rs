@@ -346,7 +346,10 @@ async fn a_wall_clock_that_is_turned_does_not_close_the_breaker() {
         assert_eq!(shut_until(&lab, 5).await, turned.plus(left));
     }
     lab.clock.advance(left);
-    assert_eq!(lab.psa.readiness(lab.clock.now()), Readiness::Ready { permits: 1, trial: true, shut: Default::default() });
+    assert_eq!(
+        lab.psa.readiness(lab.clock.now()),
+        Readiness::Ready { permits: 1, trial: true, shut: Default::default() }
+    );
 }
 
 /// Until when the breaker is open, as an unsent call and the readiness agree.
