@@ -527,7 +527,7 @@ async fn a_line_that_is_refused_takes_no_other_with_it() {
     let house = House::build().await;
     let open = house.open().await;
     let good = json!({ "cid": cid(1), "name": "n" });
-    let bad = json!({ "cid": cid(1), "name": "n", "origins": ["nowhere"] });
+    let bad = json!({ "cid": cid(1), "name": "n", "meta": { "k": "v".repeat(100_000) } });
     fs::write(house.path("some.jsonl"), format!("{bad}\n{good}\n{good}\n{bad}\n")).expect("written");
     let (_, out, err) = open.run(&["import", "some.jsonl", "--account", "ada", "--at-once", "8"]).await;
     assert_eq!(out, "1 imported, 2 skipped, 1 refused\n", "{err}");

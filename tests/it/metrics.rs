@@ -29,7 +29,7 @@ const TABLES: [(&str, &[&str]); 7] = [
     ("Providers", &["provider_", "replicas"]),
     ("Engine", &["task", "engine_", "jobs"]),
     ("Store", &["store_"]),
-    ("Process", &["build_", "config_", "log_", "process_", "trace_"]),
+    ("Process", &["build_", "clock_", "config_", "log_", "process_", "trace_"]),
 ];
 
 /// What is worth waking somebody for.
