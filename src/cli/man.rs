@@ -41,5 +41,7 @@ fn page(command: &clap::Command, folder: &Path) -> io::Result<()> {
     let usage = command.render_usage().to_string();
     let usage = usage.trim_start_matches("Usage:").trim().to_owned();
     let source = concat!("pinfold ", env!("CARGO_PKG_VERSION"));
-    Man::new(command.override_usage(usage)).source(source).manual("Pinfold").generate_to(folder).map(drop)
+    // No date at all would be no argument, and the source would be taken for one.
+    let page = Man::new(command.override_usage(usage)).date(" ").source(source).manual("Pinfold");
+    page.generate_to(folder).map(drop)
 }

@@ -133,7 +133,7 @@ fn a_manual_has_a_page_for_each_command_and_completions_know_them() {
     assert!(!pages.join("pinfold-man.1").exists());
     let page = fs::read_to_string(pages.join("pinfold-restore.1")).expect("readable");
     let page = page.replace('\\', "");
-    let title = format!(".TH pinfold-restore 1 \"\" \"pinfold {}\" Pinfold", env!("CARGO_PKG_VERSION"));
+    let title = format!(".TH pinfold-restore 1 \" \" \"pinfold {}\" Pinfold", env!("CARGO_PKG_VERSION"));
     for part in [title.as_str(), "--config <FILE>", "PINFOLD_CONFIG"] {
         assert!(page.contains(part), "{part} in {page}");
     }
