@@ -22,6 +22,7 @@ mod sockets;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod time;
 mod tokens;
 mod upstream;
 mod vault;

@@ -160,7 +160,7 @@ fn told(weighed: &Weighed<'_>, copy: &CopyStory, now: Timestamp) -> Value {
 fn next(replica: &Replica, provider: Option<&ProviderRecord>, now: Timestamp) -> Value {
     let Some((op, at)) = replica.due else { return Value::Null };
     if replica.leased {
-        return json!({ "what": op.as_str(), "at": Value::Null, "words": "a call is under way" });
+        return json!({ "what": op.as_str(), "at": null, "due_since": null, "words": "a call is under way" });
     }
     // Whether a first look is spared depends on the credential, and makes no difference to who reads this.
     let act = act(&replica.work(true));

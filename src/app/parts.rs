@@ -184,7 +184,7 @@ pub(super) fn driven(
     metrics: &Metrics,
 ) -> anyhow::Result<Vec<Driven>> {
     let driven = |mut settings: providers::Settings| {
-        settings.budget.ledger = upstream.ledger.clone();
+        settings.budget.ledger = Some(upstream.ledger.clone());
         let record = record_of(registered, &settings.name)?;
         let handle = metrics.provider(&settings.name);
         settings.peers = upstream.peers.clone();

@@ -277,6 +277,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn over_https_it_is_said_what_to_type_where_the_certificate_has_a_name() {
+        let told = |base: &str| {
+            let client = Client::new(&Settings::default());
+            Admin { base: base.into(), token: None, client }.unreachable(&"no TLS connection").text
+        };
+        let help = "--admin https://NAME:5081 --admin-ca-file FILE";
+        assert!(told("https://127.0.0.1:5081").contains(help) && told("https://[::1]:5081").contains(help));
+        assert!(!told("http://127.0.0.1:5081").contains("--admin"));
+    }
+
+    #[test]
     fn without_tls_only_this_machine_is_out_of_others_sight() {
         for closed in ["https://10.0.0.1", "http://127.0.0.2:5081", "http://LOCALHOST:1", "http://[::1]:5081"]
         {

@@ -137,10 +137,15 @@ pub(super) fn did_nothing(outcome: &Outcome) -> bool {
             is_moved(status) || status.is_client_error() && !is_a_middlemans(status)
         }
         Err(Failure::Transport(error)) => !error.was_sent(),
-        Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Spent(_) | Failure::Uncounted) => true,
+        Err(_) if is_kept_back(outcome) => true,
         Err(Failure::Unusable(_) | Failure::Elsewhere(_)) => true,
-        Err(Failure::TryTimeout(_) | Failure::Deadline(_)) => false,
+        Err(_) => false,
     }
+}
+
+/// Whether a call was kept here, by the breaker or the budget.
+pub(super) fn is_kept_back(outcome: &Outcome) -> bool {
+    matches!(outcome, Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Spent(_) | Failure::Uncounted))
 }
 
 fn is_moved(status: StatusCode) -> bool {
@@ -153,10 +158,10 @@ fn is_a_middlemans(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 502 | 504 | 520..)
 }
 
-/// Whether the provider is to blame as a whole: no answer, or a 5xx that names no time.
+/// Whether the provider is to blame as a whole: no answer, or a 5xx, unless it says when it is there again.
 pub(super) fn is_sick(outcome: &Outcome, now: Timestamp) -> bool {
     match outcome {
-        Ok(answer) => answer.status().is_server_error() && retry_after::asked_until(answer, now).is_none(),
+        Ok(answer) => answer.status().is_server_error() && !is_away(answer, now),
         Err(Failure::Transport(http::Error::TooLarge { .. })) => false,
         Err(Failure::Transport(_) | Failure::TryTimeout(_)) => true,
         Err(
@@ -169,6 +174,11 @@ pub(super) fn is_sick(outcome: &Outcome, now: Timestamp) -> bool {
             | Failure::Elsewhere(_),
         ) => false,
     }
+}
+
+/// A service that is there again by and by, as it says.
+fn is_away(answer: &Response<Bytes>, now: Timestamp) -> bool {
+    answer.status() == StatusCode::SERVICE_UNAVAILABLE && retry_after::asked_until(answer, now).is_some()
 }
 
 /// The class of an outcome, for labels; `Ok` for a good answer.
@@ -192,7 +202,7 @@ fn of_failure(failure: &Failure) -> ErrorClass {
 fn of_answer(expect: Expect, answer: &Response<Bytes>, words: &Words, now: Timestamp) -> ErrorClass {
     match answer.status().as_u16() {
         425 | 429 => ErrorClass::Throttled,
-        503 if retry_after::asked_until(answer, now).is_some() => ErrorClass::Throttled,
+        503 if is_away(answer, now) => ErrorClass::Throttled,
         408 | 500.. => ErrorClass::Transient,
         401 => ErrorClass::Auth,
         402 => ErrorClass::Funds,
@@ -235,6 +245,8 @@ pub(super) struct Context<'a> {
     pub(super) provider: &'a str,
     pub(super) operation: Operation,
     pub(super) secrets: &'a Secrets,
+    /// Whether any try left.
+    pub(super) was_called: bool,
     /// Whether any try may have taken effect.
     pub(super) maybe_done: bool,
     pub(super) now: Timestamp,
@@ -273,9 +285,11 @@ impl Context<'_> {
             }
             None => status.as_u16().to_string(),
         };
-        let throttled = class == ErrorClass::Throttled;
         let asked = retry_after::asked_until(answer, self.now);
-        let retry_at = blocked.or(asked).filter(|_| throttled);
+        let retry_at = match class {
+            ErrorClass::Throttled => blocked.or(asked),
+            _ => asked.filter(|_| status.is_server_error()),
+        };
         self.error(class, words.after(&ours, self.secrets), retry_at, !is_a_middlemans(status))
     }
 
@@ -302,6 +316,7 @@ impl Context<'_> {
             operation: self.operation,
             class,
             text,
+            was_called: self.was_called,
             maybe_done: self.maybe_done,
             answered,
             retry_at,

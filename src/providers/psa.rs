@@ -181,8 +181,8 @@ impl Provider for Psa {
         self.connection.standing(now)
     }
 
-    fn allowance(&self, now: Timestamp) -> Option<Allowance> {
-        self.connection.allowance(&self.traits, now)
+    fn allowance(&self) -> Option<Allowance> {
+        self.connection.allowance(&self.traits)
     }
 
     fn credit(&self, calls: Vec<Reserved>) {

@@ -130,7 +130,7 @@ macro_rules! contract_suite {
             registering: an_account_with_pins_cannot_vanish, a_policy_that_changes_binds_new_pins_only,
                 a_provider_may_be_absent_and_come_back, another_fingerprint_is_refused_until_rebound,
                 a_rebind_to_the_same_account_keeps_the_copies, a_rebind_to_a_new_account_makes_them_again,
-                a_clock_that_jumped_is_warned_of, another_config_leaves_claims_alone,
+                a_clock_that_went_back_is_warned_of, the_next_start_is_told_the_time_that_was_believed_last, another_config_leaves_claims_alone,
                 an_account_that_left_takes_no_more_pins, an_account_leaves_or_a_pin_comes_but_not_both, a_credential_is_proven_by_copies_on_record;
             tokens: a_token_is_read_back_as_it_was_made_also_after_a_crash,
                 a_live_name_and_a_secret_belong_to_one_token,
@@ -148,6 +148,7 @@ macro_rules! contract_suite {
                 a_pin_that_goes_away_by_itself_is_an_event;
             explaining: a_pin_is_explained_whoever_has_it, a_pin_is_explained_with_the_copies_that_it_holds;
             auditing: what_a_list_showed_survives_a_crash_and_the_rest_is_suspect,
+                an_audit_gives_way_to_what_is_new_though_calls_have_no_limit,
                 suspects_are_looked_at_and_only_that_loses_them,
                 a_suspect_that_nobody_wants_any_more_is_dropped, orphans_are_what_nobody_here_knows,
                 doubles_that_are_being_removed_are_no_orphans,

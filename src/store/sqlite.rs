@@ -16,6 +16,7 @@ mod events;
 mod exchange;
 mod explain;
 mod export;
+pub mod files;
 mod forget;
 mod get;
 mod jobs;
@@ -52,7 +53,8 @@ use async_trait::async_trait;
 pub use comeback::{CameBack, Comeback, Later};
 pub use exchange::Place;
 pub use export::{Exported, export};
-pub use open::{is_served, newest_version};
+pub use files::is_served;
+pub use open::newest_version;
 pub use readers::ReadSettings;
 
 use self::{
@@ -368,6 +370,10 @@ impl Store for SqliteStore {
 
     async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.write(Write, Lane::Background, move |tx| background::expire_held(tx, now)).await
+    }
+
+    async fn keep_time(&self, time: KeptTime) -> Result<(), StoreError> {
+        self.write(Write, Lane::Background, move |tx| register::keep_time(tx, time)).await
     }
 
     async fn mend_schedule(&self, now: Timestamp) -> Result<u64, StoreError> {

@@ -182,8 +182,8 @@ impl Caller {
                 self.limits.insert(name.to_owned(), value);
             }
         }
-        let blocked = |class: &BudgetClass| self.parts.budget.blocked_at(*class, self.now());
-        let until = BudgetClass::ALL.iter().filter_map(blocked).max();
+        let blocked = |class: &BudgetClass| self.parts.budget.blocked_for(*class);
+        let until = BudgetClass::ALL.iter().filter_map(blocked).max().map(|span| self.now().plus(span));
         match until.filter(|_| class == Err(ErrorClass::Throttled)) {
             Some(until) => Left::Alone(until),
             None => {

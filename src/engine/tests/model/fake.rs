@@ -141,15 +141,19 @@ impl Fake {
             calls: Vec::new(),
             wrongs: Vec::new(),
         };
-        let budget = Mutex::new(Budget::new(traits.concurrency, BudgetSettings::new(name), None).into());
+        let budget = Mutex::new(
+            Budget::new(traits.concurrency, BudgetSettings::new(name), &(clock.clone() as _), None).into(),
+        );
         let name = name.to_owned();
         Arc::new(Self { name, traits, echoes, clock, rates, budget, state: Mutex::new(state) })
     }
 
     /// A process begins, which counts its calls there.
     pub(super) fn count_by(&self, ledger: Arc<dyn Ledger>) {
-        let settings = BudgetSettings { rates: self.rates, ledger, ..BudgetSettings::new(&self.name) };
-        *self.budget.lock().unwrap() = Budget::new(self.traits.concurrency, settings, None).into();
+        let settings =
+            BudgetSettings { rates: self.rates, ledger: Some(ledger), ..BudgetSettings::new(&self.name) };
+        let clock = self.clock.clone() as _;
+        *self.budget.lock().unwrap() = Budget::new(self.traits.concurrency, settings, &clock, None).into();
     }
 
     fn budget(&self) -> Arc<Budget> {
@@ -240,6 +244,7 @@ impl Fake {
             operation,
             class,
             text: "by its mood".into(),
+            was_called: true,
             maybe_done,
             answered: false,
             retry_at,
@@ -252,7 +257,7 @@ impl Fake {
         operation: Operation,
         class: BudgetClass,
     ) -> Result<MutexGuard<'_, State>, ProviderError> {
-        let permit = self.budget().permit(class, || self.clock.now()).await;
+        let permit = self.budget().permit(class).await;
         let _permit = permit.map_err(|why| self.kept_back(operation, why))?;
         let mut state = self.state();
         state.count(class, self.clock.now(), &self.rates);
@@ -271,9 +276,10 @@ impl Fake {
 
     fn kept_back(&self, operation: Operation, why: NoPermit) -> ProviderError {
         let error = self.error(operation, ErrorClass::Throttled, false);
+        let error = ProviderError { was_called: false, ..error };
         match why {
-            NoPermit::Spent(until) | NoPermit::Throttled(until) => {
-                ProviderError { retry_at: Some(until), ..error }
+            NoPermit::Spent(span) | NoPermit::Throttled(span) => {
+                ProviderError { retry_at: Some(self.clock.now().plus(span)), ..error }
             }
             NoPermit::Uncounted => error,
         }
@@ -388,11 +394,12 @@ impl Provider for Fake {
 
     fn readiness(&self, now: Timestamp) -> Readiness {
         let budget = self.budget();
-        match budget.blocked_at(BudgetClass::Any, now) {
+        let blocked = |class| budget.blocked_for(class).map(|span| now.plus(span));
+        match blocked(BudgetClass::Any) {
             Some(until) => Readiness::Wait { until, why: Wait::Throttled },
             None => {
-                let shut = ByClass::from_fn(|class| budget.blocked_at(class, now));
-                Readiness::Ready { permits: budget.free(), shut }
+                let shut = ByClass::from_fn(blocked);
+                Readiness::Ready { permits: budget.free(), trial: false, shut }
             }
         }
     }
@@ -402,9 +409,9 @@ impl Provider for Fake {
         Standing { breaker, since: now, until: None, last_error: None, rates }
     }
 
-    fn allowance(&self, now: Timestamp) -> Option<Allowance> {
+    fn allowance(&self) -> Option<Allowance> {
         let costs = Costs { batch: 10, lists_tell: self.traits.lists_tell };
-        self.budget().allowance(costs, now)
+        self.budget().allowance(costs)
     }
 
     fn credit(&self, calls: Vec<Reserved>) {

@@ -140,6 +140,7 @@ impl World {
         let shared = Shared {
             store: store.clone(),
             clock: self.clock.clone(),
+            sure: SureClock::new(self.clock.clone(), registered.time),
             activator: Activator::default(),
             interest: Interest::default(),
             shutdown: Shutdown::default(),
