@@ -41,7 +41,7 @@ fn page(command: &clap::Command, folder: &Path) -> io::Result<()> {
     let usage = command.render_usage().to_string();
     let usage = usage.trim_start_matches("Usage:").trim().to_owned();
     let source = concat!("pinfold ", env!("CARGO_PKG_VERSION"));
-    // Left empty, the date would be left out, and what follows taken for it.
+    // No date at all would be no argument, and the source would be taken for one.
     let page = Man::new(command.override_usage(usage)).date(" ").source(source).manual("Pinfold");
     page.generate_to(folder).map(drop)
 }

@@ -118,10 +118,8 @@ async fn a_token_that_is_refused_is_bad() {
 async fn an_address_where_no_list_of_pins_is_is_bad_also_where_that_is_said_in_json() {
     let sim = Sim::builder("alpha").start().await;
     let bad = Call::to(&format!("{}/psa", sim.endpoint()), "").bad().await;
-    assert!(bad.what == "alpha: speaks the API", "{bad}");
-    assert!(bad.advice.unwrap().contains("correct the endpoint"));
-    let bad = Call::to(&format!("{}/pins", sim.endpoint()), "").bad().await;
-    assert!(bad.what == "config" && bad.seen.contains("remove the /pins"), "{bad}");
+    assert_eq!(bad.what, "alpha: speaks the API");
+    assert!(bad.advice.unwrap().starts_with("correct the endpoint"));
 }
 
 #[tokio::test]
@@ -246,9 +244,10 @@ async fn a_store_that_cannot_be_made_or_is_none_or_is_open_to_others_is_bad() {
     drop(call.make_store());
     fs::set_permissions(&call.doctor.store, fs::Permissions::from_mode(0o644)).unwrap();
     let advice = call.bad().await.advice.unwrap();
-    // Those of its log go with the last connection, which may take a moment.
-    let file = call.doctor.store.display().to_string();
-    assert!(advice.starts_with(&format!("run: chmod 600 {file}")), "{advice}");
+    assert!(
+        advice.starts_with("run: chmod 600 ") && advice.contains("pins.db-wal") && !advice.contains('*'),
+        "{advice}"
+    );
 }
 
 #[tokio::test]

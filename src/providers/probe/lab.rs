@@ -72,10 +72,6 @@ impl Lab {
         self.caller.parts().settings.preset.clone()
     }
 
-    pub(super) fn endpoint(&self) -> &str {
-        self.caller.parts().settings.endpoint.as_str()
-    }
-
     /// The name of a pin of this run.
     pub(super) fn name(&self, end: &str) -> String {
         format!("{NAME}{}-{end}", self.run)

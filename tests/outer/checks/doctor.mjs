@@ -18,7 +18,6 @@ const nobody = `http://127.0.0.1:${await freePort()}`
 const entries = {
   good: {},
   'wrong-path': { endpoint: `${sim.url}/psa` },
-  'doubled-path': { endpoint: `${sim.url}/pins` },
   'admin-port': { endpoint: gateway.admin },
   'wrong-token': { token: 'of-somebody-else' },
   'closed-port': { endpoint: nobody }
@@ -47,7 +46,6 @@ await check('a service that is well is ok: 0, and no bad line', async () => {
 
 const CASES = {
   'wrong-path': ['speaks the API', 'correct the endpoint'],
-  'doubled-path': ['speaks the API', 'without its /pins'],
   'admin-port': ['speaks the API', 'correct the endpoint'],
   'wrong-token': ['credential', "give the entry the service's current token"],
   'closed-port': ['connection', "the endpoint's port is right"]

@@ -86,22 +86,15 @@ async fn a_web_page_is_no_pinning_service() {
 
 #[tokio::test]
 async fn a_404_is_no_list_unless_the_preset_says_so() {
-    for (preset, path, words) in [
-        (GENERIC, "/nowhere", Some("correct the endpoint's host")),
-        (GENERIC, "/pins", Some("without its /pins")),
-        ("fula", "/nowhere", None),
-    ] {
+    for (preset, is_list) in [(GENERIC, false), ("fula", true)] {
         let mut trial = Trial::of(preset, |builder| builder).await;
-        trial.settings.endpoint = Endpoint::parse(&format!("{}{path}", trial.sim.endpoint())).unwrap();
+        trial.settings.endpoint = Endpoint::parse(&format!("{}/nowhere", trial.sim.endpoint())).unwrap();
         let report = trial.look().await;
         let line = line(&report, "speaks the API");
-        match words {
-            None => assert!(report.is_good(), "{report:?}"),
-            Some(words) => {
-                assert_eq!(line.verdict, Verdict::Failed, "{preset} {path}");
-                assert!(line.advice.as_ref().is_some_and(|advice| advice.contains(words)), "{line:?}");
-                assert!(!report.lines.iter().any(|line| line.check == "credential"), "nobody took it");
-            }
+        assert_eq!(line.verdict.is_bad(), !is_list, "{preset}: {line:?}");
+        if !is_list {
+            assert!(line.advice.as_ref().unwrap().starts_with("correct the endpoint's host"), "{line:?}");
+            assert!(!report.lines.iter().any(|line| line.check == "credential"), "nobody took it");
         }
     }
 }
