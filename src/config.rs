@@ -33,7 +33,8 @@ mod yaml;
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 pub use changes::Change;
 pub use environment::Environment;
@@ -83,6 +84,8 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// The files that it was read from, but for those of providers' secrets, which are watched where they are used.
     pub files: Vec<Seen>,
+    /// Those that hold secrets: this one too, where they stand in it.
+    pub secret_files: Vec<PathBuf>,
 }
 
 /// A secret, or a listener's certificate and key, that could not be had. What stands in its place lets nobody in.
@@ -127,9 +130,13 @@ fn load_by(file: &Path, environment: &Environment, secrets: Secrets) -> Result<L
     let (name, seen) = (file.display().to_string(), Seen::now(file));
     let source = fs::read_to_string(file).map_err(|error| {
         let what = format!("cannot be read: {error}");
-        let help = "name a readable file with --config";
+        let help = match error.kind() {
+            io::ErrorKind::PermissionDenied => "let the user that Pinfold runs as read it",
+            _ => "name a readable file with --config",
+        };
         let list = vec![Problem::new("", None, what).help(help)];
-        Problems { file: name.clone(), list, files: vec![seen.clone()], covered: String::new() }
+        let (files, secret_files) = (vec![seen.clone()], Vec::new());
+        Problems { file: name.clone(), list, files, secret_files, covered: String::new() }
     })?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut loaded = parse_by(&name, &source, folder, environment, secrets);
@@ -163,15 +170,17 @@ fn parse_by(
         _ => String::new(),
     };
     if root.is_none() && !broken.is_empty() {
-        return Err(Problems { file: file.to_owned(), list: broken, files: Vec::new(), covered });
+        let (files, secret_files) = (Vec::new(), Vec::new());
+        return Err(Problems { file: file.to_owned(), list: broken, files, secret_files, covered });
     }
     reader.problems = broken;
     let settings = settings(&mut reader, root.as_ref());
-    let Reader { problems: list, warnings, files, unread, .. } = reader;
+    let Reader { problems: list, warnings, files, mut secret_files, unread, is_secret, .. } = reader;
+    secret_files.extend(is_secret.then(|| PathBuf::from(file)));
     if list.is_empty() {
-        return Ok(Loaded { settings, unread, warnings, files });
+        return Ok(Loaded { settings, unread, warnings, files, secret_files });
     }
-    let mut problems = Problems { file: file.to_owned(), list, files, covered };
+    let mut problems = Problems { file: file.to_owned(), list, files, secret_files, covered };
     problems.sort();
     Err(problems)
 }

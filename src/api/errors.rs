@@ -187,6 +187,10 @@ impl ApiError {
             Self::Store(StoreError::Busy | StoreError::Timeout) | Self::Overloaded | Self::Slow => {
                 tracing::warn!(request_id, error = %self, "request not served");
             }
+            // The store tells once that it is so; each request's line has the code.
+            Self::Store(StoreError::Full(_) | StoreError::Unavailable(_)) => {
+                tracing::debug!(request_id, error = %chain(self), "request not served");
+            }
             Self::Store(error) => {
                 tracing::error!(request_id, error = %chain(error), "request failed in the store");
             }

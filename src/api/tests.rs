@@ -364,9 +364,11 @@ async fn a_failure_is_logged_once_beside_its_requests_line_and_a_clients_mistake
     let mut request = request(Method::GET, "/pins", "one", "");
     request.headers_mut().insert("x-request-id", "mine-1".parse().unwrap());
     house.send(request).await;
+    house.store.follow(Script::Fail(|| StoreError::Full(anyhow::anyhow!("told by the store"))));
+    house.get("/pins").await;
     let lines = sink.lines();
     let told: Vec<_> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
-    assert_eq!(told, ["answered", "request failed in the store", "answered"]);
-    assert!(lines[1..].iter().all(|line| line["request_id"] == "mine-1"), "{lines:?}");
+    assert_eq!(told, ["answered", "request failed in the store", "answered", "answered"]);
+    assert!(lines[1..3].iter().all(|line| line["request_id"] == "mine-1"), "{lines:?}");
     assert!(lines[1]["error"].as_str().unwrap().contains("torn"));
 }

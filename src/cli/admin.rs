@@ -56,12 +56,7 @@ struct Answer {
 impl AdminArgs {
     pub(super) fn client(&self) -> Result<Admin, Failure> {
         let environment = Environment::of_process();
-        let found = self.config.as_ref().map(|file| {
-            config::whereabouts(file, &environment).map_err(|error| {
-                Failure::new(Exit::BadConfig, format!("error: cannot read {}: {error}", file.display()))
-            })
-        });
-        let found = found.transpose()?;
+        let found = found(self.config.as_deref(), &environment)?;
         let base = base(self.admin.as_ref(), found.as_ref())?;
         let token = self.token(&environment, found.as_ref())?;
         if token.is_some() && is_open(&base) {
@@ -101,7 +96,20 @@ fn failed(text: String) -> Failure {
     Failure::new(Exit::Failed, text)
 }
 
-fn base(given: Option<&Uri>, found: Option<&Whereabouts>) -> Result<String, Failure> {
+/// Where a configuration, if one is given, says that its gateway is.
+pub(super) fn found(
+    config: Option<&Path>,
+    environment: &Environment,
+) -> Result<Option<Whereabouts>, Failure> {
+    let found = config.map(|file| {
+        config::whereabouts(file, environment).map_err(|error| {
+            Failure::new(Exit::BadConfig, format!("error: cannot read {}: {error}", file.display()))
+        })
+    });
+    found.transpose()
+}
+
+pub(super) fn base(given: Option<&Uri>, found: Option<&Whereabouts>) -> Result<String, Failure> {
     let base = match (given, found) {
         (Some(given), _) => given.to_string(),
         (None, Some(found)) if found.is_tls => format!("https://{}", found.admin),
@@ -267,6 +275,17 @@ fn is_open(base: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn over_https_it_is_said_what_to_type_where_the_certificate_has_a_name() {
+        let told = |base: &str| {
+            let client = Client::new(&Settings::default());
+            Admin { base: base.into(), token: None, client }.unreachable(&"no TLS connection").text
+        };
+        let help = "--admin https://NAME:5081 --admin-ca-file FILE";
+        assert!(told("https://127.0.0.1:5081").contains(help) && told("https://[::1]:5081").contains(help));
+        assert!(!told("http://127.0.0.1:5081").contains("--admin"));
+    }
 
     #[test]
     fn without_tls_only_this_machine_is_out_of_others_sight() {

@@ -12,6 +12,7 @@ use super::value::{self, address, admin_address, delegate, log_format, number, s
 use super::{tls, traces, upstream};
 use crate::model::{Facts, Status, StatusSet, delegates};
 use crate::policy::Timing;
+use crate::telemetry::logging;
 
 const SERVER: &[&str] =
     &["listen", "max_connections", "max_connections_per_address", "max_unread", "shutdown_grace"];
@@ -174,9 +175,14 @@ pub(super) fn log(reader: &mut Reader<'_>, root: &Section<'_>) -> LogSettings {
     let filter = reader.variable(LOG_FILTER).or_else(|| reader.setting(&section, "filter"));
     let format = reader.setting(&section, "format");
     LogSettings {
-        filter: reader.parse_or(filter, "info".to_owned(), |text| Ok(text.to_owned())),
+        filter: reader.parse_or(filter, "info".to_owned(), log_filter),
         format: reader.parse_or(format, LogFormat::Auto, log_format),
     }
+}
+
+fn log_filter(text: &str) -> Result<String, Wrong> {
+    let checked = logging::check_filter(text).map_err(|error| Wrong::new(error.to_string(), ""));
+    checked.map(|()| text.to_owned())
 }
 
 fn section<'a>(

@@ -24,6 +24,10 @@ pub(super) struct Reader<'a> {
     pub named: BTreeSet<String>,
     /// Files that were read and are read by nobody else later, and those that could not be used.
     pub files: Vec<Seen>,
+    /// Files that hold secrets, whether they can be used or not.
+    pub secret_files: Vec<PathBuf>,
+    /// Secrets stand in the configuration itself.
+    pub is_secret: bool,
 }
 
 /// A file, as it was just before it was read: a change meanwhile is seen by the next look.
@@ -113,6 +117,8 @@ impl<'a> Reader<'a> {
             warnings: Vec::new(),
             named: BTreeSet::new(),
             files: Vec::new(),
+            secret_files: Vec::new(),
+            is_secret: false,
         }
     }
 

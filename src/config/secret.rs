@@ -77,6 +77,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sour
         return Some(Given::Hash(text));
     }
     let secret = if key == sources.value {
+        reader.is_secret = true;
         fixed(&text.text, sources.kind)
     } else if key == sources.env {
         reader.named.insert(text.text.clone());
@@ -85,6 +86,7 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sour
     } else {
         let path = locate(reader.environment, reader.folder, &text.text);
         reader.files.push(Seen::now(&path));
+        reader.secret_files.push(path.clone());
         let is_credential = is_credential(reader.environment, &path);
         from_file(path, sources.kind, is_credential)
     };
@@ -177,6 +179,9 @@ fn wrong(why: &UnfitSecret, path: Option<&Path>) -> Wrong {
     use UnfitSecret::*;
     let help = match (why, path) {
         (Open, Some(path)) => format!("run: chmod 600 {}", path.display()),
+        (Unreadable(io::ErrorKind::PermissionDenied), _) => {
+            "let the user that Pinfold runs as read it".to_owned()
+        }
         (Missing | Open | NoText | Unreadable(_), _) => {
             "name a file with the secret in it, relative to this file's folder or from the root".to_owned()
         }

@@ -35,6 +35,7 @@ pub(super) fn read(reader: &mut Reader<'_>, listener: &Section<'_>) -> Option<Se
         let problem = Problem::new(section.path_of(key), spot, error.why.to_string());
         put_aside(reader, problem.help(help(&error.why, error.part)), is_hidden);
     }
+    reader.secret_files.push(settings.key.clone());
     warn_of_open_key(reader, &section, &settings.key);
     Some(settings)
 }

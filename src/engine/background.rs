@@ -142,7 +142,7 @@ impl Background {
             };
             tokio::select! {
                 () = shared.shutdown.begun() => {}
-                () = woken.woken() => {}
+                () = woken.woken(), if !repeats.fails() => {}
                 () = tokio::time::sleep(nap) => {}
             }
         }

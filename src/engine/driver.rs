@@ -145,8 +145,9 @@ impl Driver {
             let nap = next.map_or(longest, |at| at.since(shared.clock.now()).min(longest));
             tokio::select! {
                 () = shared.shutdown.begun() => {}
-                () = woken.woken() => {}
-                () = done.woken() => {}
+                // Who asked for something in vain woke it, too: that is no reason to try sooner.
+                () = woken.woken(), if !repeats.fails() => {}
+                () = done.woken(), if !repeats.fails() => {}
                 () = tokio::time::sleep(nap) => {}
             }
         }

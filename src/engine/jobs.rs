@@ -91,7 +91,7 @@ impl Jobs {
             };
             tokio::select! {
                 () = shared.shutdown.begun() => {}
-                () = woken.woken() => {}
+                () = woken.woken(), if !repeats.fails() => {}
                 () = tokio::time::sleep(nap) => {}
             }
         }

@@ -220,7 +220,6 @@ impl Budget {
     pub(crate) fn allowance(&self, costs: Costs, now: Timestamp) -> Option<Allowance> {
         let (rates, shut) = {
             let lessons = self.lessons(now);
-            self.show(&lessons, now);
             let shut = |class| lessons.blocked(class, now).map(|until| until.since(now)).unwrap_or_default();
             (lessons.rates(now), ByClass::from_fn(shut))
         };
@@ -267,6 +266,11 @@ impl Budget {
             }
             self.settings.ledger.keep(&self.settings.group, class, lesson).await;
         }
+    }
+
+    /// Shows operators what is used by now: less and less, while no call is made.
+    pub(crate) fn refresh(&self, now: Timestamp) {
+        self.show(&self.lessons(now), now);
     }
 
     fn show(&self, lessons: &Lessons, now: Timestamp) {

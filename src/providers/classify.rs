@@ -50,12 +50,21 @@ pub(super) enum Expect {
     NewPin,
     /// A pin, or that there is none.
     Pin,
-    /// A page of pins; some answer 404 where it would be empty.
-    Page,
+    /// A page of pins.
+    Page {
+        /// This provider answers 404 where it would be empty.
+        empty_404: bool,
+    },
     /// That a pin is gone; one that never was is gone too.
     Gone,
     /// The answer to a login; there is no excuse.
     Reply,
+}
+
+impl Expect {
+    fn is_a_list(self) -> bool {
+        matches!(self, Self::Page { .. })
+    }
 }
 
 pub(super) type Outcome = Result<Response<Bytes>, Failure>;
@@ -106,14 +115,17 @@ pub(super) fn is_good(expect: Expect, answer: &Response<Bytes>) -> bool {
     answer.status().is_success() || is_missing(expect, answer)
 }
 
-/// Whether an answer says that there is nothing. A list's 404 must look like a pinning service's: a web page there is
-/// a wrong address, and taking it for an empty list would have pins sent twice.
+/// Whether an answer says that there is nothing. A list's 404 does so only of a provider that is known for it, and must
+/// look like a pinning service's: from all others it is a wrong address, and taking it for an empty list would count
+/// every copy as lost and have pins sent twice.
 pub(super) fn is_missing(expect: Expect, answer: &Response<Bytes>) -> bool {
     answer.status() == StatusCode::NOT_FOUND
         && match expect {
             Expect::NewPin | Expect::Reply => false,
             Expect::Pin | Expect::Gone => true,
-            Expect::Page => serde_json::from_slice::<serde_json::Value>(answer.body()).is_ok(),
+            Expect::Page { empty_404 } => {
+                empty_404 && serde_json::from_slice::<serde_json::Value>(answer.body()).is_ok()
+            }
         }
 }
 
@@ -164,7 +176,7 @@ fn is_away(answer: &Response<Bytes>, now: Timestamp) -> bool {
 pub(super) fn class(expect: Expect, outcome: &Outcome, now: Timestamp) -> Result<(), ErrorClass> {
     match outcome {
         Ok(answer) if is_good(expect, answer) => Ok(()),
-        Ok(answer) => Err(of_answer(answer, &Words::of(answer.body()), now)),
+        Ok(answer) => Err(of_answer(expect, answer, &Words::of(answer.body()), now)),
         Err(failure) => Err(of_failure(failure)),
     }
 }
@@ -178,7 +190,7 @@ fn of_failure(failure: &Failure) -> ErrorClass {
     }
 }
 
-fn of_answer(answer: &Response<Bytes>, words: &Words, now: Timestamp) -> ErrorClass {
+fn of_answer(expect: Expect, answer: &Response<Bytes>, words: &Words, now: Timestamp) -> ErrorClass {
     match answer.status().as_u16() {
         425 | 429 => ErrorClass::Throttled,
         503 if is_away(answer, now) => ErrorClass::Throttled,
@@ -187,6 +199,7 @@ fn of_answer(answer: &Response<Bytes>, words: &Words, now: Timestamp) -> ErrorCl
         402 => ErrorClass::Funds,
         403 => forbidden(words),
         404 | 405 if words.page => ErrorClass::Unknown,
+        404 | 405 | 410 if expect.is_a_list() => ErrorClass::Unknown,
         409 if words.speak_of(FUNDS) || words.speak_of(&["funds"]) => ErrorClass::Funds,
         400..500 => by_reason(words),
         _ => ErrorClass::Unknown,
@@ -241,9 +254,14 @@ impl Context<'_> {
     }
 
     /// `blocked`: until when the budget lets nothing leave.
-    pub(super) fn refused(self, answer: &Response<Bytes>, blocked: Option<Timestamp>) -> ProviderError {
+    pub(super) fn refused(
+        self,
+        expect: Expect,
+        answer: &Response<Bytes>,
+        blocked: Option<Timestamp>,
+    ) -> ProviderError {
         let words = Words::of(answer.body());
-        let class = of_answer(answer, &words, self.now);
+        let class = of_answer(expect, answer, &words, self.now);
         let status = answer.status();
         let place = answer.headers().get(::http::header::LOCATION).filter(|_| status.is_redirection());
         let ours = match place.and_then(|place| place.to_str().ok()) {
@@ -253,6 +271,9 @@ impl Context<'_> {
                 status.as_u16(),
                 place.split(['?', '#']).next().unwrap_or_default()
             ),
+            None if status == StatusCode::NOT_FOUND && expect.is_a_list() => {
+                "404 (there is no list of pins: correct the endpoint)".to_owned()
+            }
             None => status.as_u16().to_string(),
         };
         let asked = retry_after::asked_until(answer, self.now);
@@ -389,11 +410,14 @@ mod tests {
     }
 
     #[test]
-    fn a_web_page_is_no_empty_list() {
+    fn a_404_is_an_empty_list_only_where_that_is_known_and_never_a_web_page() {
         let answer =
             |body: &'static str| Response::builder().status(404).body(Bytes::from_static(body.as_bytes()));
-        assert!(is_good(Expect::Page, &answer(r#"{"error":{"reason":"NOT_FOUND"}}"#).unwrap()));
-        assert!(!is_good(Expect::Page, &answer("<html>404</html>").unwrap()));
+        let (known, unknown) = (Expect::Page { empty_404: true }, Expect::Page { empty_404: false });
+        let missing = || answer(r#"{"error":{"reason":"NOT_FOUND"}}"#).unwrap();
+        assert!(is_good(known, &missing()) && !is_good(unknown, &missing()));
+        assert_eq!(class(unknown, &Ok(missing()), Timestamp::ZERO), Err(ErrorClass::Unknown));
+        assert!(!is_good(known, &answer("<html>404</html>").unwrap()));
         assert!(is_good(Expect::Gone, &answer("<html>404</html>").unwrap()));
         assert!(!is_good(Expect::NewPin, &answer("{}").unwrap()));
     }

@@ -55,6 +55,8 @@ impl Connection {
 
     pub(super) fn readiness(&self, now: Timestamp) -> Readiness {
         let budget = &self.parts.budget;
+        // Asked before each step of the engine, and so every half a minute where there is nothing to do.
+        budget.refresh(now);
         if let Some(until) = budget.blocked_at(BudgetClass::Any, now) {
             return Readiness::Wait { until, why: Wait::Throttled };
         }

@@ -57,7 +57,7 @@ impl Call {
         match (self.operation, self.expect) {
             (Operation::Submit | Operation::Remove, _) => BudgetClass::Write,
             (Operation::Login, _) => BudgetClass::Any,
-            (Operation::Look | Operation::List, Expect::Page) => BudgetClass::List,
+            (Operation::Look | Operation::List, Expect::Page { .. }) => BudgetClass::List,
             (Operation::Look | Operation::List, _) => BudgetClass::Read,
         }
     }

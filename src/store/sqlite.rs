@@ -16,6 +16,7 @@ mod events;
 mod exchange;
 mod explain;
 mod export;
+pub mod files;
 mod forget;
 mod get;
 mod jobs;
@@ -24,6 +25,7 @@ mod leave;
 mod list;
 mod means;
 mod open;
+mod outage;
 mod outcome;
 mod plans;
 mod proofs;
@@ -51,11 +53,13 @@ use async_trait::async_trait;
 pub use comeback::{CameBack, Comeback, Later};
 pub use exchange::Place;
 pub use export::{Exported, export};
-pub use open::{is_served, newest_version};
+pub use files::is_served;
+pub use open::newest_version;
 pub use readers::ReadSettings;
 
 use self::{
     accept::Accepted,
+    outage::Outage,
     readers::Readers,
     tx::Tx,
     writer::{Lane, Outlets, Writer},
@@ -90,6 +94,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     metrics: StoreMetrics,
+    outage: Outage,
 }
 
 impl SqliteStore {
@@ -105,7 +110,7 @@ impl SqliteStore {
         let readers = Readers::open(path, &settings.reads, metrics.store())?;
         let outlets = Outlets { changes, pins: metrics.pins().clone(), store: metrics.store().clone() };
         let writer = Writer::start(conn, settings.timing.clone(), outlets, lock)?;
-        Ok(Self { instance, writer, readers, metrics: metrics.store().clone() })
+        Ok(Self { instance, writer, readers, metrics: metrics.store().clone(), outage: Outage::default() })
     }
 
     /// Runs one intention inside the next transaction of its lane and returns once that is on disk.
@@ -127,7 +132,15 @@ impl SqliteStore {
         result: Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.metrics.operation(class, began.elapsed());
-        result.inspect_err(|error| self.metrics.error(kind(error)))
+        match result.as_ref().map_err(kind) {
+            Err(Some(kind)) => {
+                self.metrics.error(kind);
+                self.outage.failed(kind, result.as_ref().err());
+            }
+            Ok(_) if class == Write => self.outage.wrote(),
+            Ok(_) | Err(None) => {}
+        }
+        result
     }
 
     async fn accepted(&self, account: AccountId, accepted: Accepted) -> Result<PinRecord, StoreError> {
@@ -148,8 +161,9 @@ fn within<T>(asked: Result<T, OverQuota>) -> Result<T, StoreError> {
     asked.map_err(StoreError::OverQuota)
 }
 
-fn kind(error: &StoreError) -> StoreErrorKind {
-    match error {
+/// What went wrong; `None`: nothing, the caller was refused.
+fn kind(error: &StoreError) -> Option<StoreErrorKind> {
+    Some(match error {
         StoreError::Full(_) => StoreErrorKind::Full,
         StoreError::Timeout => StoreErrorKind::Timeout,
         StoreError::Busy => StoreErrorKind::Busy,
@@ -160,9 +174,9 @@ fn kind(error: &StoreError) -> StoreErrorKind {
         | StoreError::StillUsed { .. }
         | StoreError::Unknown { .. }
         | StoreError::Taken { .. }
-        | StoreError::OverQuota(_) => StoreErrorKind::Constraint,
+        | StoreError::OverQuota(_) => return None,
         StoreError::Corrupt(_) => StoreErrorKind::Corrupt,
-    }
+    })
 }
 
 #[async_trait]

@@ -337,3 +337,31 @@ async fn an_operator_sees_plans_before_anything_is_done_and_applies_a_policy() {
     assert!(code == 1 && err.contains("there is no policy"), "{err}");
     house.stop().await;
 }
+
+/// I9: the gateway does not count a probe's calls.
+#[tokio::test(flavor = "multi_thread")]
+async fn i9_a_provider_with_limits_is_not_probed_beside_a_gateway_unasked() {
+    let house = House::start(ADA).await;
+    let config = house.dir.path().join("probed.yaml");
+    let probe = async |limits: &str, words: &[&str]| {
+        let text = format!(
+            "store: {{ url: \"sqlite:{}\" }}\nproviders: [ {{ name: alpha, endpoint: \"{}\", token: alpha{limits} }} ]\n{ADA}",
+            house.dir.path().join("pins.db").display(),
+            house.sim.endpoint(),
+        );
+        std::fs::write(&config, text).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pinfold"));
+        command.args(["provider", "probe", "alpha", "--config"]).arg(&config).args(words);
+        finished(command).await
+    };
+    let before = house.sim.counts().total();
+    let limits = ", budget: { any: 6000/min }";
+    let (code, _, err) = probe(limits, &[]).await;
+    assert!(code == 1 && err.contains("--beside-gateway"), "{code} {err}");
+    assert_eq!(house.sim.counts().total(), before, "nothing was sent");
+    let (code, out, err) = probe(limits, &["--beside-gateway"]).await;
+    assert!(code != 1 && out.contains("credential"), "{code} {err}");
+    let (code, out, err) = probe("", &[]).await;
+    assert!(code != 1 && out.contains("credential"), "without limits none is exceeded: {code} {err}");
+    house.stop().await;
+}

@@ -19,6 +19,7 @@ struct Lab {
     server: Server,
     clock: Arc<ManualClock>,
     psa: Psa,
+    metrics: Metrics,
 }
 
 impl Lab {
@@ -34,8 +35,9 @@ impl Lab {
         tune(&mut settings);
         let clock = Arc::new(ManualClock::at(NOW));
         let client = http::Client::new(&http::Settings::default());
-        let psa = Psa::new(settings, client, clock.clone(), Metrics::new().provider("alpha"));
-        Self { server, clock, psa }
+        let metrics = Metrics::new();
+        let psa = Psa::new(settings, client, clock.clone(), metrics.provider("alpha"));
+        Self { server, clock, psa, metrics }
     }
 
     /// How many requests left: permits and what the server saw agree, once it has read them all.
@@ -227,13 +229,28 @@ async fn a_refusal_after_a_try_in_doubt_does_not_end_the_doubt() {
 #[tokio::test]
 async fn missing_pins_are_no_errors() {
     let missing = || Act::json(404, r#"{"error":{"reason":"NOT_FOUND"}}"#);
-    let lab = Lab::new([missing(), missing(), missing(), Act::json(200, "OK"), Act::json(202, "{}")]).await;
+    let acts = [missing(), missing(), missing(), Act::json(200, "OK"), Act::json(202, "{}")];
+    let lab = Lab::with(acts, as_preset("fula")).await;
     assert_eq!(lab.see().await.unwrap(), None);
     assert!(lab.psa.list(None).await.unwrap().pins.is_empty());
     for _ in 0..3 {
         lab.psa.remove(&id()).await.unwrap();
     }
     assert!(lab.server.seen()[0].starts_with("GET /psa/pins/a%2Fb "));
+}
+
+#[tokio::test]
+async fn a_404_to_a_list_tells_of_no_pin_that_it_is_lost() {
+    let missing = || Act::json(404, r#"{"error":{"reason":"NOT_FOUND"}}"#);
+    let lab = Lab::new([missing(), missing()]).await;
+    let looked = lab.psa.look_up(&[content(RAW)]).await.unwrap_err();
+    let listed = lab.psa.list(None).await.unwrap_err();
+    assert_eq!(
+        [looked.class, listed.class],
+        [ErrorClass::Unknown; 2],
+        "the service is at fault, not the pin"
+    );
+    assert_eq!(looked.text, "404 (there is no list of pins: correct the endpoint): NOT_FOUND");
 }
 
 #[tokio::test]
@@ -283,6 +300,21 @@ async fn retry_after_is_obeyed_and_told() {
         lab.clock.set(until);
         assert!(lab.psa.list(None).await.is_ok());
     }
+}
+
+#[tokio::test]
+async fn what_was_used_of_a_budget_is_shown_to_go_back_while_nothing_is_asked() {
+    let lab = Lab::new([list(&[])]).await;
+    lab.psa.list(None).await.unwrap();
+    let used = || {
+        let text = lab.metrics.render();
+        let line = text.lines().find(|line| line.starts_with("pinfold_provider_budget_used{class=\"any\""));
+        line.and_then(|line| line.rsplit(' ').next()).unwrap().to_owned()
+    };
+    assert_eq!(used(), "1");
+    lab.clock.advance(Duration::from_secs(3600));
+    assert_eq!(lab.psa.readiness(lab.clock.now()), ready(4));
+    assert_eq!(used(), "0");
 }
 
 /// Until when the breaker is open, as an unsent call and the readiness agree.

@@ -79,7 +79,7 @@ where
                 Ok(answer) if answer.status().is_success() => {
                     Ok(Answer::Body { code: answer.status().as_u16(), body: answer.into_body() })
                 }
-                Ok(answer) => Err(context().refused(&answer, budget.blocked_at(class, clock.now()))),
+                Ok(answer) => Err(context().refused(expect, &answer, budget.blocked_at(class, clock.now()))),
                 Err(failure) => Err(context().failed(&failure)),
             };
             if let (Err(error), true) = (&result, was_called) {

@@ -12,7 +12,7 @@ use crate::{
     store::{ProviderStats, StoreError, StoreStats},
 };
 
-use super::{count::WIDTHS, errors::bad_code, open::beside};
+use super::{count::WIDTHS, errors::bad_code, files::beside};
 
 /// What is counted one by one is counted up to here.
 const CAP: i64 = 100_000;

@@ -85,6 +85,28 @@ async fn a_web_page_is_no_pinning_service() {
 }
 
 #[tokio::test]
+async fn a_404_is_no_list_unless_the_preset_says_so() {
+    for (preset, path, words) in [
+        (GENERIC, "/nowhere", Some("correct the endpoint's host")),
+        (GENERIC, "/pins", Some("without its /pins")),
+        ("fula", "/nowhere", None),
+    ] {
+        let mut trial = Trial::of(preset, |builder| builder).await;
+        trial.settings.endpoint = Endpoint::parse(&format!("{}{path}", trial.sim.endpoint())).unwrap();
+        let report = trial.look().await;
+        let line = line(&report, "speaks the API");
+        match words {
+            None => assert!(report.is_good(), "{report:?}"),
+            Some(words) => {
+                assert_eq!(line.verdict, Verdict::Failed, "{preset} {path}");
+                assert!(line.advice.as_ref().is_some_and(|advice| advice.contains(words)), "{line:?}");
+                assert!(!report.lines.iter().any(|line| line.check == "credential"), "nobody took it");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn told_to_stop_it_cleans_up_first() {
     for after in [1, 3, 5] {
         let trial = Trial::correct().await;
