@@ -163,16 +163,7 @@ pub(super) fn is_sick(outcome: &Outcome, now: Timestamp) -> bool {
     match outcome {
         Ok(answer) => answer.status().is_server_error() && !is_away(answer, now),
         Err(Failure::Transport(http::Error::TooLarge { .. })) => false,
-        Err(Failure::Transport(_) | Failure::TryTimeout(_)) => true,
-        Err(
-            Failure::Deadline(_)
-            | Failure::Shut(_)
-            | Failure::Throttled(_)
-            | Failure::Spent(_)
-            | Failure::Uncounted
-            | Failure::Unusable(_)
-            | Failure::Elsewhere(_),
-        ) => false,
+        Err(failure) => matches!(failure, Failure::Transport(_) | Failure::TryTimeout(_)),
     }
 }
 
