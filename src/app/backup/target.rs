@@ -71,7 +71,7 @@ fn belongs(store: &Path, file: &Path) -> bool {
     };
     let is = |ending: &&str| ending.as_bytes() == rest;
     rest.is_empty()
-        || files::BESIDE.iter().chain(&KEPT).any(|ending| is(ending))
+        || files::BESIDE.iter().chain(&KEPT).any(is)
         || KEPT_BY.iter().any(|first| rest.starts_with(first.as_bytes()))
 }
 
