@@ -17,6 +17,8 @@ mod exchange;
 mod explain;
 mod export;
 mod forget;
+#[cfg(test)]
+pub(crate) mod founded;
 mod get;
 mod jobs;
 mod lanes;
@@ -38,6 +40,7 @@ pub mod snapshot;
 mod stats;
 mod tokens;
 mod tx;
+mod unfit;
 mod writer;
 
 use std::{
