@@ -14,6 +14,7 @@ mod front;
 mod json;
 mod limiting;
 mod pins;
+mod places;
 mod query;
 mod route;
 mod served;

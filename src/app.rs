@@ -22,6 +22,7 @@ mod sockets;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod time;
 mod tokens;
 mod upstream;
 mod vault;
@@ -46,7 +47,7 @@ use crate::{
     lifecycle::Changes,
     model::{Clock, SystemClock},
     store::{self, Store, StoreError, sqlite::SqliteStore},
-    telemetry::{Metrics, logging, logging::LoggingError},
+    telemetry::{Metrics, logging},
 };
 
 /// What the operator says of a provider whose entry has changed its endpoint or account.
@@ -87,23 +88,10 @@ pub async fn serve(source: Source, sockets: Sockets, no_color: bool) -> anyhow::
     stopped
 }
 
-/// Checks what only its own part can judge, without starting anything.
-///
-/// # Errors
-/// Where [`serve`] would refuse these settings.
-pub fn check(settings: &Settings) -> anyhow::Result<()> {
-    Ok(logging::check_filter(&settings.log.filter)?)
-}
-
 /// Whether a start failed for what the config says: to try again does not help, another config would.
 pub fn is_of_the_config(error: &anyhow::Error) -> bool {
     let refused = error.downcast_ref::<StoreError>();
-    let filter = error.downcast_ref::<LoggingError>();
     matches!(refused, Some(StoreError::Rebind { .. } | StoreError::StillUsed { .. }))
-        || matches!(
-            filter,
-            Some(LoggingError::Filter { .. } | LoggingError::Word { .. } | LoggingError::Long)
-        )
         || error.is::<SameSecret>()
 }
 

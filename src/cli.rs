@@ -17,6 +17,7 @@ mod pin;
 mod plan;
 mod policy;
 mod provider;
+mod reader;
 mod reload;
 mod restore;
 mod run;
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{self, Environment, Loaded, Problem};
+use crate::config::{self, Environment, Loaded, Problem, Problems};
 
 pub use exit::{Exit, Failure};
 
@@ -120,7 +121,7 @@ pub fn main() -> ExitCode {
 
 /// clap's own words for help and for what was typed wrong.
 fn usage(error: &clap::Error) -> ExitCode {
-    let printed = error.print().is_ok();
+    let printed = error.print().map_or_else(|error| error.kind() == io::ErrorKind::BrokenPipe, |()| true);
     let exit = if error.use_stderr() || !printed { Exit::Usage } else { Exit::Ok };
     exit.into()
 }
@@ -166,9 +167,21 @@ fn no_color() -> bool {
 
 /// Loads a configuration; its warnings go to stderr.
 fn load(file: &Path) -> Result<Loaded, Failure> {
+    loaded(file, config::load)
+}
+
+/// As [`load`], for commands that need no secret, and are used by those who cannot read them.
+fn load_past_secrets(file: &Path) -> Result<Loaded, Failure> {
+    loaded(file, config::load_past_secrets)
+}
+
+fn loaded(
+    file: &Path,
+    load: impl FnOnce(&Path, &Environment) -> Result<Loaded, Problems>,
+) -> Result<Loaded, Failure> {
     let environment = Environment::of_process();
     let plain = no_color();
-    let loaded = config::load(file, &environment).map_err(|problems| {
+    let loaded = load(file, &environment).map_err(|problems| {
         let drawn = io::stderr().is_terminal();
         let text = if drawn { problems.drawn(!plain) } else { problems.to_string() };
         Failure::new(Exit::BadConfig, text)
@@ -194,7 +207,7 @@ fn heard(text: &str) -> Result<bool, Failure> {
         Ok(()) => Ok(true),
         // Who reads through `head` has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Failure::new(Exit::Failed, format!("cannot write to stdout: {error}"))),
+        Err(error) => Err(Failure::new(Exit::Failed, format!("error: cannot write to stdout: {error}"))),
     }
 }
 

@@ -33,7 +33,8 @@ mod yaml;
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 pub use changes::Change;
 pub use environment::Environment;
@@ -50,6 +51,7 @@ pub use whereabouts::{Whereabouts, whereabouts};
 use crate::limits::Caps;
 use problem::cover;
 use reader::{Field, Keys, Reader, Section};
+use secret::Secrets;
 use yaml::{Node, Value};
 
 const ROOT: Keys = Keys {
@@ -76,10 +78,35 @@ const ROOT: Keys = Keys {
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub settings: Settings,
+    /// Secrets that are not in `settings`: only where [`load_past_secrets`] was asked.
+    pub unread: Vec<Unread>,
     /// Same shape as errors; `check-config --strict` fails on them.
     pub warnings: Vec<Problem>,
     /// The files that it was read from, but for those of providers' secrets, which are watched where they are used.
     pub files: Vec<Seen>,
+    /// Those that hold secrets: this one too, where they stand in it.
+    pub secret_files: Vec<PathBuf>,
+}
+
+/// A secret, or a listener's certificate and key, that could not be had. What stands in its place lets nobody in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    pub problem: Problem,
+    /// Another user, or one with another environment, may be able to read it.
+    pub is_hidden: bool,
+}
+
+impl Loaded {
+    /// Whether a provider's credential is missing.
+    pub fn lacks_credential_of(&self, provider: &str) -> bool {
+        let at = self.settings.providers.iter().position(|entry| entry.name == provider);
+        let is_there = |at| self.unread.iter().any(|unread| is_below(&unread.problem.path, at));
+        at.is_some_and(is_there)
+    }
+}
+
+fn is_below(path: &str, provider: usize) -> bool {
+    path.strip_prefix(&format!("providers[{provider}]")).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Reads a configuration file, with the environment's word above the file's.
@@ -87,14 +114,32 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong with it, at once; a file that cannot be read is one problem.
 pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, Problems> {
+    load_by(file, environment, Secrets::Needed)
+}
+
+/// As [`load`], for commands that can do without secrets: of those that cannot be had [`Loaded::unread`] tells, and
+/// nothing may be served or sent with what it gives.
+///
+/// # Errors
+/// As [`load`], but for secrets.
+pub fn load_past_secrets(file: &Path, environment: &Environment) -> Result<Loaded, Problems> {
+    load_by(file, environment, Secrets::Spared)
+}
+
+fn load_by(file: &Path, environment: &Environment, secrets: Secrets) -> Result<Loaded, Problems> {
     let (name, seen) = (file.display().to_string(), Seen::now(file));
     let source = fs::read_to_string(file).map_err(|error| {
         let what = format!("cannot be read: {error}");
-        let help = "name a readable file with --config";
+        let help = match error.kind() {
+            io::ErrorKind::PermissionDenied => "let the user that Pinfold runs as read it",
+            _ => "name a readable file with --config",
+        };
         let list = vec![Problem::new("", None, what).help(help)];
-        Problems { file: name.clone(), list, files: vec![seen.clone()], covered: String::new() }
+        let (files, secret_files) = (vec![seen.clone()], Vec::new());
+        Problems { file: name.clone(), list, files, secret_files, covered: String::new() }
     })?;
-    let mut loaded = parse(&name, &source, file.parent().unwrap_or(Path::new("")), environment);
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut loaded = parse_by(&name, &source, folder, environment, secrets);
     match &mut loaded {
         Ok(loaded) => loaded.files.push(seen),
         Err(problems) => problems.files.push(seen),
@@ -107,23 +152,35 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, Problems> 
 /// # Errors
 /// Everything that is wrong with it, at once.
 pub fn parse(file: &str, source: &str, folder: &Path, environment: &Environment) -> Result<Loaded, Problems> {
+    parse_by(file, source, folder, environment, Secrets::Needed)
+}
+
+fn parse_by(
+    file: &str,
+    source: &str,
+    folder: &Path,
+    environment: &Environment,
+    secrets: Secrets,
+) -> Result<Loaded, Problems> {
     let (root, broken) = yaml::parse(source);
-    let mut reader = Reader::new(environment, folder);
+    let mut reader = Reader { secrets, ..Reader::new(environment, folder) };
     // What the parser passed over cannot be covered, so that nothing of such a file is shown.
     let covered = match &root {
         Some(root) if broken.is_empty() => cover(source, root),
         _ => String::new(),
     };
     if root.is_none() && !broken.is_empty() {
-        return Err(Problems { file: file.to_owned(), list: broken, files: Vec::new(), covered });
+        let (files, secret_files) = (Vec::new(), Vec::new());
+        return Err(Problems { file: file.to_owned(), list: broken, files, secret_files, covered });
     }
     reader.problems = broken;
     let settings = settings(&mut reader, root.as_ref());
-    let Reader { problems: list, warnings, files, .. } = reader;
+    let Reader { problems: list, warnings, files, mut secret_files, unread, is_secret, .. } = reader;
+    secret_files.extend(is_secret.then(|| PathBuf::from(file)));
     if list.is_empty() {
-        return Ok(Loaded { settings, warnings, files });
+        return Ok(Loaded { settings, unread, warnings, files, secret_files });
     }
-    let mut problems = Problems { file: file.to_owned(), list, files, covered };
+    let mut problems = Problems { file: file.to_owned(), list, files, secret_files, covered };
     problems.sort();
     Err(problems)
 }

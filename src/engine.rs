@@ -35,7 +35,7 @@ pub use report::TickReport;
 use self::{background::Background, driver::Driver, jobs::Jobs, retrieval::Retrieval, roster::Roster};
 use crate::{
     lifecycle::{Activator, Interest, Shutdown},
-    model::{Clock, ProviderRecord, Timestamp},
+    model::{Clock, ProviderRecord, SureClock, Timestamp},
     providers::Provider,
     store::{SharedStore, StoreError},
     telemetry::{Metrics, Traces},
@@ -79,6 +79,8 @@ impl Default for Settings {
 pub struct Shared {
     pub store: SharedStore,
     pub clock: Arc<dyn Clock>,
+    /// By which things end for good.
+    pub sure: SureClock,
     pub activator: Activator,
     pub interest: Interest,
     pub shutdown: Shutdown,

@@ -91,7 +91,8 @@ pub struct Over {
 impl Over {
     /// `retry_in` in whole seconds, rounded up: nobody is let in sooner, and a wait of 0 would invite a loop.
     pub fn retry_after(&self) -> u64 {
-        self.retry_in.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
+        let begun = u64::from(self.retry_in.subsec_nanos() > 0);
+        self.retry_in.as_secs().saturating_add(begun).max(1)
     }
 }
 

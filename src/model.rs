@@ -26,6 +26,7 @@ pub mod scope;
 pub mod span;
 pub mod stamp;
 pub mod status;
+pub mod sure;
 pub mod token;
 
 pub use account::{AccountDecl, Weight};
@@ -55,4 +56,5 @@ pub use scope::{Scope, Scopes};
 pub use span::Span;
 pub use stamp::Stamp;
 pub use status::{Status, StatusSet};
+pub use sure::{ClockDoubt, KeptTime, SureClock};
 pub use token::{NotAHash, TokenHash};

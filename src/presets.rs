@@ -66,6 +66,8 @@ pub struct Preset {
     /// What lists call `count`.
     pub count: Option<Count>,
     pub page: Option<Page>,
+    /// A 404 to a list says that there is nothing to list. Unless it is known to, it is an error.
+    pub empty_404: Option<bool>,
     /// Lists are newest first.
     pub ordered: Option<bool>,
     /// Pages with more rows do not tell the true state of a pin; 0: no list does. `None`: every list tells.

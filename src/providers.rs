@@ -67,7 +67,7 @@ pub trait Provider: Send + Sync + 'static {
     fn standing(&self, now: Timestamp) -> Standing;
 
     /// What work may spend of the provider's budget now; `None`: as much as it likes.
-    fn allowance(&self, now: Timestamp) -> Option<Allowance>;
+    fn allowance(&self) -> Option<Allowance>;
 
     /// Takes calls that were counted for work, to be used by it.
     fn credit(&self, calls: Vec<Reserved>);
@@ -157,8 +157,13 @@ pub struct Traits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// This many calls could start now, but for those of classes that are to stay away until then.
-    Ready { permits: usize, shut: ByClass<Option<Timestamp>> },
-    /// The breaker is open, or the provider asked to be left alone (Retry-After) until then.
+    Ready {
+        permits: usize,
+        /// It was left alone: one call is to show whether it is well again, and others would not leave.
+        trial: bool,
+        shut: ByClass<Option<Timestamp>>,
+    },
+    /// The breaker is open, or its trial under way, or the provider asked to be left alone (Retry-After) until then.
     Wait { until: Timestamp, why: Wait },
 }
 
@@ -246,6 +251,8 @@ pub struct ProviderError {
     pub class: ErrorClass,
     /// For operators and users; bounded, without secrets.
     pub text: String,
+    /// Whether any request left. Where the breaker or the budget kept it here, it says nothing of the provider.
+    pub was_called: bool,
     /// Whether the call may have taken effect all the same: its answer was not seen, or was a 5xx.
     pub maybe_done: bool,
     /// Whether the provider itself answered the last try, so that what it did is done but for the settle time; not where the

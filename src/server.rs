@@ -12,6 +12,7 @@ mod doorkeeper;
 mod io;
 mod proxies;
 mod pulse;
+mod room;
 pub mod tls;
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
@@ -36,6 +37,7 @@ pub use proxies::{Network, NetworkError, Proxies};
 
 use backoff::Backoff;
 use crowd::Crowd;
+use room::Room;
 use tls::{Secured, Tls};
 
 /// What requests come over: the socket, or TLS over it.
@@ -61,6 +63,9 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How long a client may leave what is written to it untaken; for every 4 KiB that it takes, a second more.
     pub write_timeout: Duration,
+    /// The most bytes that are kept for clients, of answers that they have not taken yet. Beyond: the slowest client's
+    /// connection is given up.
+    pub max_unread: usize,
     /// The most bytes of a request's head, its URI included; at least 8192. Beyond: 431.
     pub max_head_bytes: usize,
     /// The most requests at once on one HTTP/2 connection.
@@ -75,6 +80,7 @@ impl Default for Settings {
             head_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(120),
             write_timeout: Duration::from_secs(30),
+            max_unread: 128 * 1024 * 1024,
             max_head_bytes: 64 * 1024,
             max_streams: 250,
         }
@@ -104,13 +110,15 @@ pub struct Server {
     tls: Option<Tls>,
     proxies: Arc<Proxies>,
     crowd: Crowd,
+    room: Room,
 }
 
 impl Server {
     pub fn new(door: Listener, settings: Settings, metrics: &Metrics, shutdown: &Shutdown) -> Self {
         let (metrics, shutdown) = (metrics.http().clone(), shutdown.clone());
         let crowd = Crowd::new(settings.max_connections_per_address);
-        Self { door, settings, metrics, shutdown, tls: None, proxies: Arc::default(), crowd }
+        let room = Room::new(settings.max_unread, door, &metrics);
+        Self { door, settings, metrics, shutdown, tls: None, proxies: Arc::default(), crowd, room }
     }
 
     /// Speaks TLS from now on, if there is one.

@@ -31,8 +31,9 @@ pub use story::*;
 pub use tokens::*;
 
 use crate::model::{
-    AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Lesson, ListQuery, Mode,
-    OverQuota, PinId, ProviderId, ProviderRecord, ReplicaId, RequestId, Timestamp, UpstreamId,
+    AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, KeptTime, Lesson,
+    ListQuery, Mode, OverQuota, PinId, ProviderId, ProviderRecord, ReplicaId, RequestId, Timestamp,
+    UpstreamId,
 };
 
 /// A shared store.
@@ -52,6 +53,9 @@ pub trait Store:
 
     /// As [`register`](Self::register), for another config of the process that serves already: what is claimed stays so.
     async fn reregister(&self, config: Registration, now: Timestamp) -> Result<Registered, StoreError>;
+
+    /// Keeps the time that is believed, for the next [`register`](Self::register) to tell. Background lane.
+    async fn keep_time(&self, time: KeptTime) -> Result<(), StoreError>;
 
     /// Gives a provider a new fingerprint: the same account at a new address keeps its copies on record; a new
     /// account starts with none, and they are made again.

@@ -4,6 +4,7 @@
 //! of series is bounded whatever clients send. Handles hold resolved series: recording is a few atomic additions.
 
 mod accounts;
+mod clock;
 mod config;
 mod engine;
 mod family;
@@ -28,6 +29,7 @@ use std::{collections::HashSet, fmt, sync::Arc};
 use prometheus::{Registry, TextEncoder};
 
 pub use accounts::AccountMetrics;
+pub use clock::ClockMetrics;
 pub use config::ConfigMetrics;
 pub use engine::EngineMetrics;
 pub use family::GaugeGuard;
@@ -60,6 +62,7 @@ struct Inner {
     /// Of providers that the config does not name: nobody sees them.
     nowhere: ProviderMetrics,
     accounts: accounts::Accounts,
+    clock: ClockMetrics,
     config: ConfigMetrics,
     engine: EngineMetrics,
     http: HttpMetrics,
@@ -90,6 +93,7 @@ impl Metrics {
         let inner = Inner {
             accounts: accounts::Accounts::new(&registrar),
             nowhere: provider::Providers::new(&Registrar::new(&Registry::new())).get("nowhere"),
+            clock: ClockMetrics::new(&registrar),
             config: ConfigMetrics::new(&registrar),
             engine: EngineMetrics::new(&registrar),
             http: HttpMetrics::new(&registrar),
@@ -118,6 +122,10 @@ impl Metrics {
         let account = self.0.accounts.get(name);
         self.0.snapshot.account(account.label());
         account
+    }
+
+    pub fn clock(&self) -> &ClockMetrics {
+        &self.0.clock
     }
 
     pub fn config(&self) -> &ConfigMetrics {

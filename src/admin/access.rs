@@ -12,6 +12,7 @@ use http::HeaderValue;
 use super::failure::Cause;
 use crate::{
     auth::Operator,
+    store::StoreError,
     telemetry::{Listener, RequestLine, request_id},
 };
 
@@ -49,7 +50,10 @@ pub(super) async fn note(request: Request, next: Next) -> Response {
 
 /// Here only, where it is known whose request it was.
 fn tell_cause(response: &Response, id: &HeaderValue) {
-    if let Some(Cause(error)) = response.extensions().get() {
+    if let Some(Cause(error)) = response.extensions().get()
+        // The store tells once that it is so.
+        && !matches!(**error, StoreError::Full(_) | StoreError::Unavailable(_))
+    {
         let (request_id, error) = (id.to_str().unwrap_or_default(), &**error as &dyn std::error::Error);
         tracing::error!(request_id, error, "an admin request failed in the store");
     }

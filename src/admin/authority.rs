@@ -51,17 +51,13 @@ impl Authority {
         Self { gate, exposure, limits, metrics: metrics.http().clone() }
     }
 
-    /// Whether the request may pass, and who sent it, where it says so.
-    fn admit(&self, head: &Parts) -> Result<Option<Arc<Operator>>, Failure> {
-        let needed = scope(&head.method);
-        let operator = match self.gate.operator(&head.headers, head.extensions.get()) {
-            Ok(operator) => operator,
-            Err(Unauthorized::Missing) if needed == Scope::AdminRead && self.is_trusted(head) => {
-                return Ok(None);
-            }
-            Err(why) => return Err(self.turn_away(why, head, needed)),
-        };
-        if operator.scopes.allow(needed) { Ok(Some(operator)) } else { Err(Failure::lacks(needed)) }
+    /// Who sent the request; `None`: nobody has to say, as it is.
+    fn sender(&self, head: &Parts, needed: Scope) -> Result<Option<Arc<Operator>>, Failure> {
+        match self.gate.operator(&head.headers, head.extensions.get()) {
+            Ok(operator) => Ok(Some(operator)),
+            Err(Unauthorized::Missing) if needed == Scope::AdminRead && self.is_trusted(head) => Ok(None),
+            Err(why) => Err(self.turn_away(why, head, needed)),
+        }
     }
 
     /// Whether the sender may read without a token.
@@ -125,19 +121,23 @@ fn is_this_machine(authority: &str) -> bool {
 }
 
 /// The layer around guarded routes. Handlers find the [`Operator`] among the request's extensions, where one was named,
-/// and who tells of the request among its answer's.
+/// and who tells of the request among its answer's, also where that is a refusal.
 pub(super) async fn guard(State(authority): State<Authority>, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
-    match authority.admit(&head) {
-        Ok(operator) => {
-            let Some(operator) = operator else { return next.run(Request::from_parts(head, body)).await };
-            head.extensions.insert(operator.clone());
-            let mut response = next.run(Request::from_parts(head, body)).await;
-            response.extensions_mut().insert(operator);
-            response
-        }
-        Err(failure) => failure.into_response(),
-    }
+    let needed = scope(&head.method);
+    let operator = match authority.sender(&head, needed) {
+        Ok(Some(operator)) => operator,
+        Ok(None) => return next.run(Request::from_parts(head, body)).await,
+        Err(failure) => return failure.into_response(),
+    };
+    let mut response = if operator.scopes.allow(needed) {
+        head.extensions.insert(operator.clone());
+        next.run(Request::from_parts(head, body)).await
+    } else {
+        Failure::lacks(needed).into_response()
+    };
+    response.extensions_mut().insert(operator);
+    response
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    model::{Doubt, ProviderId, ProviderRecord, Timestamp, replica::Replica},
+    model::{Doubt, Health, ProviderId, ProviderRecord, Timestamp, replica::Replica},
     policy::{self, Considered, Footing, Own, replica::Work},
     store::{CopyStory, PinStory},
 };
@@ -27,7 +27,7 @@ pub fn explained(story: &PinStory, now: Timestamp) -> Value {
         "was_pinned": story.was_pinned,
         "need": pin.need,
         "want": pin.want,
-        "have": pin.have,
+        "have": policy::had(&weighed.own),
         "policy": {
             "name": policy.name,
             "revision": story.revision,
@@ -61,8 +61,10 @@ impl<'a> Weighed<'a> {
         Self { story, order: placement.consider(missing, &own), own }
     }
 
-    fn counts(&self, provider: ProviderId) -> bool {
-        self.own.iter().any(|own| own.provider == provider && own.counts)
+    /// `None`: it is no copy of its own.
+    fn own(&self, copy: &CopyStory) -> Option<&Own> {
+        let is_own = |own: &&Own| copy.held_since.is_none() && own.provider == copy.replica.provider;
+        self.own.iter().find(is_own)
     }
 
     /// From 1.
@@ -115,7 +117,7 @@ fn time(at: Timestamp) -> String {
 
 fn told(weighed: &Weighed<'_>, copy: &CopyStory, now: Timestamp) -> Value {
     let CopyStory { replica, held_since, pins, proved } = copy;
-    let provider = weighed.story.provider_of(copy);
+    let (provider, own) = (weighed.story.provider_of(copy), weighed.own(copy));
     let mut told = json!({
         "state": replica.state.as_str(),
         "state_since": time(replica.state_at),
@@ -123,7 +125,9 @@ fn told(weighed: &Weighed<'_>, copy: &CopyStory, now: Timestamp) -> Value {
         "owned": replica.owned.as_str(),
         "held_since": held_since.map(time),
         "pins": pins,
-        "counts": held_since.is_none() && weighed.counts(replica.provider),
+        "counts": own.is_some_and(|own| own.had || own.counts),
+        "counts_not_because": own.and_then(|own| own.idle.as_ref()).map(ToString::to_string),
+        "is_to_be_replaced": own.is_some_and(|own| own.had && !own.counts),
         "why": weighed.why(copy),
         "attempts": replica.attempt,
         "tries": replica.tries,
@@ -156,20 +160,52 @@ fn told(weighed: &Weighed<'_>, copy: &CopyStory, now: Timestamp) -> Value {
 fn next(replica: &Replica, provider: Option<&ProviderRecord>, now: Timestamp) -> Value {
     let Some((op, at)) = replica.due else { return Value::Null };
     if replica.leased {
-        return json!({ "what": op.as_str(), "at": Value::Null, "words": "a call is under way" });
+        return json!({ "what": op.as_str(), "at": null, "due_since": null, "words": "a call is under way" });
     }
     // Whether a first look is spared depends on the credential, and makes no difference to who reads this.
-    let work = replica.work(true);
-    let waits = provider.filter(|provider| provider.absent_since.is_some());
-    let words = match (waits, provider.and_then(|provider| blocked(provider, now))) {
-        (Some(_), _) => "its provider is gone from the config: nothing is sent there".to_owned(),
-        (None, Some(until)) => format!("{}, once its provider may be called again at {until}", act(&work)),
-        (None, None) if at <= now => {
-            format!("{} as soon as its provider's turn and budget allow", act(&work))
+    let act = act(&replica.work(true));
+    let is_due = at <= now;
+    let (at, words) = match provider.and_then(|provider| waits(provider, now)) {
+        Some(Wait::Forever) => {
+            (None, "its provider is gone from the config: nothing is sent there".to_owned())
         }
-        (None, None) => act(&work).to_owned(),
+        Some(Wait::Until(until)) => {
+            (Some(at.max(until)), format!("{act}, once its provider may be called again at {until}"))
+        }
+        Some(Wait::For(what)) => {
+            (Some(at), format!("{act}, once its provider {what}: that is tried now and then"))
+        }
+        None if is_due => (Some(at), format!("{act} as soon as its provider's turn and budget allow")),
+        None => (Some(at), act.to_owned()),
     };
-    json!({ "what": op.as_str(), "at": time(at), "words": words })
+    json!({
+        "what": op.as_str(),
+        "at": at.filter(|at| *at > now).map(time),
+        "due_since": replica.due.filter(|_| is_due).map(|(_, at)| time(at)),
+        "words": words,
+    })
+}
+
+/// What a due call waits for, beside its provider's turn and budget.
+enum Wait {
+    Forever,
+    Until(Timestamp),
+    /// In words that go on after the provider's name.
+    For(&'static str),
+}
+
+fn waits(provider: &ProviderRecord, now: Timestamp) -> Option<Wait> {
+    if provider.absent_since.is_some() {
+        return Some(Wait::Forever);
+    }
+    let until = blocked(provider, now).map(Wait::Until);
+    until.or(match provider.health {
+        Health::Healthy | Health::Degraded => None,
+        Health::Down => Some(Wait::For("answers again")),
+        Health::AuthFailed => Some(Wait::For("takes the gateway's credential again")),
+        Health::NoFunds => Some(Wait::For("takes pins again, which asks for payment now")),
+        Health::Dead => Some(Wait::For("answers again, which is declared dead")),
+    })
 }
 
 const fn act(work: &Work) -> &'static str {

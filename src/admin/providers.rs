@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Failure, json_response};
 use crate::{
     engine::Standing,
-    model::{ProofRecord, ProviderRecord, Sampled, Timestamp},
+    model::{ProofRecord, ProviderRecord, Rates, Sampled, Timestamp},
     store::StoreError,
     telemetry::Label,
 };
@@ -55,7 +55,14 @@ fn line(record: &ProviderRecord, standing: Option<&Standing>) -> Value {
             "class": error.class.to_string(),
             "text": error.text,
         })),
+        "limits": standing.map(|standing| limits(&standing.rates)),
     })
+}
+
+/// The limits that calls are planned with, by their class; none where there is none.
+fn limits(rates: &Rates) -> Value {
+    let limited = rates.iter().filter_map(|(class, rate)| Some((class.as_str(), rate.as_ref()?.to_string())));
+    limited.collect()
 }
 
 /// What its gateway served.
@@ -111,12 +118,14 @@ mod tests {
                 class: ErrorClass::Transient,
                 text: "503: busy".into(),
             };
+            let mut rates = Rates::default();
+            rates[BudgetClass::List] = Some("29/min".parse().unwrap());
             let standing = Standing {
                 breaker: BreakerState::HalfOpen,
                 since: NOW,
                 until: None,
                 last_error: Some(last_error),
-                rates: Default::default(),
+                rates,
             };
             let mut liar = record("alpha", None);
             let sampling = Sampling { every: std::time::Duration::from_secs(3600), sample: 20 };
@@ -141,6 +150,7 @@ mod tests {
         );
         assert_eq!(alpha["breaker_since"], json!("2023-11-14T22:13:20.000Z"));
         assert_eq!(alpha["last_error"]["text"], json!("503: busy"));
+        assert_eq!((&alpha["limits"], &gone["limits"]), (&json!({ "list": "29/min" }), &Value::Null));
         let proof = &alpha["proof"];
         assert_eq!((&proof["state"], &proof["failed"]), (&json!("unproven"), &json!(19)));
         assert_eq!((&proof["sampled_at"], &gone["proof"]), (&alpha["breaker_since"], &Value::Null));

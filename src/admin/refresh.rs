@@ -59,6 +59,7 @@ fn snapshot(stats: StoreStats, at: Timestamp) -> Snapshot {
         providers: stats.providers.into_iter().map(provider).collect(),
         jobs: stats.jobs,
         under_replicated: stats.under_replicated,
+        short_since: stats.short_since,
         oldest_unsettled: stats.oldest_unsettled,
         due: due.chain([remerge]).collect(),
         created_ahead: stats.created_ahead,

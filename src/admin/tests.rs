@@ -114,6 +114,16 @@ async fn at_loopback_reads_are_open_and_writes_need_their_scope() {
     }
 }
 
+/// The log names them by it.
+#[tokio::test]
+async fn who_may_not_is_known_by_name_all_the_same() {
+    let router = open(scripted([]), &Shutdown::default());
+    let request = Request::builder().method(Method::POST).uri("/api/v1/who").header(READS.0, READS.1);
+    let answer = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let sender = answer.extensions().get::<Arc<Operator>>().map(|operator| operator.token_name.to_string());
+    assert_eq!((answer.status().as_u16(), sender.as_deref()), (403, Some("reads")));
+}
+
 #[tokio::test]
 async fn a_page_that_lets_its_name_point_here_reads_nothing() {
     let router = open(scripted([Ok(())]), &Shutdown::default());

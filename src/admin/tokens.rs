@@ -97,8 +97,18 @@ async fn create(State(desk): State<Desk>, by: By, Sent(body): Sent<Create>) -> R
     Ok(issued(&desk, made))
 }
 
-async fn revoke(State(desk): State<Desk>, by: By, Path(id): Path<String>) -> Result<Response, Failure> {
-    let token = desk.revoke(&id, who(&by)).await?;
+async fn revoke(
+    State(desk): State<Desk>,
+    by: By,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let force = match query.as_deref() {
+        None | Some("" | "force=false") => false,
+        Some("force=true") => true,
+        Some(_) => return Err(Failure::bad_request("write force=true, or nothing")),
+    };
+    let token = desk.revoke(&id, who(&by), force).await?;
     tell(&by, &token.id, &token.name, "a token was revoked");
     Ok(json_response(StatusCode::OK, &desk.show(token).to_json()))
 }
@@ -151,7 +161,10 @@ impl From<DeskError> for Failure {
     fn from(error: DeskError) -> Self {
         match error {
             DeskError::Unknown(_) => Self::not_found(error),
-            DeskError::Taken(_) | DeskError::Ended(_) | DeskError::NotServed(_) => Self::conflict(error),
+            DeskError::Taken(_)
+            | DeskError::Ended(_)
+            | DeskError::NotServed(_)
+            | DeskError::LastOperator(_) => Self::conflict(error),
             DeskError::Store(error) => error.into(),
             _ => Self::bad_request(error),
         }

@@ -25,7 +25,7 @@ use crate::{
     limits::{self, Limits, ManualTicks, Ticks},
     model::{
         AccountId, Ask, BudgetClass, Content, ContentId, Granted, Health, InstanceId, Job, JobCommand, JobId,
-        Lesson, ListQuery, ManualClock, Mode, NewEvent, NewJob, PinId, ProviderDecl, ProviderId,
+        KeptTime, Lesson, ListQuery, ManualClock, Mode, NewEvent, NewJob, PinId, ProviderDecl, ProviderId,
         ProviderRecord, Quota, ReplicaId, RequestId, Status, Timestamp, TokenId, UpstreamId,
     },
     store::*,
@@ -266,6 +266,9 @@ impl Store for ScriptedStore {
         unreachable!("{NOT_ASKED}")
     }
     async fn note_lesson(&self, _: Arc<str>, _: BudgetClass, _: Lesson) -> Result<(), StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn keep_time(&self, _: KeptTime) -> Result<(), StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn ledger(&self) -> Result<Ledger, StoreError> {

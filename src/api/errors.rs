@@ -46,6 +46,10 @@ pub enum ApiError {
     #[error("too many requests are being served at this moment: try again in a second")]
     Overloaded,
     #[error(
+        "too many requests of this account are being served at this moment: wait for the answers to some, then try again"
+    )]
+    Crowded,
+    #[error(
         "the request took too long and was given up: if it was to change a pin, look whether it did before trying again"
     )]
     Slow,
@@ -128,7 +132,7 @@ impl ApiError {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany(_) | Self::Crowded => StatusCode::TOO_MANY_REQUESTS,
             Self::OverQuota(_) => StatusCode::CONFLICT,
             Self::Overloaded | Self::Slow => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(StoreError::Full(_)) => StatusCode::INSUFFICIENT_STORAGE,
@@ -167,7 +171,7 @@ impl ApiError {
     fn retry_after(&self) -> Option<Duration> {
         let seconds = match self {
             Self::TooMany(over) => over.retry_after(),
-            Self::Overloaded | Self::Store(StoreError::Busy) => 1,
+            Self::Overloaded | Self::Crowded | Self::Store(StoreError::Busy) => 1,
             Self::Slow | Self::Store(StoreError::Unavailable(_) | StoreError::Timeout) => 5,
             Self::Store(StoreError::Full(_)) => 60,
             _ => return None,
@@ -182,6 +186,10 @@ impl ApiError {
         match self {
             Self::Store(StoreError::Busy | StoreError::Timeout) | Self::Overloaded | Self::Slow => {
                 tracing::warn!(request_id, error = %self, "request not served");
+            }
+            // The store tells once that it is so; each request's line has the code.
+            Self::Store(StoreError::Full(_) | StoreError::Unavailable(_)) => {
+                tracing::debug!(request_id, error = %chain(self), "request not served");
             }
             Self::Store(error) => {
                 tracing::error!(request_id, error = %chain(error), "request failed in the store");

@@ -16,7 +16,9 @@ use futures::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, request::Parts};
 use tokio::sync::Semaphore;
 
-use super::{Api, Settings, cors, errors::ApiError, limiting, pins, route::Route, served::Terms};
+use super::{
+    Api, Settings, cors, errors::ApiError, limiting, pins, places::Places, route::Route, served::Terms,
+};
 use crate::{
     auth::{Principal, Unauthorized},
     limits::{Class, Standing},
@@ -32,7 +34,7 @@ pub struct Front {
     api: Api,
     /// Requests that may wait for copies.
     waiting: Semaphore,
-    in_flight: Semaphore,
+    places: Places,
     metrics: HttpMetrics,
 }
 
@@ -62,7 +64,7 @@ impl Front {
         let most = api.served.now().settings.max_in_flight.min(Semaphore::MAX_PERMITS);
         Self {
             waiting: Semaphore::new(most / 4),
-            in_flight: Semaphore::new(most),
+            places: Places::new(most),
             metrics: api.metrics.http().clone(),
             api,
         }
@@ -81,7 +83,7 @@ impl Front {
         }
         let settings = &visit.terms.clone().settings;
         check_size(head, settings)?;
-        let _permit = self.in_flight.try_acquire().map_err(|_| ApiError::Overloaded)?;
+        let _place = self.places.take().ok_or(ApiError::Overloaded)?;
         see_through(settings, self.handle(route, head, body, visit)).await
     }
 
@@ -94,6 +96,7 @@ impl Front {
     ) -> Result<Response, ApiError> {
         let endpoint = pins::Endpoint::of(route, &head.method)?;
         let who = self.let_in(head, visit)?;
+        let _share = self.places.share(who.account).ok_or(ApiError::Crowded)?;
         endpoint.check_scope(who.scopes)?;
         let caller = Caller { trace: &visit.trace, ..self.caller(&visit.terms, &who) };
         endpoint.handle(&caller, head, body).await
@@ -152,6 +155,9 @@ impl Front {
     /// Tells operators of an error, as far as it is theirs.
     fn note_error(&self, error: &ApiError, request_id: &HeaderValue) {
         error.log(request_id);
+        if matches!(error, ApiError::Overloaded | ApiError::Crowded) {
+            return self.metrics.rejected(Rejection::Overload);
+        }
         match error.status() {
             StatusCode::UNAUTHORIZED => self.metrics.rejected(Rejection::Unauthorized),
             StatusCode::TOO_MANY_REQUESTS => self.metrics.rejected(Rejection::RateLimit),
@@ -160,7 +166,6 @@ impl Front {
                 self.metrics.rejected(Rejection::TooLarge)
             }
             StatusCode::FORBIDDEN => self.metrics.rejected(Rejection::Forbidden),
-            _ if matches!(error, ApiError::Overloaded) => self.metrics.rejected(Rejection::Overload),
             _ => {}
         }
     }
@@ -202,7 +207,6 @@ fn check_size(head: &Parts, settings: &Settings) -> Result<(), ApiError> {
 /// Answers a request: never fails, never leaves without its id and the headers that let pages read it.
 pub async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response {
     let started = Instant::now();
-    let _in_flight = front.metrics.in_flight(Listener::Public);
     let (head, body) = request.into_parts();
     let route = Route::of(head.uri.path());
     let request_id = request_id::of(&head.headers);

@@ -47,6 +47,8 @@ pub fn pin_results(page: &PinPage, fallback: &[String]) -> Vec<u8> {
         write_pin(&mut out, pin, Detail::Summary, fallback);
     }
     out.extend_from_slice(b"]}");
+    // It may lie there until a slow client has taken it.
+    out.shrink_to_fit();
     out
 }
 

@@ -249,6 +249,24 @@ async fn too_many_at_once_are_shed_and_preflights_are_not() {
 }
 
 #[tokio::test]
+async fn an_account_that_has_half_of_the_places_leaves_the_others_to_others() {
+    let house = House::with(Settings { max_in_flight: 4, ..Settings::default() });
+    house.store.follow(Script::Hang);
+    let mut stuck: Vec<_> = (0..2).map(|_| Box::pin(house.get("/pins"))).collect();
+    for request in &mut stuck {
+        assert!(futures::poll!(request).is_pending());
+    }
+    let answer = house.get("/pins").await;
+    answer.failure(429, "TOO_MANY_REQUESTS");
+    assert_eq!(answer.headers[header::RETRY_AFTER], "1");
+    assert_open(&answer);
+    house.store.follow(Script::Work);
+    assert_eq!(house.send(request(Method::GET, "/pins", "two", "")).await.status, 200);
+    drop(stuck);
+    assert_eq!(house.get("/pins").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_request_keeps_its_own_id_or_gets_one() {
     let house = House::new();
     let mut named = request(Method::GET, "/pins", "one", "");
@@ -346,9 +364,11 @@ async fn a_failure_is_logged_once_beside_its_requests_line_and_a_clients_mistake
     let mut request = request(Method::GET, "/pins", "one", "");
     request.headers_mut().insert("x-request-id", "mine-1".parse().unwrap());
     house.send(request).await;
+    house.store.follow(Script::Fail(|| StoreError::Full(anyhow::anyhow!("told by the store"))));
+    house.get("/pins").await;
     let lines = sink.lines();
     let told: Vec<_> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
-    assert_eq!(told, ["answered", "request failed in the store", "answered"]);
-    assert!(lines[1..].iter().all(|line| line["request_id"] == "mine-1"), "{lines:?}");
+    assert_eq!(told, ["answered", "request failed in the store", "answered", "answered"]);
+    assert!(lines[1..3].iter().all(|line| line["request_id"] == "mine-1"), "{lines:?}");
     assert!(lines[1]["error"].as_str().unwrap().contains("torn"));
 }

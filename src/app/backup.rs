@@ -1,14 +1,19 @@
 //! `pinfold backup` and `pinfold restore`: a store as one file, written beside a running gateway, and put back while none
 //! runs.
 
+mod target;
+mod workshop;
+
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
+use tempfile::TempPath;
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::workshop::Workshop;
 use super::{Tuning, parts};
 use crate::{
     config::{Settings, StoreUrl},
@@ -16,86 +21,73 @@ use crate::{
     model::{Clock, Expiry, SystemClock, Timestamp},
     store::sqlite::{
         self, CameBack, Comeback, Place, SqliteStore,
-        snapshot::{self, Holdings, Stop},
+        files::folder_of,
+        snapshot::{self, CopyError, Holdings, Stop},
     },
     telemetry::Metrics,
 };
 
 pub use crate::store::sqlite::Exported;
 
-/// What a backup is called until it is whole. Its lock tells one that is written from one that was left behind.
-const PARTIAL: (&str, &str) = (".pinfold-backup-", ".partial");
+/// What the folders are called that backups and restores are made in.
+const BACKUP: &str = ".pinfold-backup-";
+const RESTORE: &str = ".pinfold-restore-";
+/// What follows the name of a store that was put aside, before the time.
+const ASIDE: &str = ".before-";
 
 /// Writes what a store holds to a file, checked from its first to its last page. The first Ctrl-C or SIGTERM ends it.
 ///
 /// # Errors
-/// Where there is no store, or no room, or the file is there and `force` was not said. Nothing of that name is made then.
+/// Where there is no store, or no room, or the file is there and `force` was not said, or it is the store itself or belongs
+/// to it. Nothing of that name is made then.
 pub async fn backup(store: PathBuf, file: PathBuf, force: bool) -> anyhow::Result<Holdings> {
-    let stop = Stop::default();
+    let stop = told_by_signals()?;
+    let writing = tokio::task::spawn_blocking(move || write(&store, &file, force, &stop));
+    writing.await.context("the backup ended unasked")?
+}
+
+/// Told by the first Ctrl-C or SIGTERM.
+fn told_by_signals() -> anyhow::Result<Stop> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = Stop::default();
     let told = stop.clone();
-    let mut writing = tokio::task::spawn_blocking(move || write(&store, &file, force, &told));
-    loop {
+    tokio::spawn(async move {
         tokio::select! {
-            done = &mut writing => return done.context("the backup ended unasked")?,
-            _ = terminate.recv() => stop.tell(),
-            _ = interrupt.recv() => stop.tell(),
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    }
+        told.tell();
+    });
+    Ok(stop)
 }
 
 fn write(store: &Path, file: &Path, force: bool, stop: &Stop) -> anyhow::Result<Holdings> {
-    let shown = file.display();
-    let taken = || format!("{shown} is there already: name another file, or say --force");
-    if file.exists() && !force {
-        bail!(taken());
-    }
-    let folder = folder_of(file);
-    clear_away(folder).with_context(|| format!("cannot look into {}", folder.display()))?;
+    target::check(store, file, force)?;
+    let (shown, folder) = (file.display(), folder_of(file));
     let cannot = || format!("cannot write {shown}");
-    let partial = tempfile::Builder::new()
-        .prefix(PARTIAL.0)
-        .suffix(PARTIAL.1)
-        .tempfile_in(folder)
-        .with_context(cannot)?;
-    partial.as_file().lock().with_context(cannot)?;
-    let holdings = snapshot::copy(store, partial.path(), stop)?;
-    partial.as_file().sync_all().with_context(cannot)?;
+    let work = Workshop::open(folder, BACKUP).with_context(cannot)?;
+    let new = work.file("pinfold.db");
+    let holdings = snapshot::copy(store, &new, stop)
+        .map_err(|error| in_words(error, folder))
+        .with_context(|| format!("{shown} was not written"))?;
+    fs::File::open(&new).and_then(|new| new.sync_all()).with_context(cannot)?;
+    let new = TempPath::try_from_path(new).with_context(cannot)?;
     match force {
-        true => partial.persist(file).map(drop).map_err(|error| error.error).with_context(cannot)?,
+        true => new.persist(file).map_err(|error| error.error).with_context(cannot)?,
         false => {
-            partial.persist_noclobber(file).map(drop).map_err(|error| error.error).with_context(taken)?
+            new.persist_noclobber(file).map_err(|error| error.error).with_context(|| target::taken(file))?
         }
     }
     fs::File::open(folder).and_then(|folder| folder.sync_all()).with_context(cannot)?;
     Ok(holdings)
 }
 
-/// Removes what a backup left behind that was killed.
-fn clear_away(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !(name.starts_with(PARTIAL.0) && name.ends_with(PARTIAL.1)) {
-            continue;
-        }
-        // One that cannot be opened is another user's.
-        let Ok(left) = fs::File::open(&path) else { continue };
-        if left.try_lock().is_ok() {
-            // SQLite's own, where it was killed in the midst of the copy.
-            let mut journal = path.clone().into_os_string();
-            journal.push("-journal");
-            match fs::remove_file(journal) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => fs::remove_file(&path)?,
-            }
-        }
+/// Tells which disk is full: `folder` is where the copy would be.
+fn in_words(error: CopyError, folder: &Path) -> anyhow::Error {
+    match error {
+        CopyError::Full => anyhow!("the disk that holds {} is full", folder.display()),
+        other => other.into(),
     }
-    Ok(())
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// How a store is put back.
@@ -121,12 +113,14 @@ pub struct Restored {
     pub removals_from: Timestamp,
 }
 
-/// Puts a backup in the store's place. What was there stays there until the other is ready.
+/// Puts a backup in the store's place. What was there stays there until the other is ready. The first Ctrl-C or SIGTERM
+/// before that ends it.
 ///
 /// # Errors
 /// Where a gateway runs, a store is there and `replace` was not said, or the backup is not sound or of a newer version.
 pub async fn restore(settings: Settings, restore: Restore) -> anyhow::Result<Restored> {
     let StoreUrl::Sqlite(path) = settings.store.clone();
+    let stop = told_by_signals()?;
     let place = Place::take(&path)?;
     if place.is_taken() && !restore.replace {
         bail!(
@@ -134,31 +128,42 @@ pub async fn restore(settings: Settings, restore: Restore) -> anyhow::Result<Res
             path.display()
         );
     }
-    let work = tempfile::Builder::new()
-        .prefix(".pinfold-restore-")
-        .tempdir_in(folder_of(&path))
-        .with_context(|| format!("cannot write beside {}", path.display()))?;
-    let new = work.path().join("pinfold.db");
-    let source = restore.backup.clone();
-    let to = new.clone();
-    let holdings = tokio::task::spawn_blocking(move || {
-        create(&to)?;
-        Ok::<_, anyhow::Error>(snapshot::copy(&source, &to, &Stop::default())?)
-    })
-    .await
-    .context("the restore ended unasked")?
-    .with_context(|| format!("{} cannot be restored", restore.backup.display()))?;
+    let folder = folder_of(place.database());
+    let work = Workshop::open(folder, RESTORE)
+        .and_then(|work| work.hand_over(folder).map(|()| work))
+        .with_context(|| format!("cannot write beside {}", place.database().display()))?;
     let now = SystemClock.now();
-    let later = place.is_taken().then(|| place.later()).flatten();
-    let comeback = Comeback { later, ..comeback(&settings, &restore, now)? };
-    let removals_from = comeback.removals_from;
-    let came_back = {
-        let store = SqliteStore::open(&new, &parts::sqlite(&settings), Changes::default(), &Metrics::new())?;
-        store.come_back(comeback).await?
-    };
-    let aside = place.is_taken().then(|| aside(&path, now));
+    let new = work.file("pinfold.db");
+    let (holdings, came_back, removals_from) =
+        prepare(&settings, &restore, &place, &new, now, &stop)
+            .await
+            .with_context(|| format!("{} was not restored", restore.backup.display()))?;
+    let aside = place.is_taken().then(|| aside(place.database(), now));
     place.put(&new, aside.as_deref().unwrap_or(&path))?;
     Ok(Restored { holdings, came_back, aside, removals_from })
+}
+
+/// Makes of a backup a store that can be served, in the file `new`.
+async fn prepare(
+    settings: &Settings,
+    restore: &Restore,
+    place: &Place,
+    new: &Path,
+    now: Timestamp,
+    stop: &Stop,
+) -> anyhow::Result<(Holdings, CameBack, Timestamp)> {
+    let (source, to, told) = (restore.backup.clone(), new.to_owned(), stop.clone());
+    let holdings = tokio::task::spawn_blocking(move || snapshot::copy(&source, &to, &told))
+        .await
+        .context("the restore ended unasked")?
+        .map_err(|error| in_words(error, folder_of(place.database())))?;
+    let later = place.is_taken().then(|| place.later()).flatten();
+    let comeback = Comeback { later, ..comeback(settings, restore, now)? };
+    let removals_from = comeback.removals_from;
+    let store = SqliteStore::open(new, &parts::sqlite(settings), Changes::default(), &Metrics::new())?;
+    let came_back = store.come_back(comeback).await?;
+    stop.check()?;
+    Ok((holdings, came_back, removals_from))
 }
 
 fn comeback(settings: &Settings, restore: &Restore, now: Timestamp) -> anyhow::Result<Comeback> {
@@ -181,18 +186,10 @@ fn comeback(settings: &Settings, restore: &Restore, now: Timestamp) -> anyhow::R
     Ok(comeback)
 }
 
-/// Its owner's alone, and empty.
-fn create(file: &Path) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file).map(drop)
-}
-
 fn aside(store: &Path, now: Timestamp) -> PathBuf {
     let mut name = store.as_os_str().to_owned();
     let time: String = now.to_string()[..19].chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-    name.push(format!(".before-{time}"));
+    name.push(format!("{ASIDE}{time}"));
     name.into()
 }
 

@@ -2,6 +2,7 @@
 
 mod clock;
 mod provider;
+mod secrets;
 mod store;
 
 use std::{fmt, io, path::Path, path::PathBuf, sync::Arc};
@@ -9,7 +10,7 @@ use std::{fmt, io, path::Path, path::PathBuf, sync::Arc};
 use serde::Serialize;
 
 use crate::{
-    config::{Loaded, Problems, ProviderSettings, Settings},
+    config::{Loaded, Problem, Problems, ProviderSettings, Settings},
     model::{Clock, SystemClock, Timestamp},
 };
 
@@ -46,17 +47,22 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn ok(what: impl Into<String>, seen: impl Into<String>) -> Self {
-        Self { what: what.into(), health: Health::Ok, seen: seen.into(), advice: None }
+    fn ok(what: impl Into<String>, seen: impl AsRef<str>) -> Self {
+        Self { what: what.into(), health: Health::Ok, seen: one_line(seen.as_ref()), advice: None }
     }
 
-    fn warn(what: impl Into<String>, seen: impl Into<String>, advice: impl Into<String>) -> Self {
+    fn warn(what: impl Into<String>, seen: impl AsRef<str>, advice: impl Into<String>) -> Self {
         Self { health: Health::Warn, advice: Some(advice.into()), ..Self::ok(what, seen) }
     }
 
-    fn bad(what: impl Into<String>, seen: impl Into<String>, advice: impl Into<String>) -> Self {
+    fn bad(what: impl Into<String>, seen: impl AsRef<str>, advice: impl Into<String>) -> Self {
         Self { health: Health::Bad, ..Self::warn(what, seen, advice) }
     }
+}
+
+/// Others' words may go over several lines.
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// One line: `bad  store: lock  seen; advice`.
@@ -112,9 +118,12 @@ impl Doctor {
         if self.only.is_none() && !self.house().into_iter().all(&mut note) {
             return worst;
         }
-        if let Ok(Loaded { settings, .. }) = &self.config {
-            for entry in self.providers(settings) {
-                let found = provider::look(settings, entry, &self.senses.clock).await;
+        if let Ok(loaded) = &self.config {
+            for entry in self.providers(&loaded.settings) {
+                let found = match loaded.lacks_credential_of(&entry.name) {
+                    true => vec![locked_out(entry)],
+                    false => provider::look(&loaded.settings, entry, &self.senses.clock).await,
+                };
                 if !found.into_iter().all(&mut note) {
                     return worst;
                 }
@@ -128,7 +137,11 @@ impl Doctor {
     /// What does not need the network.
     fn house(&self) -> Vec<Finding> {
         let mut found = self.configuration();
-        found.extend(secrets(&self.file, self.config.as_ref().ok().map(|loaded| &loaded.settings)));
+        let named = match &self.config {
+            Ok(loaded) => &loaded.secret_files,
+            Err(problems) => &problems.secret_files,
+        };
+        found.extend(secrets::look(named, &self.store));
         let (lines, latest) = store::look(&self.store, self.senses.space);
         found.extend(lines);
         found.push(clock::against_the_store(latest, self.now()));
@@ -145,45 +158,41 @@ impl Doctor {
 
     fn configuration(&self) -> Vec<Finding> {
         let file = self.file.display().to_string();
-        let line = |health, line: String| {
+        let line = |health, problem: &Problem| {
             let advice = format!("correct it, then run: pinfold check-config --config {file}");
-            Finding { health, ..Finding::bad("config", line, advice) }
+            Finding { health, ..Finding::bad("config", problem.line(&file), advice) }
         };
-        match &self.config {
+        let loaded = match &self.config {
             Err(problems) => {
-                problems.list.iter().map(|problem| line(Health::Bad, problem.line(&file))).collect()
+                return problems.list.iter().map(|problem| line(Health::Bad, problem)).collect();
             }
-            Ok(loaded) if loaded.warnings.is_empty() => {
-                vec![Finding::ok("config", format!("{file} can be used"))]
-            }
-            Ok(loaded) => {
-                loaded.warnings.iter().map(|problem| line(Health::Warn, problem.line(&file))).collect()
-            }
+            Ok(loaded) => loaded,
+        };
+        let unread = loaded.unread.iter().map(|unread| match unread.is_hidden {
+            true => Finding::bad("config", unread.problem.line(&file), ELSEWHERE),
+            false => line(Health::Bad, &unread.problem),
+        });
+        let warnings = loaded.warnings.iter().map(|problem| line(Health::Warn, problem));
+        let mut found: Vec<_> = unread.chain(warnings).collect();
+        if found.is_empty() {
+            found.push(Finding::ok("config", format!("{file} can be used")));
         }
+        found
     }
 }
 
-/// Files with secrets that others may read.
-fn secrets(config: &Path, settings: Option<&Settings>) -> Vec<Finding> {
-    const INLINE: [&str; 4] = ["secret:", "token:", "password:", "paste:"];
-    let text = std::fs::read_to_string(config).unwrap_or_default();
-    let mut files = Vec::new();
-    if INLINE.iter().any(|key| text.contains(key)) {
-        files.push(config.to_owned());
-    }
-    for entry in settings.iter().flat_map(|settings| &settings.providers) {
-        files.extend(entry.credential.file().map(Path::to_owned));
-    }
-    let open: Vec<_> =
-        files.into_iter().filter(|file| store::mode(file).is_some_and(|mode| mode & 0o007 != 0)).collect();
-    if open.is_empty() {
-        return vec![Finding::ok("secrets", "no file with secrets is for everybody to read")];
-    }
-    let line = |file: &PathBuf| {
-        let file = file.display();
-        Finding::bad("secrets", format!("everybody may read {file}"), format!("run: chmod o= {file}"))
-    };
-    open.iter().map(line).collect()
+/// What to do about a secret that this user may not have: the file may be right.
+const ELSEWHERE: &str =
+    "or run this as root, or as the user that runs the gateway, with the same environment, who may have it";
+
+/// What is not known cannot be sent.
+fn locked_out(entry: &ProviderSettings) -> Finding {
+    let what = format!("{}: credential", entry.name);
+    let advice = format!(
+        "run as root, or as the user that runs the gateway, with the same environment: pinfold doctor {}",
+        entry.name
+    );
+    Finding::bad(what, "it could not be had here, so that the service was not asked", advice)
 }
 
 #[cfg(test)]

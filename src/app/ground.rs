@@ -11,7 +11,7 @@ use super::{
     live::Live,
     parts,
     telling::Telling,
-    tokens,
+    time, tokens,
     upstream::Upstream,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     engine::{self, Engine, Fleet, StoreLedger},
     lifecycle::{Activator, Changes, Interest, Shutdown},
     limits::Limits,
-    model::{Clock, SystemClock, Timestamp},
+    model::{Clock, SureClock, SystemClock, Timestamp},
     server::{Proxies, Server, tls::Tls},
     store::{Registered, SharedStore, StoreError, sqlite::SqliteStore},
     telemetry::{Listener, Metrics},
@@ -34,6 +34,7 @@ pub(super) struct Ground {
     pub(super) settings: Settings,
     pub(super) metrics: Metrics,
     pub(super) clock: Arc<dyn Clock>,
+    sure: SureClock,
     pub(super) shutdown: Shutdown,
     pub(super) store: SharedStore,
     pub(super) registered: Registered,
@@ -63,6 +64,7 @@ impl Ground {
         Ok(Self {
             settings,
             metrics,
+            sure: SureClock::new(clock.clone(), registered.time),
             clock,
             shutdown: Shutdown::default(),
             store,
@@ -102,6 +104,7 @@ impl Ground {
         let shared = engine::Shared {
             store: self.store.clone(),
             clock: self.clock.clone(),
+            sure: self.sure.clone(),
             activator: self.activator.clone(),
             interest: self.interest.clone(),
             shutdown: self.shutdown.clone(),
@@ -153,12 +156,14 @@ impl Ground {
 
     /// What is looked at now and then, as long as anything is served.
     pub(super) fn keep_up(&self, live: &Live) {
-        let Self { store, clock, metrics, shutdown, .. } = self;
+        let Self { store, clock, sure, metrics, shutdown, .. } = self;
         live.doors.watch(shutdown);
-        let keep = tokens::keep(live.gate.clone(), store.clone(), clock.clone(), shutdown.clone());
+        let keep = tokens::keep(live.gate.clone(), store.clone(), sure.clone(), shutdown.clone());
+        let watch = time::watch(sure.clone(), store.clone(), metrics.clone(), shutdown.clone());
         let refresh = admin::refresh_metrics(store.clone(), clock.clone(), metrics.clone(), shutdown.clone());
         shutdown.spawn_vital("metrics refresh", refresh);
         shutdown.spawn_vital("token keeper", keep);
+        shutdown.spawn_vital("clock watch", watch);
     }
 }
 
@@ -204,8 +209,5 @@ fn tell(registered: &Registered) {
     }
     if let Some(behind) = registered.clock_behind {
         tracing::warn!(?behind, "the clock is behind the last time on record; is it set right?");
-    }
-    if let Some(ahead) = registered.clock_ahead {
-        tracing::warn!(?ahead, "the clock is far beyond the last time on record; is it set right?");
     }
 }

@@ -47,7 +47,8 @@ impl Live {
     pub(super) async fn take_up(&self, newer: Settings) -> anyhow::Result<Vec<Change>> {
         let mut in_force = self.settings.lock().await;
         let changes = in_force.changes(&newer);
-        let changed = in_force.changed_providers(&newer);
+        let (changed, redeclared) =
+            (in_force.changed_providers(&newer), in_force.redeclared_providers(&newer));
         let materials = Materials::read(&newer).await?;
         let newer = in_force.taken_up(newer);
         let connections = parts::connections(&newer, &self.tuning, |entry| changed.contains(&entry.name))?;
@@ -64,7 +65,9 @@ impl Live {
         self.gate.declare_certificates(certificates);
         self.doors.take_up(materials);
         let gone = gone(&in_force, &registered);
-        self.fleet.exchange(Exchange { driven, gone });
+        let is_declared = |record: &ProviderRecord| redeclared.contains(&record.name);
+        let declared = registered.providers.into_iter().filter(is_declared).collect();
+        self.fleet.exchange(Exchange { driven, declared, gone });
         self.metrics.keep(&named(&newer));
         *in_force = newer;
         Ok(changes)

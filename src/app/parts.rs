@@ -19,6 +19,8 @@ use crate::{
 
 /// The most connections of the admin listener.
 const ADMIN_CONNECTIONS: usize = 512;
+/// The most bytes that its clients leave untaken.
+const ADMIN_UNREAD: usize = 32 << 20;
 
 pub(super) fn logging(log: &LogSettings, no_color: bool) -> logging::Settings {
     let format = match log.format {
@@ -34,11 +36,12 @@ pub(super) fn sqlite(settings: &Settings) -> SqliteSettings {
 }
 
 pub(super) fn server(settings: &Settings) -> server::Settings {
-    let config::ServerSettings { max_connections, max_connections_per_address, timeouts, .. } =
+    let config::ServerSettings { max_connections, max_connections_per_address, max_unread, timeouts, .. } =
         settings.server;
     server::Settings {
         max_connections,
         max_connections_per_address,
+        max_unread: usize::try_from(max_unread).unwrap_or(usize::MAX),
         head_timeout: timeouts.head,
         idle_timeout: timeouts.idle,
         write_timeout: timeouts.write,
@@ -49,7 +52,11 @@ pub(super) fn server(settings: &Settings) -> server::Settings {
 /// Operators are few: what goes wrong at their door takes nothing from the other.
 pub(super) fn admin_server(settings: &Settings) -> server::Settings {
     let bounds = server(settings);
-    server::Settings { max_connections: bounds.max_connections.min(ADMIN_CONNECTIONS), ..bounds }
+    server::Settings {
+        max_connections: bounds.max_connections.min(ADMIN_CONNECTIONS),
+        max_unread: bounds.max_unread.min(ADMIN_UNREAD),
+        ..bounds
+    }
 }
 
 pub(super) fn api(settings: &Settings) -> api::Settings {
@@ -177,7 +184,7 @@ pub(super) fn driven(
     metrics: &Metrics,
 ) -> anyhow::Result<Vec<Driven>> {
     let driven = |mut settings: providers::Settings| {
-        settings.budget.ledger = upstream.ledger.clone();
+        settings.budget.ledger = Some(upstream.ledger.clone());
         let record = record_of(registered, &settings.name)?;
         let handle = metrics.provider(&settings.name);
         settings.peers = upstream.peers.clone();

@@ -7,10 +7,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Tuning, parts};
 use crate::{
-    config::{ProviderSettings, Settings},
+    config::{ProviderSettings, Settings, StoreUrl},
     http,
     model::SystemClock,
     providers::probe::{self, Sleeps},
+    store::sqlite,
     telemetry::Metrics,
 };
 
@@ -20,7 +21,22 @@ pub use crate::providers::probe::{Latency, Line, MOST_CALLS, NAME, Report, Route
 ///
 /// # Errors
 /// Where the entry cannot be used, or the cleaning up was cut short.
-pub async fn run(settings: &Settings, entry: &ProviderSettings) -> anyhow::Result<Report> {
+///
+/// A gateway that runs knows nothing of these calls, so that both together may send more than a limit allows (I9): where
+/// there is a limit, `beside_gateway` must say that this is wanted.
+pub async fn run(
+    settings: &Settings,
+    entry: &ProviderSettings,
+    beside_gateway: bool,
+) -> anyhow::Result<Report> {
+    let StoreUrl::Sqlite(store) = &settings.store;
+    if !beside_gateway && !entry.budget.rates.are_none() && sqlite::is_served(store)? {
+        anyhow::bail!(
+            "a gateway is at work, and its calls and a probe's together may be more than {} allows: stop it first, or \
+             say --beside-gateway where nothing waits to be sent",
+            entry.name
+        );
+    }
     let settings = parts::provider(entry, &settings.store, &Tuning::default())?;
     let client = http::Client::new(&settings.http);
     let metrics = Metrics::new().provider(&entry.name);

@@ -160,7 +160,7 @@ impl Reloader {
         // Files may be on a disk that hangs.
         let read = tokio::task::spawn_blocking(move || config::load(&file, &environment));
         let read = read.await.map_err(|panic| vec![format!("reading it failed: {panic}")])?;
-        let Loaded { settings, warnings, files } = read.map_err(|problems| {
+        let Loaded { settings, warnings, files, .. } = read.map_err(|problems| {
             state.watched.clone_from(&problems.files);
             problems.to_string().lines().map(str::to_owned).collect::<Vec<_>>()
         })?;

@@ -18,7 +18,7 @@ use crate::{
     auth::{Desk, DeskError, Gate, Listed, Scope, Scopes, Secret, TokenRequest},
     config::{Settings, StoreUrl},
     lifecycle::{Changes, Shutdown},
-    model::{Clock, SystemClock},
+    model::{Clock, SureClock, SystemClock},
     store::{SharedStore, Store, StoreError, sqlite::SqliteStore},
     telemetry::{Metrics, Repeats},
 };
@@ -119,7 +119,7 @@ fn write(file: &Path) -> io::Result<Secret> {
 }
 
 /// Keeps the gate current until stopping begins, and writes down how tokens were used.
-pub(super) async fn keep(gate: Gate, store: SharedStore, clock: Arc<dyn Clock>, shutdown: Shutdown) {
+pub(super) async fn keep(gate: Gate, store: SharedStore, sure: SureClock, shutdown: Shutdown) {
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut trouble = Repeats::default();
@@ -129,19 +129,19 @@ pub(super) async fn keep(gate: Gate, store: SharedStore, clock: Arc<dyn Clock>, 
             () = shutdown.begun() => break,
             _ = looks.tick() => {}
         }
-        let kept = keep_once(&gate, &store, &*clock, look).await;
+        let kept = keep_once(&gate, &store, &sure, look).await;
         note(kept, &mut trouble);
     }
     note(gate.flush_uses(&*store).await, &mut trouble);
 }
 
-async fn keep_once(gate: &Gate, store: &SharedStore, clock: &dyn Clock, look: u64) -> Result<(), StoreError> {
+async fn keep_once(gate: &Gate, store: &SharedStore, sure: &SureClock, look: u64) -> Result<(), StoreError> {
     gate.refresh(&**store).await?;
     if look % FLUSH_EVERY == FLUSH_EVERY - 1 {
         gate.flush_uses(&**store).await?;
     }
     if look.is_multiple_of(FORGET_EVERY) {
-        gate.forget(&**store, clock.now().minus(KEPT)).await?;
+        gate.forget(&**store, sure.now().minus(KEPT)).await?;
     }
     Ok(())
 }
@@ -180,6 +180,42 @@ pub async fn create_token(settings: Settings, request: TokenRequest) -> anyhow::
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        auth::Tokens,
+        model::{KeptTime, ManualClock, Timestamp},
+        store::NewToken,
+    };
+
+    /// I3: when the clock is right again the token lets in.
+    #[tokio::test]
+    async fn i3_a_clock_that_is_doubted_forgets_no_token() {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        let (dir, start) = (tempfile::tempdir().unwrap(), Timestamp::from_millis(1_700_000_000_000));
+        let clock = Arc::new(ManualClock::at(start));
+        let file = dir.path().join("pins.db");
+        let store = SqliteStore::open(&file, &Default::default(), Changes::default(), &Metrics::new());
+        let store: SharedStore = Arc::new(store.unwrap());
+        let (secret, gate) = (Secret::mint(), Gate::new(Tokens::default(), clock.clone()));
+        let token = NewToken {
+            id: secret.id(),
+            hash: secret.hash(),
+            account: None,
+            name: "laptop".into(),
+            scopes: Scopes::NONE.with(Scope::PinsRead),
+            policies: Vec::new(),
+            expires: Some(start.plus(90 * DAY)),
+            by: None,
+        };
+        store.create_token(token, start).await.unwrap();
+        let wrong = start.plus(3 * 365 * DAY);
+        clock.turn(wrong);
+        let sure = SureClock::new(clock.clone(), KeptTime { sure: start, wall: start, left: None });
+        for (passed, kept) in [(Duration::ZERO, true), (DAY, false)] {
+            clock.advance(passed);
+            keep_once(&gate, &store, &sure, 0).await.unwrap();
+            assert_eq!(store.token(secret.id()).await.unwrap().is_some(), kept);
+        }
+    }
 
     #[test]
     fn the_first_token_is_its_owners_alone_and_read_back() {

@@ -39,6 +39,13 @@ struct Kept {
     obtained: Option<i64>,
 }
 
+/// Where those of a store are.
+pub(super) fn folder(store: &Path) -> PathBuf {
+    let mut folder = store.as_os_str().to_owned();
+    folder.push(".credentials");
+    folder.into()
+}
+
 impl FileVault {
     /// Of a provider of the store at `store`; touches nothing yet. Only logins have something to keep.
     pub(super) fn beside(
@@ -50,9 +57,7 @@ impl FileVault {
         if !matches!(credential, Credential::Login(_)) {
             return Arc::new(NoVault);
         }
-        let mut folder = store.as_os_str().to_owned();
-        folder.push(".credentials");
-        let folder = PathBuf::from(folder);
+        let folder = folder(store);
         let identity: String =
             credential.identity(endpoint).iter().map(|byte| format!("{byte:02x}")).collect();
         Arc::new(Self { file: folder.join(format!("{provider}.json")), folder, identity })

@@ -65,6 +65,12 @@ pub enum DeskError {
     Unknown(String),
     #[error("the token {0} has ended or was rotated already: make a new one instead")]
     Ended(TokenId),
+    #[error(
+        "the token {0} is the last one that may do everything here: without it no command is obeyed until the gateway is \
+         stopped and `pinfold token create --offline` made another; make another with the scope admin:write first, or \
+         say --force (over HTTP ?force=true)"
+    )]
+    LastOperator(TokenId),
     #[error("the account of the token {0} is not in the config: add it there first")]
     NotServed(TokenId),
     #[error(transparent)]
@@ -109,13 +115,24 @@ impl Desk {
         Ok(token)
     }
 
-    /// Ends a token, at once wherever this gate is asked.
+    /// Ends a token, at once wherever this gate is asked; with `force` also the last one that may do everything.
     ///
     /// # Errors
     /// Where there is none with this id.
-    pub async fn revoke(&self, id: &str, by: Option<Arc<str>>) -> Result<TokenRecord, DeskError> {
-        let found = TokenId::parse(id).ok_or_else(|| DeskError::Unknown(id.to_owned()))?;
-        let revoked = self.store.revoke_token(found, by, self.clock.now()).await?;
+    pub async fn revoke(
+        &self,
+        id: &str,
+        by: Option<Arc<str>>,
+        force: bool,
+    ) -> Result<TokenRecord, DeskError> {
+        let found = self.find(id).await?;
+        if !force {
+            self.gate.refresh(&*self.store).await?;
+            if self.gate.is_last_operator(found.id) {
+                return Err(DeskError::LastOperator(found.id));
+            }
+        }
+        let revoked = self.store.revoke_token(found.id, by, self.clock.now()).await?;
         self.tell_gate().await;
         revoked.ok_or_else(|| DeskError::Unknown(id.to_owned()))
     }

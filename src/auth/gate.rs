@@ -101,6 +101,19 @@ impl Gate {
             || self.stored.any(is_operator)
     }
 
+    /// Whether nobody but this stored token may do everything here now. Its predecessors, whose time is running out, do not
+    /// count.
+    pub(super) fn is_last_operator(&self, id: TokenId) -> bool {
+        let (declared, now) = (self.declared.load(), self.clock.now());
+        let may = |roles: &Roles| roles.operator().ok().filter(|who| who.scopes.allow(Scope::AdminWrite));
+        let is_declared = declared.live(now).any(|roles| may(roles).is_some());
+        let is_certified = || self.certificates.load().roles().any(|roles| may(roles).is_some());
+        if is_declared || is_certified() {
+            return false;
+        }
+        self.stored.operators(now, |account| declared.has_account(account)) == [id]
+    }
+
     /// When and from where this process last saw a stored token.
     pub(super) fn last_use(&self, hash: &TokenHash) -> Option<(Timestamp, IpAddr)> {
         self.stored.last_use(hash)

@@ -33,6 +33,7 @@ pub(super) struct Held {
     pub(super) account: Option<AccountId>,
     id: TokenId,
     revoked: Option<Timestamp>,
+    is_replaced: bool,
     revision: u64,
     usage: Arc<Usage>,
 }
@@ -93,6 +94,14 @@ impl Stored {
         live.find_map(|held| pick(held.known.roles()))
     }
 
+    /// Live tokens that may do everything, of accounts that are served; not those that were rotated.
+    pub(super) fn operators(&self, now: Timestamp, is_served: impl Fn(AccountId) -> bool) -> Vec<TokenId> {
+        let stays = |held: &Held| held.revoked.is_none() && !held.is_replaced && !held.known.has_ended(now);
+        let may =
+            |held: &Held| held.known.scopes().allow(Scope::AdminWrite) && held.account.is_none_or(&is_served);
+        self.known.iter().filter(|held| stays(held) && may(held)).map(|held| held.id).collect()
+    }
+
     /// The token that has this hash, whether it lets anybody in or not.
     pub(super) fn named(&self, hash: &TokenHash) -> Option<TokenId> {
         self.known.get(hash.as_bytes()).map(|held| held.id)
@@ -134,11 +143,24 @@ impl Stored {
 
 impl Held {
     fn new(token: TokenRecord, usage: Arc<Usage>) -> Self {
-        let TokenRecord { id, account, name, hash, scopes, policies, expires, revoked, revision, .. } = token;
+        let TokenRecord {
+            id,
+            account,
+            name,
+            hash,
+            scopes,
+            policies,
+            expires,
+            revoked,
+            revision,
+            replaced_by,
+            ..
+        } = token;
         let owner = account.map(|(id, name)| Owner { id, name: name.into() });
         let account = owner.as_ref().map(|owner| owner.id);
         let decl = TokenDecl { owner, name: name.into(), sha256: hash, scopes, expires, policies };
-        Self { known: Known::new(decl), account, id, revoked, revision, usage }
+        let is_replaced = replaced_by.is_some();
+        Self { known: Known::new(decl), account, id, revoked, is_replaced, revision, usage }
     }
 
     pub(super) fn note_use(&self, now: Timestamp, peer: Option<&Peer>) {

@@ -1,5 +1,6 @@
 //! The client of the admin API, and how every command that needs it is told where that is.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -55,12 +56,7 @@ struct Answer {
 impl AdminArgs {
     pub(super) fn client(&self) -> Result<Admin, Failure> {
         let environment = Environment::of_process();
-        let found = self.config.as_ref().map(|file| {
-            config::whereabouts(file, &environment).map_err(|error| {
-                Failure::new(Exit::BadConfig, format!("error: cannot read {}: {error}", file.display()))
-            })
-        });
-        let found = found.transpose()?;
+        let found = found(self.config.as_deref(), &environment)?;
         let base = base(self.admin.as_ref(), found.as_ref())?;
         let token = self.token(&environment, found.as_ref())?;
         if token.is_some() && is_open(&base) {
@@ -100,7 +96,20 @@ fn failed(text: String) -> Failure {
     Failure::new(Exit::Failed, text)
 }
 
-fn base(given: Option<&Uri>, found: Option<&Whereabouts>) -> Result<String, Failure> {
+/// Where a configuration, if one is given, says that its gateway is.
+pub(super) fn found(
+    config: Option<&Path>,
+    environment: &Environment,
+) -> Result<Option<Whereabouts>, Failure> {
+    let found = config.map(|file| {
+        config::whereabouts(file, environment).map_err(|error| {
+            Failure::new(Exit::BadConfig, format!("error: cannot read {}: {error}", file.display()))
+        })
+    });
+    found.transpose()
+}
+
+pub(super) fn base(given: Option<&Uri>, found: Option<&Whereabouts>) -> Result<String, Failure> {
     let base = match (given, found) {
         (Some(given), _) => given.to_string(),
         (None, Some(found)) if found.is_tls => format!("https://{}", found.admin),
@@ -196,17 +205,26 @@ impl Admin {
     ) -> Result<Answer, Failure> {
         let request = self.request(method, path, body)?;
         let asked = tokio::time::timeout(deadline, self.client.send(request, BODY_LIMIT)).await;
-        let unreachable = |why: String| {
-            let text = format!("error: cannot reach {}: {why}; is `pinfold serve` running?", self.base);
-            Failure::new(Exit::Unreachable, text)
-        };
         let answer = match asked {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(unreachable(error.to_string())),
-            Err(_) => return Err(unreachable(format!("no answer within {} s", deadline.as_secs()))),
+            Ok(Err(error)) => return Err(self.unreachable(&error)),
+            Err(_) => return Err(self.unreachable(&format!("no answer within {} s", deadline.as_secs()))),
         };
         let json = serde_json::from_slice(answer.body()).ok();
         Ok(Answer { status: answer.status(), json, is_empty: answer.body().is_empty() })
+    }
+
+    /// Over https it may be there, under another name than its address.
+    fn unreachable(&self, why: &impl Display) -> Failure {
+        let base = &self.base;
+        let port =
+            base.strip_prefix("https://").map(|rest| rest.rsplit_once(':').map_or("PORT", |(_, port)| port));
+        let help = port.map(|port| {
+            format!("; if so, and its certificate is for a name or signed by an authority of your own, give both: --admin https://NAME:{port} --admin-ca-file FILE")
+        });
+        let help = help.unwrap_or_default();
+        let text = format!("error: cannot reach {base}: {why}; is `pinfold serve` running?{help}");
+        Failure::new(Exit::Unreachable, text)
     }
 
     fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Request<Bytes>, Failure> {
@@ -257,6 +275,17 @@ fn is_open(base: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn over_https_it_is_said_what_to_type_where_the_certificate_has_a_name() {
+        let told = |base: &str| {
+            let client = Client::new(&Settings::default());
+            Admin { base: base.into(), token: None, client }.unreachable(&"no TLS connection").text
+        };
+        let help = "--admin https://NAME:5081 --admin-ca-file FILE";
+        assert!(told("https://127.0.0.1:5081").contains(help) && told("https://[::1]:5081").contains(help));
+        assert!(!told("http://127.0.0.1:5081").contains("--admin"));
+    }
 
     #[test]
     fn without_tls_only_this_machine_is_out_of_others_sight() {

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::{Exit, Failure, load, say};
-use crate::app;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -20,7 +19,6 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let loaded = load(&args.config)?;
-    app::check(&loaded.settings)?;
     if args.print_effective {
         say(&loaded.settings.effective())?;
     } else {

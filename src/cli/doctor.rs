@@ -23,7 +23,7 @@ pub(super) struct Args {
 /// Exit code 1 where something is bad; warnings are none.
 pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     let store = store_of(&args.config)?;
-    let config = config::load(&args.config, &Environment::of_process());
+    let config = config::load_past_secrets(&args.config, &Environment::of_process());
     if let (Some(name), Ok(loaded)) = (&args.name, &config) {
         provider::entry(&loaded.settings, name, &args.config)?;
     }

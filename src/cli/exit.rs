@@ -17,8 +17,9 @@ pub enum Exit {
     Warnings = 3,
     /// A pin that was waited for has failed.
     PinFailed = 4,
-    /// A job that was waited for is not done: it was paused, cancelled or left running, asks something, or failed.
-    JobStopped = 5,
+    /// What was waited for is not done: a job was paused, cancelled or left running, asks something, or failed; or the time
+    /// to wait for a pin ran out.
+    NotDone = 5,
     /// The gateway does not answer.
     Unreachable = 6,
     /// The gateway does not know the token.

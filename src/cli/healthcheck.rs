@@ -2,7 +2,7 @@
 
 mod secure;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use http::{StatusCode, Uri};
 use rustls::ClientConfig;
@@ -11,13 +11,17 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::either::Either;
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, admin};
+use crate::config::Environment;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The admin listener of the gateway
-    #[arg(long, value_name = "URL", env = "PINFOLD_ADMIN_URL", default_value = "http://127.0.0.1:5081")]
-    admin: Uri,
+    /// The admin listener of the gateway [default: the configuration's, else http://127.0.0.1:5081]
+    #[arg(long, value_name = "URL", env = "PINFOLD_ADMIN_URL")]
+    admin: Option<Uri>,
+    /// The configuration of the gateway
+    #[arg(long, value_name = "FILE", env = "PINFOLD_CONFIG")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     tls: secure::TlsArgs,
 }
@@ -25,19 +29,33 @@ pub(super) struct Args {
 const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(args: &Args) -> Result<Exit, Failure> {
-    let is_tls = args.admin.scheme_str() == Some("https");
+    let admin = args.address()?;
+    let is_tls = admin.scheme_str() == Some("https");
     let tls = is_tls.then(|| args.tls.config()).transpose()?;
-    let asked = tokio::time::timeout(DEADLINE, ready(args, tls)).await.unwrap_or(Err(Unreached::Late));
+    let asked =
+        tokio::time::timeout(DEADLINE, ready(&admin, &args.tls, tls)).await.unwrap_or(Err(Unreached::Late));
     match asked {
         Ok(StatusCode::OK) => Ok(Exit::Ok),
         Ok(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            Err(Failure::new(Exit::Unauthorized, format!("error: {} refuses to say", args.admin)))
+            Err(Failure::new(Exit::Unauthorized, format!("error: {admin} refuses to say")))
         }
-        Ok(status) => Err(Failure::new(Exit::Failed, format!("not ready: {} answered {status}", args.admin))),
+        Ok(status) => Err(Failure::new(Exit::Failed, format!("not ready: {admin} answered {status}"))),
         Err(error) => {
-            let text = format!("error: cannot reach {}: {error}; is `pinfold serve` running?", args.admin);
+            let text = format!("error: cannot reach {admin}: {error}; is `pinfold serve` running?");
             Err(Failure::new(Exit::Unreachable, text))
         }
+    }
+}
+
+impl Args {
+    /// What is typed is asked as it is, and no file is read for it.
+    fn address(&self) -> Result<Uri, Failure> {
+        if let Some(given) = &self.admin {
+            return Ok(given.clone());
+        }
+        let found = admin::found(self.config.as_deref(), &Environment::of_process())?;
+        let base = admin::base(None, found.as_ref())?;
+        base.parse().map_err(|_| Failure::new(Exit::Usage, format!("error: {base} is no address")))
     }
 }
 
@@ -58,15 +76,18 @@ enum Unreached {
 
 /// Asks for /readyz over one connection of its own: a status line needs no pool and, without TLS, no root certificates,
 /// which counts where this runs every few seconds.
-async fn ready(args: &Args, tls: Option<ClientConfig>) -> Result<StatusCode, Unreached> {
-    let admin = &args.admin;
+async fn ready(
+    admin: &Uri,
+    own: &secure::TlsArgs,
+    tls: Option<ClientConfig>,
+) -> Result<StatusCode, Unreached> {
     let is_spoken = tls.is_some() || admin.scheme_str() == Some("http");
     let authority = admin.authority().filter(|_| is_spoken).ok_or(Unreached::Address)?;
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     let port = authority.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
     let stream = TcpStream::connect((host, port)).await?;
     let mut stream = match tls {
-        Some(tls) => Either::Left(args.tls.connect(tls, host, stream).await?),
+        Some(tls) => Either::Left(own.connect(tls, host, stream).await?),
         None => Either::Right(stream),
     };
     let path = admin.path().trim_end_matches('/');

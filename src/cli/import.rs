@@ -4,7 +4,7 @@ mod lines;
 
 use std::{
     collections::HashSet,
-    fs,
+    fmt, fs,
     io::{self, BufRead, BufReader},
     path::PathBuf,
     time::Duration,
@@ -74,9 +74,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     };
     let import = Import { admin: &admin, args };
     let report = on_runtime(import.all(Lines::new(input)))??;
-    let Report { imported, skipped, refused } = report;
-    say(&format!("{imported} imported, {skipped} skipped, {refused} refused\n"))?;
-    Ok(if refused > 0 { Exit::Failed } else { Exit::Ok })
+    say(&format!("{report}\n"))?;
+    Ok(if report.refused > 0 { Exit::Failed } else { Exit::Ok })
 }
 
 struct Import<'a> {
@@ -96,8 +95,27 @@ impl Import<'_> {
             if chunk.is_empty() {
                 return Ok(report);
             }
-            self.some(chunk, &mut report).await?;
+            for chunk in self.apart(chunk) {
+                self.some(&chunk, &mut report).await?;
+            }
         }
+    }
+
+    /// In parts in none of which two lines ask for one pin: whether the later one is there already is known once it is
+    /// known what became of the earlier.
+    fn apart(&self, chunk: Vec<Line>) -> Vec<Vec<Line>> {
+        let (mut parts, mut keys) = (vec![Vec::new()], HashSet::new());
+        for line in chunk {
+            let is_again = line.wish.as_ref().is_ok_and(|wish| !keys.insert(wish.key()));
+            if is_again && !self.args.duplicates {
+                keys = line.wish.iter().map(Wish::key).collect();
+                parts.push(Vec::new());
+            }
+            if let Some(part) = parts.last_mut() {
+                part.push(line);
+            }
+        }
+        parts
     }
 
     /// Whether there is such an account, and which is meant where none is named, is no matter of one line.
@@ -106,22 +124,25 @@ impl Import<'_> {
         self.admin.call(Method::GET, address.as_str(), None).await.map(drop)
     }
 
-    async fn some(&self, chunk: Vec<Line>, report: &mut Report) -> Result<(), Failure> {
-        let known = self.known(&chunk).await?;
-        let mut here = HashSet::new();
-        let fates = stream::iter(chunk.iter().zip(known).map(|(line, known)| {
-            let doubled = match &line.wish {
-                Ok(wish) if !self.args.duplicates => !here.insert(wish.key()),
-                _ => false,
+    /// Tells at which line it stopped, if it did; those before it are done.
+    async fn some(&self, chunk: &[Line], report: &mut Report) -> Result<(), Failure> {
+        let before = report.lines();
+        let done = self.each(chunk, report).await;
+        done.map_err(|failure| {
+            let at = chunk.get((report.lines() - before) as usize).map_or(0, |line| line.number);
+            stopped(at, &failure, report)
+        })
+    }
+
+    async fn each(&self, chunk: &[Line], report: &mut Report) -> Result<(), Failure> {
+        let known = self.known(chunk).await?;
+        let fates = stream::iter(chunk.iter().zip(known).map(|(line, known)| async move {
+            let fate = match &line.wish {
+                Err(why) => Fate::Refused(why.clone()),
+                Ok(_) if known => Fate::Skipped,
+                Ok(wish) => self.add(wish).await?,
             };
-            async move {
-                let fate = match &line.wish {
-                    Err(why) => Fate::Refused(why.clone()),
-                    Ok(_) if known || doubled => Fate::Skipped,
-                    Ok(wish) => self.add(line.number, wish).await?,
-                };
-                Ok::<_, Failure>((line.number, fate))
-            }
+            Ok::<_, Failure>((line.number, fate))
         }));
         let mut fates = fates.buffered(usize::from(self.args.at_once));
         while let Some((number, fate)) = fates.try_next().await? {
@@ -134,14 +155,14 @@ impl Import<'_> {
     async fn known(&self, chunk: &[Line]) -> Result<Vec<bool>, Failure> {
         let looks = chunk.iter().map(|line| async move {
             match &line.wish {
-                Ok(wish) if !self.args.duplicates => self.is_there(line.number, wish).await,
+                Ok(wish) if !self.args.duplicates => self.is_there(wish).await,
                 _ => Ok(false),
             }
         });
         stream::iter(looks).buffered(8).try_collect().await
     }
 
-    async fn is_there(&self, number: u64, wish: &Wish) -> Result<bool, Failure> {
+    async fn is_there(&self, wish: &Wish) -> Result<bool, Failure> {
         let name = Some(wish.name()).filter(|name| !name.is_empty());
         let address = Address::of("/pins", self.args.account.as_deref())
             .and("cid", Some(wish.cid()))
@@ -149,16 +170,16 @@ impl Import<'_> {
             .and("status", Some("queued,pinning,pinned,failed"))
             .and("limit", Some(LOOKED_AT));
         // What it will not look for it will not take, and says so then.
-        let Ok(page) = self.offer(number, Method::GET, address.as_str(), None).await? else {
+        let Ok(page) = self.offer(Method::GET, address.as_str(), None).await? else {
             return Ok(false);
         };
         let pins = page["results"].as_array().map(Vec::as_slice).unwrap_or_default();
         Ok(pins.iter().any(|pin| pin["pin"]["name"].as_str().unwrap_or_default() == wish.name()))
     }
 
-    async fn add(&self, number: u64, wish: &Wish) -> Result<Fate, Failure> {
+    async fn add(&self, wish: &Wish) -> Result<Fate, Failure> {
         let address = Address::of("/pins", self.args.account.as_deref());
-        let added = self.offer(number, Method::POST, address.as_str(), Some(wish.body())).await?;
+        let added = self.offer(Method::POST, address.as_str(), Some(wish.body())).await?;
         Ok(match added {
             Ok(_) => Fate::Imported,
             Err(why) => Fate::Refused(why),
@@ -168,7 +189,6 @@ impl Import<'_> {
     /// Asks, and again where the gateway is busy; `Err` inside where this line is refused, for a reason of its own.
     async fn offer(
         &self,
-        number: u64,
         method: Method,
         address: &str,
         body: Option<&Value>,
@@ -181,24 +201,37 @@ impl Import<'_> {
                 }
                 // The account left meanwhile, or the gateway is in trouble.
                 Err((code, why)) if code == StatusCode::NOT_FOUND || code.is_server_error() => {
-                    return Err(stopped(number, &why));
+                    return Err(Failure::new(Exit::Failed, format!("error: {why}")));
                 }
                 Err((_, why)) => return Ok(Err(why)),
             }
         }
-        Err(stopped(number, "the gateway has too much to do"))
+        Err(Failure::new(Exit::Failed, "error: the gateway has too much to do"))
     }
 }
 
 /// Nothing is lost: what was imported is skipped next time.
-fn stopped(number: u64, why: &str) -> Failure {
-    Failure::new(
-        Exit::Failed,
-        format!("error: stopped at line {number}: {why}; run it again to go on from there"),
-    )
+fn stopped(number: u64, failure: &Failure, report: &Report) -> Failure {
+    let why = failure.text.strip_prefix("error: ").unwrap_or(&failure.text);
+    let text = format!(
+        "error: stopped at line {number}: {why}; {report} before that; run it again to go on from there"
+    );
+    Failure::new(failure.exit, text)
+}
+
+/// `9 imported, 1 skipped, 0 refused`
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { imported, skipped, refused } = self;
+        write!(f, "{imported} imported, {skipped} skipped, {refused} refused")
+    }
 }
 
 impl Report {
+    fn lines(&self) -> u64 {
+        self.imported + self.skipped + self.refused
+    }
+
     fn note(&mut self, number: u64, fate: Fate) {
         match fate {
             Fate::Imported => self.imported += 1,

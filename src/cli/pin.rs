@@ -10,11 +10,12 @@ use super::{Exit, Failure};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Pin content, and wait until it is pinned or has failed (exit code 4)
+    /// Pin content, and wait until it is pinned, has failed (exit code 4), or the time is over (5)
     Add(add::Args),
     /// List pins, newest first
     Ls(list::Args),
-    /// Remove pins; their copies go in the background
+    /// Remove pins, as Kubo does: those of these ids, or else the one that matches, which without filters is the only
+    /// pinned one; several only with --force. Their copies go in the background
     Rm(remove::Args),
     /// Tell why a pin is as it is: each copy, what went wrong last, and what is next
     Explain(explain::Args),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Exit, Failure, load, on_runtime, say};
+use super::{Exit, Failure, load_past_secrets, on_runtime, say};
 use crate::{app, model::Expiry};
 
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> Result<Exit, Failure> {
-    let settings = load(&args.config)?.settings;
+    let settings = load_past_secrets(&args.config)?.settings;
     let restore = app::Restore {
         backup: args.file,
         replace: args.replace,

@@ -75,13 +75,19 @@ impl Settings {
 
     /// The providers of `newer` that are new, or to be called otherwise than before.
     pub fn changed_providers(&self, newer: &Self) -> BTreeSet<String> {
-        let name = |change: Change| {
-            let rest = change.path.strip_prefix("providers[")?;
-            Some(rest.split_once(']')?.0.to_owned())
-        };
-        let changed: BTreeSet<_> = self.changes(newer).into_iter().filter_map(name).collect();
-        let named = |name: &String| newer.providers.iter().any(|provider| provider.name == *name);
-        changed.into_iter().filter(named).collect()
+        let is_changed = |new: &&ProviderSettings| self.called_as(new).is_none();
+        newer.providers.iter().filter(is_changed).map(|new| new.name.clone()).collect()
+    }
+
+    /// The providers of `newer` that are called as before, but of which something else is declared.
+    pub fn redeclared_providers(&self, newer: &Self) -> BTreeSet<String> {
+        let is_redeclared =
+            |new: &&ProviderSettings| self.called_as(new).is_some_and(|old| old.facts != new.facts);
+        newer.providers.iter().filter(is_redeclared).map(|new| new.name.clone()).collect()
+    }
+
+    fn called_as(&self, new: &ProviderSettings) -> Option<&ProviderSettings> {
+        self.providers.iter().find(|old| old.name == new.name && is_called_as(old, new))
     }
 
     /// Whether a key comes or goes with TLS altogether, for which the certificate stands.
@@ -178,6 +184,29 @@ impl Settings {
             .map(|new| Change { path: format!("providers[{}].preset", new.name), from: None, to: None })
             .collect()
     }
+}
+
+/// Whether calls go the same way, with the same care. What is only declared does not matter.
+fn is_called_as(old: &ProviderSettings, new: &ProviderSettings) -> bool {
+    let ProviderSettings {
+        name: _,
+        preset,
+        endpoint,
+        credential,
+        account,
+        exclusive,
+        facts: _,
+        budget,
+        deadline,
+        settle,
+        way,
+        gateway,
+    } = new;
+    old.credential.is_same(credential)
+        && old.way.http == way.http
+        && (&old.preset, &old.endpoint, &old.account) == (preset, endpoint, account)
+        && (old.exclusive, old.deadline, old.settle) == (*exclusive, *deadline, *settle)
+        && (&old.budget, &old.gateway) == (budget, gateway)
 }
 
 /// Another gateway is another change.

@@ -1,10 +1,11 @@
-//! `server.timeouts` and `server.proxies`: how patient the listener is with its clients, and whom it believes.
+//! `server.timeouts`, `server.max_unread` and `server.proxies`: how patient the listener is with its clients, what it keeps
+//! for them, and whom it believes.
 
 use std::time::Duration;
 
 use super::reader::{Keys, Reader, Section, Wrong};
 use super::settings::Timeouts;
-use super::value::{boolean, one_of, show_span, span};
+use super::value::{boolean, bytes, one_of, show_span, span};
 use crate::server::{Network, NetworkError, Proxies};
 
 const TIMEOUTS: Keys = Keys { known: &["head", "idle", "body", "write"], later: &[] };
@@ -36,6 +37,12 @@ fn between(least: Duration, most: Duration) -> impl Fn(&str) -> Result<Duration,
         }
         Ok(value)
     }
+}
+
+pub(super) fn unread(text: &str) -> Result<u64, Wrong> {
+    // Less than one page of a list would be.
+    let few = || Wrong::new("too few bytes", "write at least 4MiB");
+    bytes(text).and_then(|value| if value < 4 << 20 { Err(few()) } else { Ok(value) })
 }
 
 pub(super) fn proxies(reader: &mut Reader<'_>, server: &Section<'_>) -> Proxies {

@@ -81,6 +81,7 @@ fn write_clients(out: &mut String, server: &ServerSettings) -> fmt::Result {
     let protocol = if proxies.protocol_v2 { "v2" } else { "none" };
     let trusted = list(proxies.trusted.iter().map(quoted));
     writeln!(out, "  max_connections_per_address: {}", server.max_connections_per_address)?;
+    writeln!(out, "  max_unread: {}", server.max_unread)?;
     writeln!(out, "  timeouts: {{ head: {head}, idle: {idle}, body: {body}, write: {write} }}")?;
     write!(out, "  proxies: {{ trusted: {trusted}, protocol: {protocol}, ")?;
     writeln!(out, "forwarded_for: {} }}", proxies.forwarded_for)

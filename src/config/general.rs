@@ -12,8 +12,10 @@ use super::value::{self, address, admin_address, delegate, lasting, log_format, 
 use super::{tls, traces, upstream};
 use crate::model::{Facts, Status, StatusSet, delegates};
 use crate::policy::Timing;
+use crate::telemetry::logging;
 
-const SERVER: &[&str] = &["listen", "max_connections", "max_connections_per_address", "shutdown_grace"];
+const SERVER: &[&str] =
+    &["listen", "max_connections", "max_connections_per_address", "max_unread", "shutdown_grace"];
 const ADMIN: &[&str] = &["listen"];
 const STORE: &[&str] = &["url", "lock_wait"];
 const API: &[&str] = &["accept_wait", "default_status", "fallback_delegates"];
@@ -35,6 +37,7 @@ const LOG_FILTER: &str = "PINFOLD_LOG";
 pub(super) const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5081);
 
 const MINUTE: Duration = Duration::from_secs(60);
+const MIB: u64 = 1 << 20;
 const DAY: Duration = Duration::from_secs(86_400);
 
 const fn keys(known: &'static [&'static str]) -> Keys {
@@ -46,6 +49,7 @@ pub(super) fn server(reader: &mut Reader<'_>, root: &Section<'_>) -> ServerSetti
         "listen",
         "max_connections",
         "max_connections_per_address",
+        "max_unread",
         "timeouts",
         "proxies",
         "shutdown_grace",
@@ -55,11 +59,13 @@ pub(super) fn server(reader: &mut Reader<'_>, root: &Section<'_>) -> ServerSetti
     let listen = reader.setting(&section, "listen");
     let connections = reader.setting(&section, "max_connections");
     let per_address = reader.setting(&section, "max_connections_per_address");
+    let unread = reader.setting(&section, "max_unread");
     let grace = reader.setting(&section, "shutdown_grace");
     ServerSettings {
         listen: reader.parse_or(listen, SocketAddr::from((Ipv4Addr::LOCALHOST, 5080)), address),
         max_connections: reader.parse_or(connections, 10_000, number(1, 1_000_000)),
         max_connections_per_address: reader.parse_or(per_address, 1024, number(1, 1_000_000)),
+        max_unread: reader.parse_or(unread, 128 * MIB, clients::unread),
         timeouts: clients::timeouts(reader, &section),
         proxies: clients::proxies(reader, &section),
         shutdown_grace: reader.parse_or(grace, Duration::from_secs(20), span(10 * MINUTE)),
@@ -169,9 +175,14 @@ pub(super) fn log(reader: &mut Reader<'_>, root: &Section<'_>) -> LogSettings {
     let filter = reader.variable(LOG_FILTER).or_else(|| reader.setting(&section, "filter"));
     let format = reader.setting(&section, "format");
     LogSettings {
-        filter: reader.parse_or(filter, "info".to_owned(), |text| Ok(text.to_owned())),
+        filter: reader.parse_or(filter, "info".to_owned(), log_filter),
         format: reader.parse_or(format, LogFormat::Auto, log_format),
     }
+}
+
+fn log_filter(text: &str) -> Result<String, Wrong> {
+    let checked = logging::check_filter(text).map_err(|error| Wrong::new(error.to_string(), ""));
+    checked.map(|()| text.to_owned())
 }
 
 fn section<'a>(

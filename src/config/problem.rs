@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use super::reader::Seen;
 use super::yaml::{Node, Value};
@@ -64,6 +65,8 @@ pub struct Problems {
     pub list: Vec<Problem>,
     /// The files that were read, and those that could not be: to mend one of them may be enough.
     pub files: Vec<Seen>,
+    /// Those that hold secrets.
+    pub secret_files: Vec<PathBuf>,
     /// The file with every value but those that cannot be secret covered by `*`, for excerpts.
     pub(super) covered: String,
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::Unread;
 use super::environment::Environment;
 use super::problem::{Problem, Spot};
+use super::secret::Secrets;
 use super::yaml::{Key, Node, Value};
 use crate::model::Stamp;
 
@@ -13,12 +15,19 @@ pub(super) struct Reader<'a> {
     pub environment: &'a Environment,
     /// What relative paths are relative to.
     pub folder: &'a Path,
+    pub secrets: Secrets,
     pub problems: Vec<Problem>,
+    /// Secrets that could not be had, and were spared.
+    pub unread: Vec<Unread>,
     pub warnings: Vec<Problem>,
     /// Variables that a `*_env` key names.
     pub named: BTreeSet<String>,
     /// Files that were read and are read by nobody else later, and those that could not be used.
     pub files: Vec<Seen>,
+    /// Files that hold secrets, whether they can be used or not.
+    pub secret_files: Vec<PathBuf>,
+    /// Secrets stand in the configuration itself.
+    pub is_secret: bool,
 }
 
 /// A file, as it was just before it was read: a change meanwhile is seen by the next look.
@@ -102,10 +111,14 @@ impl<'a> Reader<'a> {
         Self {
             environment,
             folder,
+            secrets: Secrets::Needed,
+            unread: Vec::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
             named: BTreeSet::new(),
             files: Vec::new(),
+            secret_files: Vec::new(),
+            is_secret: false,
         }
     }
 

@@ -1,12 +1,25 @@
 //! Secrets by value, file or environment: exactly one of them, and never quoted.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use uuid::Uuid;
 
+use super::Unread;
 use super::environment::Environment;
+use super::problem::Problem;
 use super::reader::{Reader, Section, Seen, Text, Wrong};
 use crate::providers::{SecretFile, SecretKind, Source, UnfitSecret};
+
+/// What a secret that cannot be had is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Secrets {
+    /// A mistake.
+    Needed,
+    /// No matter: something else stands in its place, and what was wrong is told apart.
+    Spared,
+}
 
 /// The keys that a secret may stand under.
 #[derive(Clone, Copy)]
@@ -64,18 +77,49 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, sources: Sour
         return Some(Given::Hash(text));
     }
     let secret = if key == sources.value {
-        reader.parse(&text, |secret| fixed(secret, sources.kind))
+        reader.is_secret = true;
+        fixed(&text.text, sources.kind)
     } else if key == sources.env {
         reader.named.insert(text.text.clone());
         let environment = reader.environment;
-        reader.parse(&text, |name| from_environment(environment, name, sources.kind))
+        from_environment(environment, &text.text, sources.kind)
     } else {
         let path = locate(reader.environment, reader.folder, &text.text);
         reader.files.push(Seen::now(&path));
+        reader.secret_files.push(path.clone());
         let is_credential = is_credential(reader.environment, &path);
-        reader.parse(&text, |_| from_file(path, sources.kind, is_credential))
+        from_file(path, sources.kind, is_credential)
     };
-    secret.map(Given::Secret)
+    match secret {
+        Ok(secret) => Some(Given::Secret(secret)),
+        Err(Unusable { wrong, is_hidden }) => {
+            let spared =
+                put_aside(reader, Problem::new(text.path, text.spot, wrong.what).help(wrong.help), is_hidden);
+            spared.then(|| Given::Secret(nobodys()))
+        }
+    }
+}
+
+/// Reports what is wrong with a secret: as a mistake, unless they are spared. Returns whether they are.
+pub(super) fn put_aside(reader: &mut Reader<'_>, problem: Problem, is_hidden: bool) -> bool {
+    match reader.secrets {
+        Secrets::Needed => reader.problems.push(problem),
+        Secrets::Spared => reader.unread.push(Unread { problem, is_hidden }),
+    }
+    reader.secrets == Secrets::Spared
+}
+
+/// A secret that cannot be had or be used.
+struct Unusable {
+    wrong: Wrong,
+    /// Another user, or one with another environment, may have it.
+    is_hidden: bool,
+}
+
+/// Stands for one that is spared: differs from all others, and is told to nobody.
+fn nobodys() -> Source {
+    let secret = [Uuid::new_v4(), Uuid::new_v4()].map(|part| part.simple().to_string()).concat();
+    Source::Fixed(SecretString::from(secret))
 }
 
 /// [`read`] for what has no hash. A file that can be used is followed where it is used.
@@ -91,17 +135,18 @@ pub(super) fn source(reader: &mut Reader<'_>, section: &Section<'_>, sources: So
 }
 
 /// The variable's name is not quoted: who mixes the keys up writes the secret there.
-fn from_environment(environment: &Environment, name: &str, kind: SecretKind) -> Result<Source, Wrong> {
+fn from_environment(environment: &Environment, name: &str, kind: SecretKind) -> Result<Source, Unusable> {
     let value = environment.get(name).ok_or_else(|| {
-        Wrong::new("the environment variable that it names is not set", "set it, or correct its name")
+        let what = "the environment variable that it names is not set";
+        Unusable { wrong: Wrong::new(what, "set it, or correct its name"), is_hidden: true }
     })?;
     fixed(value, kind)
 }
 
-fn fixed(secret: &str, kind: SecretKind) -> Result<Source, Wrong> {
+fn fixed(secret: &str, kind: SecretKind) -> Result<Source, Unusable> {
     match kind.check(secret) {
         Ok(()) => Ok(Source::Fixed(SecretString::from(secret))),
-        Err(why) => Err(wrong(&why, None)),
+        Err(why) => Err(unusable(&why, None)),
     }
 }
 
@@ -119,9 +164,14 @@ fn is_credential(environment: &Environment, path: &Path) -> bool {
 }
 
 /// Like a variable's name, the path is quoted only where there is such a file.
-fn from_file(path: PathBuf, kind: SecretKind, is_credential: bool) -> Result<Source, Wrong> {
+fn from_file(path: PathBuf, kind: SecretKind, is_credential: bool) -> Result<Source, Unusable> {
     let open = if is_credential { SecretFile::credential } else { SecretFile::open };
-    open(path.clone(), kind).map(Source::File).map_err(|why| wrong(&why, Some(&path)))
+    open(path.clone(), kind).map(Source::File).map_err(|why| unusable(&why, Some(&path)))
+}
+
+fn unusable(why: &UnfitSecret, path: Option<&Path>) -> Unusable {
+    let is_hidden = matches!(why, UnfitSecret::Unreadable(io::ErrorKind::PermissionDenied));
+    Unusable { wrong: wrong(why, path), is_hidden }
 }
 
 /// What to write instead.
@@ -129,6 +179,9 @@ fn wrong(why: &UnfitSecret, path: Option<&Path>) -> Wrong {
     use UnfitSecret::*;
     let help = match (why, path) {
         (Open, Some(path)) => format!("run: chmod 600 {}", path.display()),
+        (Unreadable(io::ErrorKind::PermissionDenied), _) => {
+            "let the user that Pinfold runs as read it".to_owned()
+        }
         (Missing | Open | NoText | Unreadable(_), _) => {
             "name a file with the secret in it, relative to this file's folder or from the root".to_owned()
         }

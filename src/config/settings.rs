@@ -54,6 +54,8 @@ pub struct ServerSettings {
     pub max_connections: usize,
     /// Further ones of one address are closed.
     pub max_connections_per_address: usize,
+    /// The most bytes of answers that clients have not taken yet.
+    pub max_unread: u64,
     pub timeouts: Timeouts,
     /// Who is believed to speak for others.
     pub proxies: Proxies,

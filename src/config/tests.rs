@@ -337,6 +337,31 @@ fn a_secret_file_is_read_beside_the_config_or_from_the_credentials_directory() {
 }
 
 #[test]
+fn who_can_do_without_secrets_is_told_which_could_not_be_had() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.yaml");
+    let two = format!("{ENDPOINT}, token_file: none }}\n  - {{ name: beta, {ENDPOINT}, token_env: NONE");
+    let rest = "admin: { tls: { cert: none.pem, key: none.pem } }\n";
+    fs::write(&file, with(&two, "secret_file: none", rest)).expect("written");
+    assert!(load(&file, &Environment::default()).is_err());
+    let loaded = load_past_secrets(&file, &Environment::default()).unwrap_or_else(|all| panic!("{all}"));
+    let unread: Vec<_> =
+        loaded.unread.iter().map(|unread| (unread.problem.path.as_str(), unread.is_hidden)).collect();
+    let expected = [
+        ("providers[0].token_file", false),
+        ("providers[1].token_env", true),
+        ("accounts[0].tokens[0].secret_file", false),
+        ("admin.tls.cert", false),
+    ];
+    assert_eq!(unread, expected);
+    assert!(loaded.lacks_credential_of("alpha") && !loaded.lacks_credential_of("gamma"));
+    let again = load_past_secrets(&file, &Environment::default()).expect("as before").settings;
+    assert_ne!(loaded.settings.tokens[0].sha256, again.tokens[0].sha256, "nobody can know it");
+    fs::write(&file, with(ENDPOINT, "secret: t", "")).expect("written");
+    assert!(load_past_secrets(&file, &Environment::default()).is_err(), "what is not said is missing still");
+}
+
+#[test]
 fn a_file_in_a_folder_is_the_credential_that_systemd_makes_of_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let credentials = tempfile::tempdir().expect("a folder");

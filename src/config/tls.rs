@@ -1,12 +1,13 @@
 //! A listener's TLS: its files are read and checked here as they are when it starts.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::problem::Problem;
 use super::reader::{Keys, Reader, Section, Seen, Wrong};
-use super::secret::locate;
+use super::secret::{locate, put_aside};
 use super::value::{boolean, one_of};
 use crate::server::tls::{Clients, Material, Part, Settings, Version, Why};
 
@@ -30,8 +31,11 @@ pub(super) fn read(reader: &mut Reader<'_>, listener: &Section<'_>) -> Option<Se
         reader.files.extend(files);
         let key = error.part.as_str();
         let spot = section.get(key).and_then(|field| field.spot);
-        reader.wrong(section.path_of(key), spot, error.why.to_string(), help(&error.why, error.part));
+        let is_hidden = matches!(error.why, Why::Unreadable(io::ErrorKind::PermissionDenied));
+        let problem = Problem::new(section.path_of(key), spot, error.why.to_string());
+        put_aside(reader, problem.help(help(&error.why, error.part)), is_hidden);
     }
+    reader.secret_files.push(settings.key.clone());
     warn_of_open_key(reader, &section, &settings.key);
     Some(settings)
 }

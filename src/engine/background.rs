@@ -32,7 +32,7 @@ const MISSING: u32 = 256;
 const MISSING_EVERY: Duration = Duration::from_secs(3600);
 /// The time between looks for events that are too old or too many.
 const TRIM_EVERY: Duration = Duration::from_secs(30);
-/// For how long events are kept. Wall clock.
+/// For how long events are kept.
 const EVENTS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 /// The most events that are kept.
 const EVENTS_MOST: u32 = 1_000_000;
@@ -142,7 +142,7 @@ impl Background {
             };
             tokio::select! {
                 () = shared.shutdown.begun() => {}
-                () = woken.woken() => {}
+                () = woken.woken(), if !repeats.fails() => {}
                 () = tokio::time::sleep(nap) => {}
             }
         }
@@ -151,17 +151,20 @@ impl Background {
     pub(super) async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
         self.mind_the_clock(now).await?;
         let mut report = TickReport { hastened: self.hasten(now).await?, ..TickReport::default() };
-        let deaths = self.deaths.tick(&self.shared, now).await?;
+        // What is done by it cannot be undone.
+        let sure = self.shared.sure.now().min(now);
+        let deaths = self.deaths.tick(&self.shared, (now, sure)).await?;
         let resettled = self.resettle_step().await?;
         report.respilled = self.respill_step().await? + u64::from(resettled.taken);
         let (late, late_next) = self.note_late(now).await?;
         report.late = late;
         report.settled = self.remerge(now).await?;
         report.settled += self.settle_missing(now).await?;
-        let (expired, ends_next) = self.expire_pins(now).await?;
+        let (expired, ends_next) = self.expire_pins(sure).await?;
+        let ends_next = ends_next.map(|end| end.plus(now.since(sure)));
         (report.expired, report.next) = (expired, earlier(earlier(late_next, ends_next), deaths));
-        self.expire_held(now).await?;
-        let more_events = self.trim_events(now).await?;
+        self.expire_held((now, sure)).await?;
+        let more_events = self.trim_events((now, sure)).await?;
         if report.settled + report.hastened + report.expired > 0 {
             self.shared.activator.poke();
         }
@@ -275,27 +278,26 @@ impl Background {
         Ok(settled)
     }
 
-    /// Deletes the pins whose time has come: how many, and when the next one's does. Goes by the wall clock; one that was
-    /// turned back only keeps them for longer.
-    async fn expire_pins(&self, now: Timestamp) -> Result<(u64, Option<Timestamp>), StoreError> {
+    /// Deletes the pins whose time has come: how many, and when the next one's does.
+    async fn expire_pins(&self, sure: Timestamp) -> Result<(u64, Option<Timestamp>), StoreError> {
         let (mut expired, mut next) = (0, None);
         for _ in 0..STEPS {
-            let step = self.shared.store.expire_pins(now, ENDED).await?;
+            let step = self.shared.store.expire_pins(sure, ENDED).await?;
             self.shared.metrics.pins().expired(step.pins);
             expired += step.pins;
             next = step.next;
-            if next.is_none_or(|end| end > now) {
+            if next.is_none_or(|end| end > sure) {
                 break;
             }
         }
         Ok((expired, next))
     }
 
-    async fn expire_held(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    async fn expire_held(&mut self, (now, sure): (Timestamp, Timestamp)) -> Result<(), StoreError> {
         if now.since(self.held_at) < HELD_EVERY {
             return Ok(());
         }
-        if self.shared.store.expire_held(now).await? == 0 {
+        if self.shared.store.expire_held(sure).await? == 0 {
             self.held_at = now;
         }
         // Accepting a pin leaves work there, too, where it asks anew for a copy that was refused.
@@ -305,11 +307,11 @@ impl Background {
     }
 
     /// A step at a time, so that it delays nobody; returns whether there is more to do at once.
-    async fn trim_events(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+    async fn trim_events(&mut self, (now, sure): (Timestamp, Timestamp)) -> Result<bool, StoreError> {
         if now.since(self.trimmed_at) < TRIM_EVERY {
             return Ok(false);
         }
-        let more = self.shared.store.trim_events(EVENTS_KEPT, EVENTS_MOST, now).await?;
+        let more = self.shared.store.trim_events(EVENTS_KEPT, EVENTS_MOST, sure).await?;
         if !more {
             self.trimmed_at = now;
         }

@@ -27,11 +27,11 @@ impl Deaths {
         Self { began: now, looked_at: Timestamp::ZERO, next: None }
     }
 
-    /// Declares those dead whose time has come; returns when the next one's does.
+    /// Declares those dead whose time has surely come; returns when the next one's does.
     pub(super) async fn tick(
         &mut self,
         shared: &Shared,
-        now: Timestamp,
+        (now, sure): (Timestamp, Timestamp),
     ) -> Result<Option<Timestamp>, StoreError> {
         if now.since(self.looked_at) < LOOK_EVERY && self.next.is_none_or(|at| at > now) {
             return Ok(self.next);
@@ -42,8 +42,8 @@ impl Deaths {
         let mut next = None;
         for provider in &providers {
             match self.dies_at(provider, any_answers) {
-                Some(at) if at <= now => declare(shared, provider, now).await?,
-                at => next = earlier(next, at),
+                Some(at) if at <= sure => declare(shared, provider, now).await?,
+                at => next = earlier(next, at.map(|at| at.plus(now.since(sure)))),
             }
         }
         (self.looked_at, self.next) = (now, next);

@@ -68,7 +68,7 @@ impl Caller {
         result: Result<T, ProviderError>,
     ) -> Result<T, ProviderError> {
         let now = self.now();
-        let outcome = result.as_ref().map(drop).map_err(|error| error.class);
+        let outcome = result.as_ref().map(drop);
         let changed = self.observed().note(operation, outcome, now, &self.shared.settings);
         let blocked_until = result.as_ref().err().and_then(|error| self.blocked_until(error, now));
         if let Err(error) = &result {

@@ -1,5 +1,6 @@
 //! Drives the replicas of one provider: claims what is due, as much as can be worked, and starts the calls.
 
+mod claim;
 mod knock;
 mod load;
 
@@ -8,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use load::{Load, Ticket};
@@ -24,17 +26,15 @@ use super::{
 };
 use crate::{
     lifecycle::{Activator, Shutdown},
-    model::{Op, Operation, ProviderId, Timestamp},
+    model::{Facts, Op, Operation, ProviderId, Timestamp},
     policy::replica::Work,
     providers::{Provider, Readiness, Wait},
-    store::{Claim, ClaimRequest, StoreError},
+    store::{Claim, StoreError},
     telemetry::Repeats,
 };
 
 /// Claims that are worked together: one look-up serves them all.
 const GROUP: usize = 10;
-/// The most replicas whose states are asked for at once.
-const LOOKS: u32 = 1000;
 /// The time between rounds of polls: those that are due about the same time are asked for in one call.
 const LOOK_GAP: Duration = Duration::from_millis(250);
 /// The time between looks for doubles.
@@ -43,8 +43,6 @@ const SURPLUS_EVERY: Duration = Duration::from_secs(600);
 const BLOCKED_MAX: Duration = Duration::from_secs(24 * 3600);
 /// The most polls that are brought forward at a start.
 const RESUMED: u32 = 10_000;
-/// Added to a lease for what happens between the calls.
-const SLACK: Duration = Duration::from_secs(30);
 
 pub(super) struct Driver {
     caller: Arc<Caller>,
@@ -55,8 +53,10 @@ pub(super) struct Driver {
     blocked_until: Option<Timestamp>,
     /// When doubles are looked for next, if nobody says that there are some.
     surplus_at: Timestamp,
-    /// How long it may be unheard of while it is well.
-    silence: Duration,
+    /// What is declared of it; changes while it is driven.
+    facts: Arc<ArcSwap<Facts>>,
+    /// When it was last asked something for want of anything else.
+    knocked_at: Timestamp,
     /// No round of polls before this.
     look_at: Timestamp,
     load: Arc<watch::Sender<Load>>,
@@ -71,7 +71,6 @@ impl Driver {
         let tags = Tags::new(shared.store.instance(), provider.traits().exclusive);
         shared.metrics.provider_if_named(&record.name).up(record.health.is_usable());
         let now = shared.clock.now();
-        let silence = knock::silence(&shared.settings, &record.facts);
         let blocked_until = record.blocked_until.filter(|until| until.since(now) <= BLOCKED_MAX);
         let caller = Caller {
             shared,
@@ -88,7 +87,8 @@ impl Driver {
             resumed: false,
             blocked_until,
             surplus_at: Timestamp::ZERO,
-            silence,
+            facts: Arc::new(record.facts.into()),
+            knocked_at: Timestamp::ZERO,
             look_at: Timestamp::ZERO,
             load: Arc::default(),
             ticked_at: Timestamp::ZERO,
@@ -98,6 +98,15 @@ impl Driver {
 
     pub(super) fn id(&self) -> ProviderId {
         self.caller.id
+    }
+
+    /// Drives it by what is declared of it there.
+    pub(super) fn declared(self, facts: Arc<ArcSwap<Facts>>) -> Self {
+        Self { facts, ..self }
+    }
+
+    pub(super) fn facts(&self) -> &Arc<ArcSwap<Facts>> {
+        &self.facts
     }
 
     pub(super) fn provider(&self) -> &Arc<dyn Provider> {
@@ -136,8 +145,9 @@ impl Driver {
             let nap = next.map_or(longest, |at| at.since(shared.clock.now()).min(longest));
             tokio::select! {
                 () = shared.shutdown.begun() => {}
-                () = woken.woken() => {}
-                () = done.woken() => {}
+                // Who asked for something in vain woke it, too: that is no reason to try sooner.
+                () = woken.woken(), if !repeats.fails() => {}
+                () = done.woken(), if !repeats.fails() => {}
                 () = tokio::time::sleep(nap) => {}
             }
         }
@@ -154,7 +164,7 @@ impl Driver {
     pub(super) async fn tick(&mut self, now: Timestamp) -> Result<TickReport, StoreError> {
         let mut report = TickReport { outstanding: self.outstanding(), ..TickReport::default() };
         if turned_back(std::mem::replace(&mut self.ticked_at, now), now) {
-            (self.blocked_until, self.surplus_at, self.look_at) = Default::default();
+            (self.blocked_until, self.surplus_at, self.look_at, self.knocked_at) = Default::default();
             self.trust.prove_now();
             self.caller.observed().probe_now();
         }
@@ -171,9 +181,7 @@ impl Driver {
         self.resume(now).await?;
         self.remove_surplus(now).await?;
         report.next = Some(self.look_at).filter(|at| *at > now);
-        let Some(request) = self.room(now) else { return Ok(report) };
-        let is_crowded = request.singles == 0 || request.looks == 0;
-        let claimed = self.caller.shared.store.claim_due(request).await?;
+        let Some((claimed, is_crowded)) = self.claim(now).await? else { return Ok(report) };
         self.caller.provider.credit(claimed.calls);
         report.claimed = claimed.claims.len() as u64;
         // What is due but finds no room is claimed when the work in its way is done, which wakes the driver; to come
@@ -218,36 +226,6 @@ impl Driver {
         }
         self.resumed = true;
         Ok(())
-    }
-
-    /// How much more can be worked: groups of submits and removes up to twice what can be called at once, and one
-    /// round of polls at a time.
-    fn room(&self, now: Timestamp) -> Option<ClaimRequest> {
-        let load = *self.load.borrow();
-        let traits = self.caller.provider.traits();
-        let most =
-            if self.caller.observed().is_probing() { 1 } else { (2 * traits.concurrency).max(2 * GROUP) };
-        let free = most.saturating_sub(load.singles);
-        let singles = if free >= GROUP.min(most) { u32::try_from(free).unwrap_or(u32::MAX) } else { 0 };
-        let looks = match load.looks {
-            0 if now < self.look_at => 0,
-            0 if most == 1 => 1,
-            0 => LOOKS,
-            _ => 0,
-        };
-        let lease = traits.deadline * 2 + SLACK;
-        (singles + looks > 0).then(|| ClaimRequest {
-            provider: self.caller.id,
-            singles,
-            looks,
-            now,
-            lease_until: now.plus(lease),
-            doubt_until: self.caller.doubt_until(now),
-            exclusive: traits.exclusive,
-            allowance: self.caller.provider.allowance(now),
-            max_queued: traits.max_queued,
-            introduces: traits.introduces,
-        })
     }
 
     fn start(&self, claims: Vec<Claim>, now: Timestamp) {

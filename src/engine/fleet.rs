@@ -5,12 +5,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 
 use super::{Driven, Planner, Shared, background::Spills, driver::Driver, roster::Roster};
 use crate::{
     lifecycle::Shutdown,
-    model::{ProviderId, Timestamp},
+    model::{Facts, ProviderId, ProviderRecord, Timestamp},
     providers::{Provider, Standing},
 };
 
@@ -19,6 +20,8 @@ use crate::{
 pub struct Exchange {
     /// Providers that are new, back, or called otherwise than before.
     pub driven: Vec<Driven>,
+    /// Providers that are called as before, but of which something else is declared.
+    pub declared: Vec<ProviderRecord>,
     /// Providers that the config does not name any more.
     pub gone: Vec<ProviderId>,
 }
@@ -36,6 +39,7 @@ pub struct Fleet {
 struct Seat {
     /// `None`: it left the config, and lives only until its calls have ended.
     provider: Option<Arc<dyn Provider>>,
+    facts: Arc<ArcSwap<Facts>>,
     part: Shutdown,
     task: JoinHandle<()>,
 }
@@ -49,9 +53,10 @@ impl Fleet {
         planner: Planner,
     ) -> Self {
         let seat = |driver: Driver| {
-            let (id, provider, part) = (driver.id(), Some(driver.provider().clone()), driver.part().clone());
+            let (id, provider) = (driver.id(), Some(driver.provider().clone()));
+            let (facts, part) = (driver.facts().clone(), driver.part().clone());
             let task = part.spawn_vital("provider driver", driver.run());
-            (id, Seat { provider, part, task })
+            (id, Seat { provider, facts, part, task })
         };
         let seats = drivers.into_iter().map(seat).collect();
         Self { shared, roster, spills, planner, seats: Mutex::new(seats) }
@@ -62,17 +67,23 @@ impl Fleet {
     pub fn exchange(&self, change: Exchange) {
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in change.gone {
-            self.roster.leave(gone);
             // Its seat is kept: whoever comes back to it waits until its calls have ended.
             if let Some(seat) = seats.get_mut(&gone) {
                 seat.part.begin();
                 seat.provider = None;
             }
+            // After its end began, before which it might still enter.
+            self.roster.leave(gone);
             self.spills.add(gone);
+        }
+        for declared in change.declared {
+            if let Some(seat) = seats.get(&declared.id) {
+                seat.facts.store(declared.facts);
+            }
+            self.spills.add(declared.id);
         }
         for driven in change.driven {
             let id = driven.record.id;
-            self.roster.enter(id, driven.provider.clone());
             let before = seats.remove(&id).map(|seat| {
                 seat.part.begin();
                 seat.task
@@ -106,15 +117,23 @@ impl Fleet {
         let part = self.shared.shutdown.part();
         let shared = Shared { shutdown: part.clone(), ..self.shared.clone() };
         let (spills, provider) = (self.spills.clone(), Some(driven.provider.clone()));
+        let facts = Arc::new(ArcSwap::from(driven.record.facts.clone()));
+        let (roster, declared) = (self.roster.clone(), facts.clone());
+        if before.is_none() {
+            roster.enter(driven.record.id, driven.provider.clone());
+        }
         let task = part.spawn_vital("provider driver", async move {
             if let Some(before) = before {
                 // Its panic was dealt with where it happened.
                 let _ = before.await;
+                // Jobs, too, call the one before for as long as its calls last, so that no more are made at once.
+                let is_wanted = || !shared.shutdown.has_begun();
+                roster.enter_if(is_wanted, driven.record.id, &driven.provider);
                 refresh(&shared, &mut driven).await;
             }
-            Driver::new(shared, driven, spills).run().await;
+            Driver::new(shared, driven, spills).declared(declared).run().await;
         });
-        Seat { provider, part, task }
+        Seat { provider, facts, part, task }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::model::{ErrorClass, Health, Operation, Timestamp};
+use crate::{
+    model::{ErrorClass, Health, Operation, Timestamp},
+    providers::ProviderError,
+};
 
 use super::Settings;
 
@@ -79,16 +82,19 @@ impl Observed {
         self.auth_errors > 0 || matches!(self.health, Health::AuthFailed | Health::NoFunds)
     }
 
-    /// Takes one call's outcome; returns the health if it changed.
+    /// Takes one call's outcome; returns the health if it changed. What our own breaker or budget kept here says nothing.
     pub(super) fn note(
         &mut self,
         operation: Operation,
-        outcome: Result<(), ErrorClass>,
+        outcome: Result<(), &ProviderError>,
         now: Timestamp,
         settings: &Settings,
     ) -> Option<Health> {
+        if outcome.is_err_and(|error| !error.was_called) {
+            return None;
+        }
         let before = self.health;
-        match outcome {
+        match outcome.map_err(|error| error.class) {
             // Whatever else is answered says nothing of funds; only a submit does.
             Ok(()) | Err(ErrorClass::Rejected)
                 if self.health == Health::NoFunds && operation != Operation::Submit => {}
@@ -145,7 +151,42 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
     fn note(observed: &mut Observed, outcome: Result<(), ErrorClass>, now: Timestamp) -> Option<Health> {
-        observed.note(Operation::Submit, outcome, now, &Settings::default())
+        note_of(observed, Operation::Submit, outcome, now)
+    }
+
+    fn note_of(
+        observed: &mut Observed,
+        operation: Operation,
+        outcome: Result<(), ErrorClass>,
+        now: Timestamp,
+    ) -> Option<Health> {
+        let outcome = outcome.map_err(|class| error(class, true));
+        observed.note(operation, outcome.as_ref().copied(), now, &Settings::default())
+    }
+
+    fn error(class: ErrorClass, was_called: bool) -> ProviderError {
+        ProviderError {
+            provider: "alpha".into(),
+            operation: Operation::Submit,
+            class,
+            text: String::new(),
+            was_called,
+            maybe_done: false,
+            answered: false,
+            retry_at: None,
+        }
+    }
+
+    /// The breaker's own refusals had declared a provider down that was back.
+    #[test]
+    fn what_never_left_says_nothing_of_a_provider() {
+        let mut observed = Observed::new(Health::Healthy);
+        note(&mut observed, Err(ErrorClass::Transient), NOW);
+        let later = NOW.plus(2 * Settings::default().down_after);
+        let kept = error(ErrorClass::Transient, false);
+        let noted = observed.note(Operation::Submit, Err(&kept), later, &Settings::default());
+        assert_eq!((noted, observed.health()), (None, Health::Degraded));
+        assert_eq!(observed.heard_at(later), NOW, "nothing was heard of it");
     }
 
     #[test]
@@ -196,9 +237,9 @@ mod tests {
     fn only_a_submit_that_works_shows_that_there_are_funds_again() {
         let mut observed = Observed::new(Health::Healthy);
         note(&mut observed, Err(ErrorClass::Funds), NOW);
-        let looked = observed.note(Operation::Look, Ok(()), NOW, &Settings::default());
+        let looked = note_of(&mut observed, Operation::Look, Ok(()), NOW);
         assert_eq!((looked, observed.health()), (None, Health::NoFunds));
-        let refused = observed.note(Operation::Remove, Err(ErrorClass::Rejected), NOW, &Settings::default());
+        let refused = note_of(&mut observed, Operation::Remove, Err(ErrorClass::Rejected), NOW);
         assert_eq!((refused, observed.health()), (None, Health::NoFunds));
         assert_eq!(note(&mut observed, Ok(()), NOW), Some(Health::Healthy));
     }

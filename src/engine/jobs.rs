@@ -91,7 +91,7 @@ impl Jobs {
             };
             tokio::select! {
                 () = shared.shutdown.begun() => {}
-                () = woken.woken() => {}
+                () = woken.woken(), if !repeats.fails() => {}
                 () = tokio::time::sleep(nap) => {}
             }
         }
@@ -122,7 +122,7 @@ impl Jobs {
 
     async fn forget(&mut self, now: Timestamp) -> Result<(), StoreError> {
         if now.since(self.forgot_at) >= FORGET_EVERY
-            && self.shared.store.forget_jobs(now.minus(KEPT)).await? == 0
+            && self.shared.store.forget_jobs(self.shared.sure.now().min(now).minus(KEPT)).await? == 0
         {
             self.forgot_at = now;
         }

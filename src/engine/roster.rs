@@ -16,6 +16,14 @@ impl Roster {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(id, provider);
     }
 
+    /// Decided while nobody else enters or leaves.
+    pub(super) fn enter_if(&self, wanted: impl Fn() -> bool, id: ProviderId, provider: &Arc<dyn Provider>) {
+        let mut roster = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if wanted() {
+            roster.insert(id, provider.clone());
+        }
+    }
+
     pub(super) fn leave(&self, id: ProviderId) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }

@@ -231,6 +231,20 @@ fn a_limit_that_cannot_be_kept_is_refused() {
     assert_eq!(Limit::of("30/min".parse().unwrap()).unwrap().to_string(), "30/min, 30 at once");
 }
 
+#[test]
+fn a_wait_is_told_in_whole_seconds_rounded_up() {
+    let told = |nanos: u64| {
+        let over = Over {
+            kind: Kind::Token,
+            class: Class::Read,
+            limit: Limit::READ,
+            retry_in: Duration::from_nanos(nanos),
+        };
+        over.retry_after()
+    };
+    assert_eq!([told(0), told(1), told(1_000_000_000), told(2_000_000_001)], [1, 1, 1, 3]);
+}
+
 proptest! {
     /// However clients come, no stretch of time holds more than the burst and what the rate gives in it; and one who
     /// never asks for more is never refused.

@@ -124,11 +124,11 @@ pub struct Allowance {
     pub lasts: Duration,
 }
 
-/// What a provider's refusals taught of one limit.
+/// What a provider's refusals taught of one limit, by the ledger's time: a wall clock that is turned ends no pause (I9).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lesson {
     pub learned: Option<Learned>,
-    /// The provider's word, by the wall clock.
+    /// The provider's word.
     pub blocked_until: Option<Timestamp>,
 }
 
@@ -138,6 +138,5 @@ pub struct Learned {
     pub rate: Rate,
     /// The calls of one window that led to it.
     pub from: u32,
-    /// Wall clock.
     pub at: Timestamp,
 }

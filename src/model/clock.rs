@@ -9,11 +9,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::fmt::temporal::{DateTimeParser, DateTimePrinter};
+use jiff::{
+    SignedDuration, civil,
+    fmt::temporal::{DateTimeParser, DateTimePrinter},
+};
 
 /// An instant in whole milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
+
+const EPOCH: civil::DateTime = civil::date(1970, 1, 1).at(0, 0, 0, 0);
+/// The last year that RFC 3339 can write.
+const LAST_YEAR: i16 = 9999;
 
 static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 static PARSER: DateTimeParser = DateTimeParser::new();
@@ -63,18 +70,27 @@ impl Timestamp {
 }
 
 fn parse_nanos(text: &str) -> Option<i128> {
-    PARSER.parse_timestamp(text).ok().map(jiff::Timestamp::as_nanosecond)
+    let instant = PARSER.parse_timestamp(text).ok();
+    instant.map(jiff::Timestamp::as_nanosecond).or_else(|| parse_last_days(text))
+}
+
+/// jiff's instants end 26 hours before the last year does, so that every offset can be added to them.
+fn parse_last_days(text: &str) -> Option<i128> {
+    let pieces = PARSER.parse_pieces(text).ok()?;
+    let local = pieces.date().to_datetime(pieces.time()?);
+    let offset = SignedDuration::from_secs(pieces.to_numeric_offset()?.seconds().into());
+    let nanos = local.duration_since(EPOCH).as_nanos() - offset.as_nanos();
+    (local.year() == LAST_YEAR).then_some(nanos)
 }
 
 impl fmt::Display for Timestamp {
     /// RFC 3339, UTC with `Z`, exactly three digits of fraction (I3).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Whole seconds: `from_millisecond` takes nothing of the last one.
-        let (first, last) =
-            (jiff::Timestamp::MIN.as_second() * 1000, jiff::Timestamp::MAX.as_second() * 1000);
-        let clamped = self.0.clamp(first, last);
-        let instant = jiff::Timestamp::from_millisecond(clamped).map_err(|_| fmt::Error)?;
-        f.write_str(&PRINTER.timestamp_to_string(&instant))
+        let ends = [civil::DateTime::MIN, civil::DateTime::MAX];
+        let [first, last] = ends.map(|end| end.duration_since(EPOCH));
+        let local = EPOCH.checked_add(SignedDuration::from_millis(self.0).clamp(first, last));
+        let local = local.map_err(|_| fmt::Error)?;
+        write!(f, "{}Z", PRINTER.datetime_to_string(&local))
     }
 }
 
@@ -161,8 +177,24 @@ mod tests {
     #[test]
     fn prints_also_what_is_beyond_the_calendar() {
         let saturated = Timestamp::from_millis(1).plus(Duration::MAX);
-        assert_eq!(saturated.to_string(), "9999-12-30T22:00:00.000Z");
+        assert_eq!(saturated.to_string(), "9999-12-31T23:59:59.999Z");
         assert!(!Timestamp::from_millis(i64::MIN).to_string().is_empty());
+    }
+
+    #[test]
+    fn the_last_days_of_the_calendar_are_days_too() {
+        for (text, millis) in [
+            ("9999-12-30T22:00:01Z", 253_402_207_201_000),
+            ("9999-12-31T23:59:59Z", 253_402_300_799_000),
+            ("9999-12-31T23:59:59.999+02:00", 253_402_293_599_999),
+        ] {
+            assert_eq!(Timestamp::parse_rounding_down(text), Some(Timestamp(millis)), "{text}");
+            assert_eq!(Timestamp::parse_rounding_up(text), Some(Timestamp(millis)), "{text}");
+        }
+        assert_eq!(Timestamp(253_402_300_799_000).to_string(), "9999-12-31T23:59:59.000Z");
+        for wrong in ["9999-12-31", "9999-12-31T23:59:59", "9999-12-32T00:00:00Z", "10000-01-01T00:00:00Z"] {
+            assert_eq!(Timestamp::parse_rounding_down(wrong), None, "{wrong}");
+        }
     }
 
     #[test]
@@ -177,7 +209,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn print_then_parse_is_the_identity(millis in 0i64..253_402_207_200_000) {
+        fn print_then_parse_is_the_identity(millis in 0i64..253_402_300_800_000) {
             let at = Timestamp::from_millis(millis);
             prop_assert_eq!(Timestamp::parse_rounding_up(&at.to_string()), Some(at));
             prop_assert_eq!(Timestamp::parse_rounding_down(&at.to_string()), Some(at));

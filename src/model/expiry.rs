@@ -70,6 +70,7 @@ mod tests {
         let at = |millis| Ok(Expiry::At(Timestamp::from_millis(millis)));
         assert_eq!("2027-01-31".parse(), at(1_801_353_600_000));
         assert_eq!("2027-01-31T01:00:00+01:00".parse(), at(1_801_353_600_000));
+        assert_eq!("9999-12-31".parse(), at(253_402_214_400_000));
         assert_eq!("90d".parse(), Ok(Expiry::In(90 * DAY)));
         assert_eq!("2 weeks".parse(), Ok(Expiry::In(14 * DAY)));
         assert_eq!("1h 30m".parse(), Ok(Expiry::In(DAY / 16)));

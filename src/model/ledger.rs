@@ -12,6 +12,13 @@ pub struct LedgerTime {
     pub ahead: i64,
 }
 
+impl LedgerTime {
+    /// What the wall clock shows at this moment.
+    pub fn wall(self) -> Timestamp {
+        Timestamp::from_millis(self.now.as_millis().saturating_add(self.ahead))
+    }
+}
+
 /// Never goes back and never leaps while a process runs. Between two processes only the wall clock tells how much time
 /// passed: a clock put forward while none runs makes it leap.
 #[derive(Clone)]

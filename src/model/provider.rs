@@ -170,6 +170,13 @@ pub struct ProviderRecord {
     pub unplanned: bool,
 }
 
+impl ProviderRecord {
+    /// Whether nobody can remove anything there, so that it is not waited for.
+    pub fn is_gone(&self) -> bool {
+        self.absent_since.is_some() || self.health == Health::Dead
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

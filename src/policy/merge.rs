@@ -53,16 +53,22 @@ impl From<&Replica> for CopyView {
 /// How many copies are how far. Tallies add: the order in which copies are heard of cannot matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
+    /// Those that the pin has.
     pub pinned: u16,
+    /// Those that are pinned, had or not: by these a pin that was pinned stays so.
+    pub alive: u16,
     pub pinning: u16,
     pub queued: u16,
 }
 
 impl Tally {
-    pub fn of(copy: &CopyView) -> Self {
+    /// `had`: whether the pin has it, if it is pinned (`Own::had`). One that is pinned and not had, as where its provider is
+    /// not trusted, may be had again.
+    pub fn of(copy: &CopyView, had: bool) -> Self {
         let mut tally = Self::default();
         match copy.state {
-            ReplicaState::Pinned => tally.pinned = 1,
+            ReplicaState::Pinned if had => (tally.pinned, tally.alive) = (1, 1),
+            ReplicaState::Pinned => (tally.pinning, tally.alive) = (1, 1),
             ReplicaState::Pinning => tally.pinning = 1,
             ReplicaState::Queued => tally.queued = 1,
             ReplicaState::None | ReplicaState::Lost | ReplicaState::Failed => {
@@ -72,8 +78,8 @@ impl Tally {
         tally
     }
 
-    pub fn of_all<'a>(copies: impl IntoIterator<Item = &'a CopyView>) -> Self {
-        copies.into_iter().map(Self::of).fold(Self::default(), Add::add)
+    pub fn of_all<'a>(copies: impl IntoIterator<Item = (&'a CopyView, bool)>) -> Self {
+        copies.into_iter().map(|(copy, had)| Self::of(copy, had)).fold(Self::default(), Add::add)
     }
 }
 
@@ -83,6 +89,7 @@ impl Add for Tally {
     fn add(self, other: Self) -> Self {
         Self {
             pinned: self.pinned + other.pinned,
+            alive: self.alive + other.alive,
             pinning: self.pinning + other.pinning,
             queued: self.queued + other.queued,
         }
@@ -94,7 +101,7 @@ impl Add for Tally {
 /// `pinned` is kept while one copy is alive and never becomes `failed` (I10); `failed` is said only when too few
 /// copies can ever be made.
 pub fn merge(tally: Tally, open: u16, need: u16, was_pinned: bool) -> Status {
-    if tally.pinned >= need || (was_pinned && tally.pinned > 0) {
+    if tally.pinned >= need || (was_pinned && tally.alive > 0) {
         return Status::Pinned;
     }
     let possible = tally.pinned + tally.pinning + tally.queued + open;
@@ -112,7 +119,12 @@ mod tests {
     use crate::model::ContentId;
 
     fn tally() -> impl Strategy<Value = Tally> {
-        (0u16..20, 0u16..20, 0u16..20).prop_map(|(pinned, pinning, queued)| Tally { pinned, pinning, queued })
+        (0u16..20, 0u16..20, 0u16..20, 0u16..5).prop_map(|(pinned, pinning, queued, unhad)| Tally {
+            pinned,
+            alive: pinned + unhad,
+            pinning: pinning + unhad,
+            queued,
+        })
     }
 
     fn copy(state: ReplicaState, refused: bool) -> CopyView {
@@ -150,7 +162,7 @@ mod tests {
 
         #[test]
         fn one_more_pinned_copy_never_makes_a_status_worse(now in tally(), open in 0u16..5, need in 1u16..20) {
-            let better = Tally { pinned: now.pinned + 1, ..now };
+            let better = Tally { pinned: now.pinned + 1, alive: now.alive + 1, ..now };
             let rank = |status| match status {
                 Status::Failed => 0,
                 Status::Queued => 1,
@@ -168,8 +180,8 @@ mod tests {
     #[test]
     fn a_copy_not_yet_sent_counts_as_queued_unless_refused() {
         for state in [ReplicaState::None, ReplicaState::Lost, ReplicaState::Failed] {
-            assert_eq!(Tally::of(&copy(state, false)).queued, 1);
-            assert_eq!(Tally::of(&copy(state, true)), Tally::default());
+            assert_eq!(Tally::of(&copy(state, false), false).queued, 1);
+            assert_eq!(Tally::of(&copy(state, true), false), Tally::default());
         }
     }
 
@@ -178,14 +190,21 @@ mod tests {
         let new = Replica::new(ReplicaId(1), ProviderId(1), ContentId(1), Timestamp::ZERO);
         let confirmed = Replica { state: ReplicaState::Pinned, ..new };
         let doubtful = CopyView::from(&Replica { doubt: Doubt::Remove, ..confirmed.clone() });
-        assert_eq!(Tally::of(&doubtful), Tally { queued: 1, ..Tally::default() });
+        assert_eq!(Tally::of(&doubtful, true), Tally { queued: 1, ..Tally::default() });
         assert!(!doubtful.answered && !doubtful.untouched);
-        assert_eq!(Tally::of(&CopyView::from(&confirmed)).pinned, 1);
+        assert_eq!(Tally::of(&CopyView::from(&confirmed), true).pinned, 1);
+    }
+
+    #[test]
+    fn a_copy_that_is_pinned_and_not_had_makes_no_pin_pinned_and_keeps_one_so() {
+        let unhad = Tally::of(&copy(ReplicaState::Pinned, false), false);
+        assert_eq!(merge(unhad, 0, 1, false), Status::Pinning, "it may be had again: not failed");
+        assert_eq!(merge(unhad, 0, 1, true), Status::Pinned, "it never flaps");
     }
 
     #[test]
     fn a_pin_that_lost_every_copy_is_queued_again() {
-        let lost = Tally::of_all(&[copy(ReplicaState::Lost, true)]);
+        let lost = Tally::of_all([(&copy(ReplicaState::Lost, true), true)]);
         assert_eq!(merge(lost, 0, 1, true), Status::Queued);
         assert_eq!(merge(lost, 0, 1, false), Status::Failed);
     }

@@ -29,7 +29,12 @@ impl Footing {
         matches!(self, Self::Usable | Self::Waiting)
     }
 
-    /// Whether what is pinned there counts towards what the policy asks for.
+    /// Whether what is pinned there is one of a pin's copies, if only until another one has taken its place.
+    pub const fn is_had(self) -> bool {
+        self.counts() || matches!(self, Self::Leaving)
+    }
+
+    /// Whether what is pinned there counts towards what the policy asks for, so that no other copy is wanted for it.
     pub const fn counts(self) -> bool {
         matches!(self, Self::Usable | Self::Waiting | Self::Readonly | Self::Absent)
     }
@@ -76,11 +81,11 @@ impl ProviderView {
             .is_some_and(|until| until.as_millis() - now.as_millis() > Self::PATIENCE_MS);
         match (provider.health, provider.mode) {
             (Health::Dead, _) => Footing::Dead,
-            (_, Mode::Draining) => Footing::Leaving,
-            _ if provider.absent_since.is_some() => Footing::Absent,
             _ if provider.proof.state == ProofState::Unproven && proof == Proof::Required => {
                 Footing::Distrusted
             }
+            (_, Mode::Draining) => Footing::Leaving,
+            _ if provider.absent_since.is_some() => Footing::Absent,
             (_, Mode::Readonly) => Footing::Readonly,
             (health, Mode::Active) if !health.is_usable() || throttled => Footing::Waiting,
             _ => Footing::Usable,
@@ -167,11 +172,17 @@ pub struct Placement<'a> {
 }
 
 /// A copy that is there, or on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Own {
     pub provider: ProviderId,
-    /// Whether it counts towards what the policy asks for.
+    /// Whether the pin has it: pinned, where that is believed and where it does not share what one accident can take with
+    /// another one that the pin has. What users and gauges are told of, and what I8 goes by.
+    pub had: bool,
+    /// Whether it counts towards what the policy asks for: had, or on its way in time, and to stay. For one that is had and
+    /// does not count another one is made, as while its provider is drained.
     pub counts: bool,
+    /// Why it is neither, where that is not its own state.
+    pub idle: Option<Reason>,
 }
 
 impl Placement<'_> {

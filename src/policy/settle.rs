@@ -1,17 +1,19 @@
 //! What follows for a pin from the state of its copies: its status, and copies to ask for or to let go.
 
 mod forecast;
+mod sight;
 
 use std::cmp::Reverse;
 
-use crate::model::{ProviderId, ReplicaId, ReplicaState, Status, Timestamp};
+use crate::model::{ProviderId, ReplicaId, Status, Timestamp};
 
 use super::{
-    CopyView, Late, Placement, Priority, ProviderView, Tally, merge,
+    CopyView, Late, Placement, Priority, Tally, merge,
     place::{Footing, Own},
 };
 
 pub use forecast::{Forecast, forecast};
+use sight::{Sight, sights};
 
 /// As many live copies are as good as any more.
 const MANY: u16 = 3;
@@ -31,7 +33,7 @@ pub struct PinView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub status: Status,
-    /// Copies that are pinned, whose provider is not dead, and that stay.
+    /// How many copies it has, of those that stay (`Own::had`).
     pub have: u16,
     /// Further copies that are wanted, for which there is no provider now.
     pub missing: u16,
@@ -54,8 +56,8 @@ pub struct Verdict {
 /// Settles one pin; `copies` are its own ones.
 pub fn settle(pin: &PinView, copies: &[CopyView], placement: &Placement<'_>, now: Timestamp) -> Verdict {
     let settling = Settling { pin, placement, copies: sights(copies, placement, now) };
-    let tally =
-        Tally::of_all(settling.copies.iter().filter(|sight| !sight.is_dead()).map(|sight| sight.copy));
+    let alive = settling.copies.iter().filter(|sight| !sight.is_dead());
+    let tally = Tally::of_all(alive.map(|sight| (sight.copy, sight.had)));
     let own = settling.own();
     let counting = own.iter().filter(|own| own.counts).count();
     let missing = usize::from(pin.want).saturating_sub(counting);
@@ -63,9 +65,9 @@ pub fn settle(pin: &PinView, copies: &[CopyView], placement: &Placement<'_>, now
     let next = placement.choose(missing, &own).filter(|next| next.footing == Footing::Usable);
     let link: Vec<ProviderId> = next.map(|next| next.provider).collect();
     let unlink = settling.unlink(missing <= link.len(), counting + open);
-    let stays = |sight: &&Sight<'_>| !unlink.contains(&sight.copy.replica);
-    let alive = settling.copies.iter().filter(|sight| !sight.is_dead());
-    let have = Tally::of_all(alive.filter(stays).map(|sight| sight.copy)).pinned;
+    let stays = |copy: &&CopyView| !unlink.contains(&copy.replica);
+    let staying: Vec<CopyView> = copies.iter().filter(stays).copied().collect();
+    let have = had(&weigh(&staying, placement, now));
     let waits = |sight: &Sight<'_>| !sight.copy.answered && sight.is_usable();
     Verdict {
         status: merge(tally, u16::try_from(open).unwrap_or(u16::MAX), pin.need, pin.was_pinned),
@@ -87,99 +89,15 @@ fn rank(live: u16, priority: Priority) -> i64 {
     i64::from(live.min(MANY)) * 10 + i64::from(Priority::default().get()) - i64::from(priority.get())
 }
 
-/// A pin's own copies, and whether each counts towards what its policy asks for.
+/// How many copies a pin has.
+pub fn had(own: &[Own]) -> u16 {
+    u16::try_from(own.iter().filter(|own| own.had).count()).unwrap_or(u16::MAX)
+}
+
+/// A pin's own copies, whether it has each, and whether that counts towards what its policy asks for. Whoever says how many
+/// copies a pin has goes by this.
 pub fn weigh(copies: &[CopyView], placement: &Placement<'_>, now: Timestamp) -> Vec<Own> {
     sights(copies, placement, now).iter().map(Sight::own).collect()
-}
-
-/// A copy, and where it is.
-struct Sight<'a> {
-    copy: &'a CopyView,
-    /// `None`: nobody knows its provider.
-    view: Option<&'a ProviderView>,
-    /// When it becomes late, where its policy says so.
-    deadline: Option<Timestamp>,
-    is_late: bool,
-    /// Whether it is one of those that the policy asks for.
-    counts: bool,
-    /// It would be, but for another one with the same value of the tag that copies are spread by.
-    doubles: bool,
-}
-
-/// The copies with where they are. Of those that share a value of the tag that copies are spread by one counts: one that
-/// is pinned, where there is any.
-fn sights<'a>(copies: &'a [CopyView], placement: &Placement<'a>, now: Timestamp) -> Vec<Sight<'a>> {
-    let mut sights: Vec<Sight<'a>> = copies.iter().map(|copy| Sight::new(copy, placement, now)).collect();
-    let tag = placement.policy.spread_by.as_ref();
-    let value = |sight: &Sight<'a>| tag.and_then(|tag| sight.view?.facts.tags.get(tag));
-    let mut order: Vec<usize> = (0..sights.len()).filter(|at| sights[*at].could_count()).collect();
-    order.sort_by_key(|at| !sights[*at].is_pinned());
-    let mut values = Vec::new();
-    for at in order {
-        let value = value(&sights[at]);
-        sights[at].doubles = value.is_some() && values.contains(&value);
-        sights[at].counts = !sights[at].doubles;
-        values.push(value);
-    }
-    sights
-}
-
-impl<'a> Sight<'a> {
-    fn new(copy: &'a CopyView, placement: &Placement<'a>, now: Timestamp) -> Self {
-        let view = placement.views.iter().find(|view| view.id == copy.provider);
-        let deadlines = placement.policy.deadlines;
-        let span = match copy.state {
-            ReplicaState::Pinned => None,
-            ReplicaState::Pinning => deadlines.pinning,
-            ReplicaState::None | ReplicaState::Queued | ReplicaState::Failed | ReplicaState::Lost => {
-                deadlines.queued
-            }
-        };
-        let deadline = span.map(|span| copy.state_at.plus(span));
-        let is_late = deadline.is_some_and(|deadline| deadline <= now);
-        Self { copy, view, deadline, is_late, counts: false, doubles: false }
-    }
-
-    fn own(&self) -> Own {
-        Own { provider: self.copy.provider, counts: self.counts }
-    }
-
-    fn footing(&self) -> Footing {
-        self.view.map_or(Footing::Absent, |view| view.footing)
-    }
-
-    fn is_listed(&self) -> bool {
-        self.view.is_some_and(|view| view.listed)
-    }
-
-    fn is_pinned(&self) -> bool {
-        self.copy.state == ReplicaState::Pinned
-    }
-
-    fn is_usable(&self) -> bool {
-        self.is_listed() && self.footing() == Footing::Usable
-    }
-
-    fn is_dead(&self) -> bool {
-        self.footing() == Footing::Dead
-    }
-
-    /// Whether it could be one of those that the policy asks for: pinned where it counts, or on its way there in time.
-    fn could_count(&self) -> bool {
-        let waiting = self.is_usable() && !self.copy.refused && !self.copy.stalled && !self.is_late;
-        self.is_listed() && if self.is_pinned() { self.footing().counts() } else { waiting }
-    }
-
-    /// Whether it is there for those that are let go (I8): seen where it is to stay, by a provider that answers.
-    fn is_safe(&self) -> bool {
-        let stays = matches!(self.footing(), Footing::Usable | Footing::Waiting | Footing::Readonly);
-        self.copy.confirmed && stays && self.view.is_some_and(|view| view.answers)
-    }
-
-    fn late_at(&self) -> Option<(ReplicaId, Timestamp)> {
-        let waited_for = !self.is_pinned() && !self.is_late && self.is_listed();
-        self.deadline.filter(|_| waited_for).map(|deadline| (self.copy.replica, deadline))
-    }
 }
 
 struct Settling<'a> {
@@ -222,7 +140,7 @@ impl Settling<'_> {
     fn leaving(&self, replaced: bool, possible: usize) -> impl Iterator<Item = &Sight<'_>> {
         let (is_whole, trims) = (self.is_whole(), self.trims());
         let leaves = move |sight: &&Sight<'_>| match sight.footing() {
-            _ if sight.view.is_some_and(|view| view.leaving) => true,
+            _ if sight.leaves() => true,
             Footing::Dead => trims && is_whole,
             _ if sight.doubles => trims && is_whole,
             _ => self.pin.trim && !sight.is_listed(),

@@ -1,6 +1,7 @@
 //! Leaves a provider that is sick alone for a while, then lets one call try.
 //!
-//! A pure machine in one lock: `closed -> open -> half-open -> closed | open`, each state with its own data.
+//! A pure machine in one lock: `closed -> open -> half-open -> closed | open`, each state with its own data. It goes by the
+//! ledger's time, which no turn of the wall clock makes leap.
 
 mod peers;
 mod window;
@@ -34,7 +35,7 @@ pub struct BreakerSettings {
     pub max: Duration,
     /// After each such span of being closed the next time counts as one less.
     pub heal: Duration,
-    /// The longest that it stays open while no other provider is left.
+    /// The longest that it stays open while no other provider is known to be well.
     pub alone: Duration,
 }
 
@@ -70,7 +71,7 @@ enum State {
     },
 }
 
-/// A span of wall-clock time; over as well when the clock was turned back before its beginning.
+/// A span of the ledger's time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pause {
     pub(super) since: Timestamp,
@@ -79,7 +80,7 @@ pub(super) struct Pause {
 
 impl Pause {
     pub(super) fn holds_at(self, now: Timestamp) -> bool {
-        self.since <= now && now < self.until
+        now < self.until
     }
 
     fn at_most(self, span: Duration) -> Self {
@@ -102,8 +103,7 @@ pub(super) enum Gate {
     Open,
     /// A call would be the one that tries.
     OneProbe,
-    /// The one that tries is out.
-    Probing,
+    /// The breaker is open, or the call that tries is out.
     ShutUntil(Timestamp),
 }
 
@@ -138,11 +138,11 @@ impl Breaker {
         let inner = self.lock();
         match inner.state {
             State::Closed { .. } => Gate::Open,
-            State::Open { pause, .. } => match self.shut(&inner, pause).holds_at(now) {
-                true => Gate::ShutUntil(self.shut(&inner, pause).until),
-                false => Gate::OneProbe,
-            },
-            State::HalfOpen { .. } => Gate::Probing,
+            State::Open { pause, .. } => {
+                let shut = self.shut(&inner, pause, now);
+                if shut.holds_at(now) { Gate::ShutUntil(shut.until) } else { Gate::OneProbe }
+            }
+            State::HalfOpen { .. } => Gate::ShutUntil(self.tried_by(now)),
         }
     }
 
@@ -158,20 +158,25 @@ impl Breaker {
         match inner.state {
             State::Closed { .. } => Ok(Admission { breaker: self, probe: false }),
             State::Open { pause, level } => {
-                let shut = self.shut(&inner, pause);
+                let shut = self.shut(&inner, pause, now);
                 if shut.holds_at(now) {
                     return Err(shut.until);
                 }
                 self.enter(&mut inner, State::HalfOpen { level }, now);
                 Ok(Admission { breaker: self, probe: true })
             }
-            State::HalfOpen { .. } => Err(now.plus(self.settings.base)),
+            State::HalfOpen { .. } => Err(self.tried_by(now)),
         }
     }
 
-    /// While no provider is left the pause is short, however often it failed before.
-    fn shut(&self, inner: &Inner, pause: Pause) -> Pause {
-        if inner.seat.peers.none_is_left() { pause.at_most(self.settings.alone) } else { pause }
+    /// While no other provider is known to be well the pause is short, however often it failed before.
+    fn shut(&self, inner: &Inner, pause: Pause, now: Timestamp) -> Pause {
+        if inner.seat.peers.none_is_left(now) { pause.at_most(self.settings.alone) } else { pause }
+    }
+
+    /// When to ask again how the call went that is out to try.
+    fn tried_by(&self, now: Timestamp) -> Timestamp {
+        now.plus(self.settings.base)
     }
 
     fn settle(&self, probe: bool, verdict: Verdict, now: Timestamp) {
@@ -179,6 +184,9 @@ impl Breaker {
         match (inner.state, verdict) {
             (State::Closed { level, in_a_row }, _) => {
                 let failed = verdict == Verdict::Failed;
+                if !failed {
+                    inner.seat.answered(now);
+                }
                 inner.window.note(failed, now);
                 let in_a_row = if failed { in_a_row + 1 } else { 0 };
                 if failed && self.is_too_much(in_a_row, &inner.window, now) {
@@ -228,7 +236,10 @@ impl Breaker {
 
     fn enter(&self, inner: &mut Inner, next: State, now: Timestamp) {
         self.metrics.breaker(label(next));
-        inner.seat.eject(!matches!(next, State::Closed { .. }));
+        match next {
+            State::Closed { .. } => inner.seat.answered(now),
+            State::Open { .. } | State::HalfOpen { .. } => inner.seat.eject(),
+        }
         (inner.state, inner.since) = (next, now);
     }
 

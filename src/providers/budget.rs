@@ -26,9 +26,11 @@ use self::{
     refusal::{TooMuch, too_much},
     slots::{Slot, Slots},
 };
-use super::{BudgetSettings, LedgerError};
+use super::{BudgetSettings, Ledger, LedgerError, NoLedger};
 use crate::{
-    model::{Allowance, Ask, BudgetClass, ByClass, Costs, Granted, Rates, Reserved, Timestamp},
+    model::{
+        Allowance, Ask, BudgetClass, ByClass, Clock, Costs, Granted, Learned, Rates, Reserved, Timestamp,
+    },
     telemetry::ProviderMetrics,
 };
 
@@ -44,16 +46,17 @@ const CHUNKS: u32 = 16;
 pub struct Permit {
     _slot: Slot,
     pub(super) class: BudgetClass,
+    /// By the ledger's time.
     pub(super) began: Timestamp,
 }
 
 /// Why there is no permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoPermit {
-    /// The provider asked to be left alone until then.
-    Throttled(Timestamp),
-    /// What it allows is spent until then.
-    Spent(Timestamp),
+    /// The provider asked to be left alone for so long.
+    Throttled(Duration),
+    /// What it allows is spent for so long.
+    Spent(Duration),
     /// Calls cannot be counted.
     Uncounted,
 }
@@ -79,6 +82,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// All in it goes by the ledger's time; callers are told spans.
 pub(crate) struct Budget {
     slots: Arc<Slots>,
     lessons: Mutex<Lessons>,
@@ -88,7 +92,8 @@ pub(crate) struct Budget {
     waiting: ByClass<AtomicU32>,
     /// How long counting took the last time, in ms.
     took: AtomicU64,
-    settings: BudgetSettings,
+    group: Arc<str>,
+    ledger: Arc<dyn Ledger>,
     #[cfg(test)]
     granted: AtomicU64,
     /// `None`: of calls that are none of the provider's own.
@@ -99,57 +104,62 @@ impl Budget {
     pub(crate) fn new(
         concurrency: usize,
         settings: BudgetSettings,
+        clock: &Arc<dyn Clock>,
         metrics: impl Into<Option<ProviderMetrics>>,
     ) -> Self {
+        let BudgetSettings { group, rates, ledger } = settings;
         Self {
             slots: Slots::new(concurrency),
-            lessons: Mutex::new(Lessons::new(&settings.rates)),
+            lessons: Mutex::new(Lessons::new(&rates)),
             pocket: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
             waiting: ByClass::from_fn(|_| AtomicU32::default()),
             took: AtomicU64::default(),
-            settings,
+            group,
+            ledger: ledger.unwrap_or_else(|| Arc::new(NoLedger::new(clock.clone()))),
             #[cfg(test)]
             granted: AtomicU64::default(),
             metrics: metrics.into(),
         }
     }
 
-    /// Waits for a free slot, and a little for the ledger; refuses at once while the provider wants to be left alone. `now`
-    /// is read after each wait, during which that may have begun.
-    pub(crate) async fn permit(
-        &self,
-        class: BudgetClass,
-        now: impl Fn() -> Timestamp,
-    ) -> Result<Permit, NoPermit> {
+    /// The ledger's time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.ledger.now().now
+    }
+
+    /// Waits for a free slot, and a little for the ledger; refuses at once while the provider wants to be left alone, which
+    /// may have begun during a wait.
+    pub(crate) async fn permit(&self, class: BudgetClass) -> Result<Permit, NoPermit> {
         let (waited, mut waits) = (Instant::now(), 0);
         loop {
-            let slot = self.slots.acquire(now()).await;
-            self.is_welcome(class, now())?;
-            let spent = self.spend(class, now()).await.map_err(|LedgerError| NoPermit::Uncounted)?;
+            let slot = self.slots.acquire(self.now()).await;
+            self.is_welcome(class)?;
+            let spent = self.spend(class).await.map_err(|LedgerError| NoPermit::Uncounted)?;
             let Some(wait) = spent else {
                 if let Some(metrics) = &self.metrics {
                     metrics.throttle_wait(waited.elapsed());
                 }
                 // What was counted for it meanwhile lapses.
-                self.is_welcome(class, now())?;
-                return Ok(self.start(slot, class, now()));
+                self.is_welcome(class)?;
+                return Ok(self.start(slot, class));
             };
             // Others may have calls of another class to make meanwhile.
             drop(slot);
             if wait > PATIENCE || waits == WAITS {
-                return Err(NoPermit::Spent(now().plus(wait)));
+                return Err(NoPermit::Spent(wait));
             }
             waits += 1;
             tokio::time::sleep(wait).await;
         }
     }
 
-    fn is_welcome(&self, class: BudgetClass, now: Timestamp) -> Result<(), NoPermit> {
-        self.lessons(now).blocked(class, now).map_or(Ok(()), |until| Err(NoPermit::Throttled(until)))
+    fn is_welcome(&self, class: BudgetClass) -> Result<(), NoPermit> {
+        self.blocked_for(class).map_or(Ok(()), |span| Err(NoPermit::Throttled(span)))
     }
 
-    fn start(&self, slot: Slot, class: BudgetClass, began: Timestamp) -> Permit {
+    fn start(&self, slot: Slot, class: BudgetClass) -> Permit {
+        let began = self.now();
         #[cfg(test)]
         self.granted.fetch_add(1, Ordering::Relaxed);
         let mut lessons = self.lessons(began);
@@ -159,8 +169,8 @@ impl Budget {
     }
 
     /// Uses a call that was counted, or has some counted. `Some`: there are none before this time has passed.
-    async fn spend(&self, class: BudgetClass, now: Timestamp) -> Result<Option<Duration>, LedgerError> {
-        let rates = self.lessons(now).rates(now);
+    async fn spend(&self, class: BudgetClass) -> Result<Option<Duration>, LedgerError> {
+        let rates = self.rates();
         let Some(chunk) = rates.bounds(class).map(|(_, rate)| rate.calls.div_ceil(CHUNKS)).min() else {
             return Ok(None);
         };
@@ -187,12 +197,12 @@ impl Budget {
     }
 
     async fn ask(&self, class: BudgetClass, rates: Rates, want: u32) -> Result<Granted, LedgerError> {
-        let at = self.settings.ledger.now();
+        let at = self.ledger.now();
         let unspent = self.pocket().lapsed(at.now);
-        let (group, lasts) = (self.settings.group.clone(), self.lasts());
+        let (group, lasts) = (self.group.clone(), self.lasts());
         let ask = Ask { group, rates, class, want, unspent, at, lasts };
-        let granted = self.settings.ledger.reserve(ask).await;
-        let took = self.settings.ledger.now().now.since(at.now).as_millis();
+        let granted = self.ledger.reserve(ask).await;
+        let took = self.ledger.now().now.since(at.now).as_millis();
         self.took.store(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
         granted
     }
@@ -203,7 +213,7 @@ impl Budget {
     }
 
     fn take(&self, class: BudgetClass) -> bool {
-        self.pocket().take(class, self.settings.ledger.now().now)
+        self.pocket().take(class, self.now())
     }
 
     /// Calls that could start now, as far as others are under way.
@@ -212,24 +222,25 @@ impl Budget {
     }
 
     /// The calls that are planned with.
-    pub(super) fn rates(&self, now: Timestamp) -> Rates {
+    pub(super) fn rates(&self) -> Rates {
+        let now = self.now();
         self.lessons(now).rates(now)
     }
 
     /// What work may spend; `None`: as much as it likes.
-    pub(crate) fn allowance(&self, costs: Costs, now: Timestamp) -> Option<Allowance> {
+    pub(crate) fn allowance(&self, costs: Costs) -> Option<Allowance> {
+        let at = self.ledger.now();
         let (rates, shut) = {
+            let now = at.now;
             let lessons = self.lessons(now);
-            self.show(&lessons, now);
             let shut = |class| lessons.blocked(class, now).map(|until| until.since(now)).unwrap_or_default();
             (lessons.rates(now), ByClass::from_fn(shut))
         };
         if rates.are_none() && shut == ByClass::default() {
             return None;
         }
-        let at = self.settings.ledger.now();
         let unspent = self.pocket().lapsed(at.now);
-        let (group, lasts) = (self.settings.group.clone(), self.lasts());
+        let (group, lasts) = (self.group.clone(), self.lasts());
         Some(Allowance { group, rates, costs, shut, unspent, at, lasts })
     }
 
@@ -244,25 +255,32 @@ impl Budget {
         self.granted.load(Ordering::Relaxed)
     }
 
-    /// Until when calls of a class are to stay away; of `Any`: all calls.
-    pub(crate) fn blocked_at(&self, class: BudgetClass, now: Timestamp) -> Option<Timestamp> {
-        self.lessons(now).blocked(class, now)
+    /// For how long calls of a class are to stay away; of `Any`: all calls.
+    pub(crate) fn blocked_for(&self, class: BudgetClass) -> Option<Duration> {
+        let now = self.now();
+        self.lessons(now).blocked(class, now).map(|until| until.since(now))
     }
 
     /// Learns from an answer how long to keep away and how much to ask.
-    pub(super) async fn learn(
-        &self,
-        (class, began): (BudgetClass, Timestamp),
-        answer: &Response<Bytes>,
-        now: Timestamp,
-    ) {
+    pub(super) async fn learn(&self, (class, began): (BudgetClass, Timestamp), answer: &Response<Bytes>) {
+        let at = self.ledger.now();
         if too_much(answer) == Some(TooMuch::AtOnce) {
-            self.slots.lower(began, now);
+            self.slots.lower(began, at.now);
         }
-        let learned = self.lessons(now).learn(class, answer, began, now);
+        let learned = self.lessons(at.now).learn(class, answer, began, at);
         for (class, lesson) in learned {
-            self.settings.ledger.keep(&self.settings.group, class, lesson).await;
+            if let Some(Learned { rate, .. }) = lesson.learned.filter(|learned| learned.at == at.now) {
+                let (budget, class) = (&*self.group, class.as_str());
+                tracing::warn!(budget, class, %rate, "calls were refused: fewer are planned from now on");
+            }
+            self.ledger.keep(&self.group, class, lesson).await;
         }
+    }
+
+    /// Shows operators what is used by now: less and less, while no call is made.
+    pub(crate) fn refresh(&self) {
+        let now = self.now();
+        self.show(&self.lessons(now), now);
     }
 
     fn show(&self, lessons: &Lessons, now: Timestamp) {
@@ -276,7 +294,7 @@ impl Budget {
     /// What was learned until now, by others of the group too.
     fn lessons(&self, now: Timestamp) -> MutexGuard<'_, Lessons> {
         let mut lessons = self.lessons.lock().unwrap_or_else(PoisonError::into_inner);
-        lessons.hear(&self.settings.ledger.lessons(&self.settings.group), now);
+        lessons.hear(&self.ledger.lessons(&self.group), now);
         lessons
     }
 

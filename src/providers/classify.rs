@@ -50,12 +50,21 @@ pub(super) enum Expect {
     NewPin,
     /// A pin, or that there is none.
     Pin,
-    /// A page of pins; some answer 404 where it would be empty.
-    Page,
+    /// A page of pins.
+    Page {
+        /// This provider answers 404 where it would be empty.
+        empty_404: bool,
+    },
     /// That a pin is gone; one that never was is gone too.
     Gone,
     /// The answer to a login; there is no excuse.
     Reply,
+}
+
+impl Expect {
+    fn is_a_list(self) -> bool {
+        matches!(self, Self::Page { .. })
+    }
 }
 
 pub(super) type Outcome = Result<Response<Bytes>, Failure>;
@@ -106,14 +115,17 @@ pub(super) fn is_good(expect: Expect, answer: &Response<Bytes>) -> bool {
     answer.status().is_success() || is_missing(expect, answer)
 }
 
-/// Whether an answer says that there is nothing. A list's 404 must look like a pinning service's: a web page there is
-/// a wrong address, and taking it for an empty list would have pins sent twice.
+/// Whether an answer says that there is nothing. A list's 404 does so only of a provider that is known for it, and must
+/// look like a pinning service's: from all others it is a wrong address, and taking it for an empty list would count
+/// every copy as lost and have pins sent twice.
 pub(super) fn is_missing(expect: Expect, answer: &Response<Bytes>) -> bool {
     answer.status() == StatusCode::NOT_FOUND
         && match expect {
             Expect::NewPin | Expect::Reply => false,
             Expect::Pin | Expect::Gone => true,
-            Expect::Page => serde_json::from_slice::<serde_json::Value>(answer.body()).is_ok(),
+            Expect::Page { empty_404 } => {
+                empty_404 && serde_json::from_slice::<serde_json::Value>(answer.body()).is_ok()
+            }
         }
 }
 
@@ -125,10 +137,15 @@ pub(super) fn did_nothing(outcome: &Outcome) -> bool {
             is_moved(status) || status.is_client_error() && !is_a_middlemans(status)
         }
         Err(Failure::Transport(error)) => !error.was_sent(),
-        Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Spent(_) | Failure::Uncounted) => true,
+        Err(_) if is_kept_back(outcome) => true,
         Err(Failure::Unusable(_) | Failure::Elsewhere(_)) => true,
-        Err(Failure::TryTimeout(_) | Failure::Deadline(_)) => false,
+        Err(_) => false,
     }
+}
+
+/// Whether a call was kept here, by the breaker or the budget.
+pub(super) fn is_kept_back(outcome: &Outcome) -> bool {
+    matches!(outcome, Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Spent(_) | Failure::Uncounted))
 }
 
 fn is_moved(status: StatusCode) -> bool {
@@ -141,29 +158,25 @@ fn is_a_middlemans(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 502 | 504 | 520..)
 }
 
-/// Whether the provider is to blame as a whole: no answer, or a 5xx that names no time.
+/// Whether the provider is to blame as a whole: no answer, or a 5xx, unless it says when it is there again.
 pub(super) fn is_sick(outcome: &Outcome, now: Timestamp) -> bool {
     match outcome {
-        Ok(answer) => answer.status().is_server_error() && retry_after::asked_until(answer, now).is_none(),
+        Ok(answer) => answer.status().is_server_error() && !is_away(answer, now),
         Err(Failure::Transport(http::Error::TooLarge { .. })) => false,
-        Err(Failure::Transport(_) | Failure::TryTimeout(_)) => true,
-        Err(
-            Failure::Deadline(_)
-            | Failure::Shut(_)
-            | Failure::Throttled(_)
-            | Failure::Spent(_)
-            | Failure::Uncounted
-            | Failure::Unusable(_)
-            | Failure::Elsewhere(_),
-        ) => false,
+        Err(failure) => matches!(failure, Failure::Transport(_) | Failure::TryTimeout(_)),
     }
+}
+
+/// A service that is there again by and by, as it says.
+fn is_away(answer: &Response<Bytes>, now: Timestamp) -> bool {
+    answer.status() == StatusCode::SERVICE_UNAVAILABLE && retry_after::asked_until(answer, now).is_some()
 }
 
 /// The class of an outcome, for labels; `Ok` for a good answer.
 pub(super) fn class(expect: Expect, outcome: &Outcome, now: Timestamp) -> Result<(), ErrorClass> {
     match outcome {
         Ok(answer) if is_good(expect, answer) => Ok(()),
-        Ok(answer) => Err(of_answer(answer, &Words::of(answer.body()), now)),
+        Ok(answer) => Err(of_answer(expect, answer, &Words::of(answer.body()), now)),
         Err(failure) => Err(of_failure(failure)),
     }
 }
@@ -177,15 +190,16 @@ fn of_failure(failure: &Failure) -> ErrorClass {
     }
 }
 
-fn of_answer(answer: &Response<Bytes>, words: &Words, now: Timestamp) -> ErrorClass {
+fn of_answer(expect: Expect, answer: &Response<Bytes>, words: &Words, now: Timestamp) -> ErrorClass {
     match answer.status().as_u16() {
         425 | 429 => ErrorClass::Throttled,
-        503 if retry_after::asked_until(answer, now).is_some() => ErrorClass::Throttled,
+        503 if is_away(answer, now) => ErrorClass::Throttled,
         408 | 500.. => ErrorClass::Transient,
         401 => ErrorClass::Auth,
         402 => ErrorClass::Funds,
         403 => forbidden(words),
         404 | 405 if words.page => ErrorClass::Unknown,
+        404 | 405 | 410 if expect.is_a_list() => ErrorClass::Unknown,
         409 if words.speak_of(FUNDS) || words.speak_of(&["funds"]) => ErrorClass::Funds,
         400..500 => by_reason(words),
         _ => ErrorClass::Unknown,
@@ -222,6 +236,8 @@ pub(super) struct Context<'a> {
     pub(super) provider: &'a str,
     pub(super) operation: Operation,
     pub(super) secrets: &'a Secrets,
+    /// Whether any try left.
+    pub(super) was_called: bool,
     /// Whether any try may have taken effect.
     pub(super) maybe_done: bool,
     pub(super) now: Timestamp,
@@ -238,9 +254,14 @@ impl Context<'_> {
     }
 
     /// `blocked`: until when the budget lets nothing leave.
-    pub(super) fn refused(self, answer: &Response<Bytes>, blocked: Option<Timestamp>) -> ProviderError {
+    pub(super) fn refused(
+        self,
+        expect: Expect,
+        answer: &Response<Bytes>,
+        blocked: Option<Timestamp>,
+    ) -> ProviderError {
         let words = Words::of(answer.body());
-        let class = of_answer(answer, &words, self.now);
+        let class = of_answer(expect, answer, &words, self.now);
         let status = answer.status();
         let place = answer.headers().get(::http::header::LOCATION).filter(|_| status.is_redirection());
         let ours = match place.and_then(|place| place.to_str().ok()) {
@@ -250,11 +271,16 @@ impl Context<'_> {
                 status.as_u16(),
                 place.split(['?', '#']).next().unwrap_or_default()
             ),
+            None if status == StatusCode::NOT_FOUND && expect.is_a_list() => {
+                "404 (there is no list of pins: correct the endpoint)".to_owned()
+            }
             None => status.as_u16().to_string(),
         };
-        let throttled = class == ErrorClass::Throttled;
         let asked = retry_after::asked_until(answer, self.now);
-        let retry_at = blocked.or(asked).filter(|_| throttled);
+        let retry_at = match class {
+            ErrorClass::Throttled => blocked.or(asked),
+            _ => asked.filter(|_| status.is_server_error()),
+        };
         self.error(class, words.after(&ours, self.secrets), retry_at, !is_a_middlemans(status))
     }
 
@@ -281,6 +307,7 @@ impl Context<'_> {
             operation: self.operation,
             class,
             text,
+            was_called: self.was_called,
             maybe_done: self.maybe_done,
             answered,
             retry_at,
@@ -383,11 +410,14 @@ mod tests {
     }
 
     #[test]
-    fn a_web_page_is_no_empty_list() {
+    fn a_404_is_an_empty_list_only_where_that_is_known_and_never_a_web_page() {
         let answer =
             |body: &'static str| Response::builder().status(404).body(Bytes::from_static(body.as_bytes()));
-        assert!(is_good(Expect::Page, &answer(r#"{"error":{"reason":"NOT_FOUND"}}"#).unwrap()));
-        assert!(!is_good(Expect::Page, &answer("<html>404</html>").unwrap()));
+        let (known, unknown) = (Expect::Page { empty_404: true }, Expect::Page { empty_404: false });
+        let missing = || answer(r#"{"error":{"reason":"NOT_FOUND"}}"#).unwrap();
+        assert!(is_good(known, &missing()) && !is_good(unknown, &missing()));
+        assert_eq!(class(unknown, &Ok(missing()), Timestamp::ZERO), Err(ErrorClass::Unknown));
+        assert!(!is_good(known, &answer("<html>404</html>").unwrap()));
         assert!(is_good(Expect::Gone, &answer("<html>404</html>").unwrap()));
         assert!(!is_good(Expect::NewPin, &answer("{}").unwrap()));
     }

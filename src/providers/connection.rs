@@ -54,32 +54,37 @@ impl Connection {
     }
 
     pub(super) fn readiness(&self, now: Timestamp) -> Readiness {
-        let budget = &self.parts.budget;
-        if let Some(until) = budget.blocked_at(BudgetClass::Any, now) {
+        let (budget, at) = (&self.parts.budget, self.parts.budget.now());
+        // Asked before each step of the engine, and so every half a minute where there is nothing to do.
+        budget.refresh();
+        let blocked = |class| budget.blocked_for(class).map(|span| now.plus(span));
+        if let Some(until) = blocked(BudgetClass::Any) {
             return Readiness::Wait { until, why: Wait::Throttled };
         }
-        let (free, shut) = (budget.free(), ByClass::from_fn(|class| budget.blocked_at(class, now)));
-        match self.parts.breaker.gate(now) {
-            Gate::Open => Readiness::Ready { permits: free, shut },
-            Gate::OneProbe => Readiness::Ready { permits: free.min(1), shut },
-            Gate::Probing => Readiness::Ready { permits: 0, shut },
-            Gate::ShutUntil(until) => Readiness::Wait { until, why: Wait::Breaker },
+        let (free, shut) = (budget.free(), ByClass::from_fn(blocked));
+        match self.parts.breaker.gate(at) {
+            Gate::Open => Readiness::Ready { permits: free, trial: false, shut },
+            Gate::OneProbe => Readiness::Ready { permits: free.min(1), trial: true, shut },
+            Gate::ShutUntil(until) => {
+                Readiness::Wait { until: now.plus(until.since(at)), why: Wait::Breaker }
+            }
         }
     }
 
     pub(super) fn standing(&self, now: Timestamp) -> Standing {
         let (breaker, since) = self.parts.breaker.state();
+        let since = now.minus(self.parts.budget.now().since(since));
         let until = match self.readiness(now) {
             Readiness::Wait { until, .. } => Some(until),
             Readiness::Ready { .. } => None,
         };
-        let (last_error, rates) = (self.parts.errors.last(), self.parts.budget.rates(now));
+        let (last_error, rates) = (self.parts.errors.last(), self.parts.budget.rates());
         Standing { breaker, since, until, last_error, rates }
     }
 
-    pub(super) fn allowance(&self, traits: &Traits, now: Timestamp) -> Option<Allowance> {
+    pub(super) fn allowance(&self, traits: &Traits) -> Option<Allowance> {
         let batch = u32::try_from(traits.batch.max(1)).unwrap_or(u32::MAX);
-        self.parts.budget.allowance(Costs { batch, lists_tell: traits.lists_tell }, now)
+        self.parts.budget.allowance(Costs { batch, lists_tell: traits.lists_tell })
     }
 
     pub(super) async fn call(
@@ -136,6 +141,6 @@ impl Connection {
 
     fn context(&self, operation: Operation, maybe_done: bool) -> Context<'_> {
         let (provider, secrets) = (self.settings().name.as_str(), &**self.parts.keeper.secrets());
-        Context { provider, operation, secrets, maybe_done, now: self.now() }
+        Context { provider, operation, secrets, was_called: true, maybe_done, now: self.now() }
     }
 }

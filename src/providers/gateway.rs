@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     http,
-    model::{BLOCK_MAX, BudgetClass, ByClass, Clock, Content, Proved, Rate},
+    model::{BLOCK_MAX, BudgetClass, ByClass, Clock, Content, Proved, Rate, Timestamp},
 };
 
 /// What a gateway may hand out as a raw block.
@@ -85,7 +85,7 @@ impl Gateway {
         rates[BudgetClass::Any] = Some(A_MINUTE);
         let group = format!("gateway/{}", settings.name).into();
         let windows = BudgetSettings { group, rates, ledger: settings.budget.ledger.clone() };
-        let budget = Budget::new(AT_ONCE, windows, None);
+        let budget = Budget::new(AT_ONCE, windows, clock, None);
         Some(Self(Arc::new(Inner { settings: gateway, client, budget, clock: clock.clone() })))
     }
 
@@ -106,9 +106,9 @@ impl Gateway {
 
     async fn try_once(&self, content: &Content) -> Fetched {
         let Inner { settings, client, budget, clock } = &*self.0;
-        let permit = match budget.permit(BudgetClass::Any, || clock.now()).await {
+        let permit = match budget.permit(BudgetClass::Any).await {
             Ok(permit) => permit,
-            Err(refused) => return Fetched::new(Proved::PutOff, words(refused)),
+            Err(refused) => return Fetched::new(Proved::PutOff, words(refused, clock.now())),
         };
         let Some(request) = request(&settings.base, content) else {
             return Fetched::new(Proved::Unfit, "its address makes no URL");
@@ -118,7 +118,7 @@ impl Gateway {
             Ok(Err(error)) => return failed(&error),
             Err(_) => return silent(settings.timeout),
         };
-        budget.learn((permit.class, permit.began), &answer, clock.now()).await;
+        budget.learn((permit.class, permit.began), &answer).await;
         drop(permit);
         read(content, &answer)
     }
@@ -129,10 +129,12 @@ fn request(base: &Endpoint, content: &Content) -> Option<Request<Bytes>> {
     Request::get(url).header(header::ACCEPT, RAW).body(Bytes::new()).ok()
 }
 
-fn words(refused: NoPermit) -> String {
+fn words(refused: NoPermit, now: Timestamp) -> String {
     match refused {
-        NoPermit::Throttled(until) => format!("the gateway wants to be left alone until {until}"),
-        NoPermit::Spent(until) => format!("the calls for it are spent until {until}"),
+        NoPermit::Throttled(span) => {
+            format!("the gateway wants to be left alone until {}", now.plus(span))
+        }
+        NoPermit::Spent(span) => format!("the calls for it are spent until {}", now.plus(span)),
         NoPermit::Uncounted => "calls cannot be counted now".to_owned(),
     }
 }

@@ -171,8 +171,8 @@ impl Provider for Kubo {
         self.rpc.connection.standing(now)
     }
 
-    fn allowance(&self, now: Timestamp) -> Option<Allowance> {
-        self.rpc.connection.allowance(&self.traits, now)
+    fn allowance(&self) -> Option<Allowance> {
+        self.rpc.connection.allowance(&self.traits)
     }
 
     fn credit(&self, calls: Vec<Reserved>) {

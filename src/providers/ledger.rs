@@ -1,11 +1,14 @@
 //! Where calls are counted before they leave, so that limits hold over restarts: a port, filled in with the store.
 
-use std::fmt::Debug;
+use std::{
+    fmt::{self, Debug},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::model::{Ask, BudgetClass, ByClass, Granted, LedgerTime, Lesson};
+use crate::model::{Ask, BudgetClass, ByClass, Clock, Granted, LedgerClock, LedgerTime, Lesson};
 
 /// Counts calls. What it does not grant does not leave (I9).
 #[async_trait]
@@ -28,14 +31,26 @@ pub trait Ledger: Debug + Send + Sync + 'static {
 #[error("calls cannot be counted now")]
 pub struct LedgerError;
 
-/// For providers without limits: grants nothing, and keeps nothing in mind.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoLedger;
+/// For providers without limits: tells the time, grants nothing, and keeps nothing in mind.
+#[derive(Clone)]
+pub struct NoLedger(LedgerClock);
+
+impl NoLedger {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self(LedgerClock::new(clock, 0))
+    }
+}
+
+impl Debug for NoLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NoLedger").finish_non_exhaustive()
+    }
+}
 
 #[async_trait]
 impl Ledger for NoLedger {
     fn now(&self) -> LedgerTime {
-        LedgerTime::default()
+        self.0.now()
     }
 
     async fn reserve(&self, _: Ask) -> Result<Granted, LedgerError> {

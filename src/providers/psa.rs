@@ -104,7 +104,8 @@ impl Psa {
         request: ::http::Request<Bytes>,
         deadline: Instant,
     ) -> Result<Listing, ProviderError> {
-        match self.connection.call(operation, Expect::Page, request, deadline).await? {
+        let expect = Expect::Page { empty_404: self.connection.preset().empty_404 == Some(true) };
+        match self.connection.call(operation, expect, request, deadline).await? {
             Answer::Missing => Ok(Listing::default()),
             Answer::Body { body, .. } => {
                 self.reader.listing(&body).map_err(|why| self.connection.senseless(operation, why))
@@ -180,8 +181,8 @@ impl Provider for Psa {
         self.connection.standing(now)
     }
 
-    fn allowance(&self, now: Timestamp) -> Option<Allowance> {
-        self.connection.allowance(&self.traits, now)
+    fn allowance(&self) -> Option<Allowance> {
+        self.connection.allowance(&self.traits)
     }
 
     fn credit(&self, calls: Vec<Reserved>) {

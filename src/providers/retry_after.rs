@@ -18,17 +18,21 @@ const MILLIS_FROM: f64 = 1e11;
 
 /// Until when an answer asks for no further requests; `None` where it does not, or names a time that is over.
 pub(super) fn asked_until(answer: &Response<Bytes>, now: Timestamp) -> Option<Timestamp> {
+    asked_for(answer, now).map(|span| now.plus(span))
+}
+
+/// For how long an answer that came `now`, by the wall clock, asks for that.
+pub(super) fn asked_for(answer: &Response<Bytes>, now: Timestamp) -> Option<Duration> {
     let headers = answer.headers();
     let refused = matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-    let wait = if refused || answer.status() == StatusCode::TOO_EARLY {
-        let told = [retry_after(headers, now), reset(headers, now), in_body(answer)];
-        told.into_iter().flatten().find(|wait| !wait.is_zero())
-    } else if spent(headers) {
-        reset(headers, now)
+    let told = if refused || answer.status() == StatusCode::TOO_EARLY {
+        [retry_after(headers, now), reset(headers, now), in_body(answer)]
     } else {
-        None
+        let failed = answer.status().is_server_error();
+        [failed.then(|| retry_after(headers, now)), spent(headers).then(|| reset(headers, now)), None]
+            .map(Option::flatten)
     };
-    wait.filter(|wait| !wait.is_zero()).map(|wait| now.plus(wait.min(MAX)))
+    told.into_iter().flatten().find(|wait| !wait.is_zero()).map(|wait| wait.min(MAX))
 }
 
 /// Seconds, or an HTTP date: that is compared with the answer's own `Date`, so that clocks need not agree.
@@ -119,11 +123,20 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_that_names_a_time_is_obeyed_too() {
+        for status in [500, 502, 504, 524] {
+            assert_eq!(asked(status, &[("retry-after", "9")], ""), Some(Duration::from_secs(9)));
+            assert_eq!(asked(status, &[("retry-after", "999999999")], ""), Some(MAX));
+            assert_eq!(asked(status, &[("x-ratelimit-reset", "9")], ""), None);
+        }
+        assert_eq!(asked(404, &[("retry-after", "9")], ""), None);
+    }
+
+    #[test]
     fn a_spent_budget_is_heeded_before_it_is_overdrawn() {
         let spent = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "9")];
         assert_eq!(asked(200, &spent, ""), Some(Duration::from_secs(9)));
         assert_eq!(asked(200, &[("x-ratelimit-remaining", "1"), ("x-ratelimit-reset", "9")], ""), None);
-        assert_eq!(asked(500, &[("retry-after", "9")], ""), None);
         assert_eq!(asked(429, &[("retry-after", "soon")], ""), None);
         assert_eq!(asked(429, &[("retry-after", "NaN")], ""), None);
     }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use ::http::Uri;
 use thiserror::Error;
 
-use super::{BreakerSettings, Credential, GatewaySettings, Ledger, NoLedger, NoVault, Peers, Vault};
+use super::{BreakerSettings, Credential, GatewaySettings, Ledger, NoVault, Peers, Vault};
 use crate::{
     http,
     model::Rates,
@@ -96,14 +96,15 @@ pub struct BudgetSettings {
     pub group: Arc<str>,
     /// As the provider has them.
     pub rates: Rates,
-    pub ledger: Arc<dyn Ledger>,
+    /// `None`: nowhere, so that none leaves where there is a limit.
+    pub ledger: Option<Arc<dyn Ledger>>,
 }
 
 impl BudgetSettings {
     /// A provider's own, without limits.
     pub fn new(provider: &str) -> Self {
         let group = format!("provider/{provider}").into();
-        Self { group, rates: Rates::default(), ledger: Arc::new(NoLedger) }
+        Self { group, rates: Rates::default(), ledger: None }
     }
 }
 

@@ -57,7 +57,7 @@ impl Call {
         match (self.operation, self.expect) {
             (Operation::Submit | Operation::Remove, _) => BudgetClass::Write,
             (Operation::Login, _) => BudgetClass::Any,
-            (Operation::Look | Operation::List, Expect::Page) => BudgetClass::List,
+            (Operation::Look | Operation::List, Expect::Page { .. }) => BudgetClass::List,
             (Operation::Look | Operation::List, _) => BudgetClass::Read,
         }
     }
@@ -79,21 +79,33 @@ impl Streamed {
 
 /// Whether any try of a call may have taken effect. Outlives the tries: one that is cut off leaves it set.
 #[derive(Clone, Debug, Default)]
-pub(super) struct InDoubt(Arc<AtomicBool>);
+pub(super) struct InDoubt(Arc<Tries>);
+
+#[derive(Debug, Default)]
+struct Tries {
+    left: AtomicBool,
+    in_doubt: AtomicBool,
+}
 
 impl InDoubt {
     pub(super) fn get(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.0.in_doubt.load(Ordering::SeqCst)
+    }
+
+    /// Whether any request left, whatever became of it.
+    fn has_left(&self) -> bool {
+        self.0.left.load(Ordering::SeqCst)
     }
 
     /// A request leaves; returns what was so before.
     fn begin(&self) -> bool {
-        self.0.swap(true, Ordering::SeqCst)
+        self.0.left.store(true, Ordering::SeqCst);
+        self.0.in_doubt.swap(true, Ordering::SeqCst)
     }
 
     /// The request did nothing: what was so before is so again.
     fn settle(&self, before: bool) {
-        self.0.store(before, Ordering::SeqCst);
+        self.0.in_doubt.store(before, Ordering::SeqCst);
     }
 }
 
@@ -132,9 +144,9 @@ impl Parts {
         clock: Arc<dyn Clock>,
         metrics: ProviderMetrics,
     ) -> Self {
-        let breaker = Breaker::new(settings.breaker, &settings.peers, metrics.clone(), clock.now()).into();
         let (at_once, windows) = (settings.concurrency.max(1), settings.budget.clone());
-        let budget = Arc::new(Budget::new(at_once, windows, metrics.clone()));
+        let budget = Arc::new(Budget::new(at_once, windows, &clock, metrics.clone()));
+        let breaker = Breaker::new(settings.breaker, &settings.peers, metrics.clone(), budget.now()).into();
         let settings = Arc::new(settings);
         let lower = lower(&settings, &client, &clock, &metrics, &breaker, &budget);
         let keeper = Keeper::new(settings.clone(), lower.clone(), clock.clone(), metrics.clone()).into();
@@ -147,15 +159,16 @@ impl Parts {
 pub(super) type Stack = BoxCloneSyncService<Call, Answer, ProviderError>;
 
 pub(super) fn build(parts: &Parts) -> Stack {
-    let Parts { settings, clock, budget, errors, keeper, .. } = parts.clone();
+    let Parts { settings, clock, breaker, budget, errors, keeper, .. } = parts.clone();
     let (total, secrets) = (settings.deadline, keeper.secrets().clone());
+    let gate = retry::Gatekeeper { breaker, clock: clock.clone() };
     let stack = ServiceBuilder::new()
         // Errors get their class, their words and their context once, here at the edge.
         .layer(edge::EdgeLayer { settings: settings.clone(), clock, budget, errors, secrets })
         // Whatever happens below, a call ends: the engine's leases count on it.
         .layer(deadline::DeadlineLayer { total })
         // Only what may be done twice is tried again, and a fifth of all calls at most; a submit never is.
-        .layer(RetryLayer::new(retry::Policy::new(settings.retries, settings.retry_base, Arc::default())))
+        .layer(RetryLayer::new(retry::Policy::new(settings.retries, settings.retry_base, gate)))
         // Below the retry, so that each try carries the credential of its moment.
         .service(with_credential(keeper, parts.lower.clone()));
     BoxCloneSyncService::new(stack)
@@ -179,7 +192,7 @@ fn lower(
 ) -> Lower {
     let stack = ServiceBuilder::new()
         // Sees each try, so that a provider that is down is left alone in the midst of a call too.
-        .layer(admit::AdmitLayer { breaker: breaker.clone(), clock: clock.clone() })
+        .layer(admit::AdmitLayer { breaker: breaker.clone(), budget: budget.clone(), clock: clock.clone() })
         // Below retry and auth: every request that leaves spends a permit.
         .layer(spend::SpendLayer { budget: budget.clone(), clock: clock.clone() })
         // Counts what leaves, not what was asked for; and how each try ended, timeouts too.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use ::http::{Request, Response, Version};
+use ::http::{Method, Request, Response, Version};
 use hyper::{
     body::{Body, Incoming},
     rt::Executor,
@@ -19,13 +19,15 @@ use hyper_util::{
     rt::TokioIo,
     server::{conn::auto, graceful::GracefulConnection},
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::{Service, ServiceExt};
 
 use super::{
     BoxError, LULL, Server, Settings, Stream,
-    delivery::Delivered,
+    delivery::{self, Delivered},
     io::Watched,
     pulse::{Lapse, Lapsing, Limits, Pulse},
+    room::Room,
 };
 use crate::{lifecycle::Shutdown, model::Peer};
 
@@ -41,6 +43,12 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// What is taken of an answer ahead of the client's reading.
 const SEND_BUFFER: usize = 64 * 1024;
+
+/// Reads of one HTTP/2 connection that are being answered, or whose answers it has not taken yet; further ones wait until
+/// it does. Writes do not: their answers are short, and they may wait for copies.
+const READS: usize = 8;
+/// A longer answer of HTTP/1 is watched, too.
+const LARGE: usize = 16 * 1024;
 
 /// Spawns the requests of HTTP/2 connections so that an abort ends them too.
 #[derive(Clone)]
@@ -61,20 +69,19 @@ where
 {
     let pulse = Pulse::start(limits(&server.settings));
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&pulse)));
-    let (metrics, door, requests) = (server.metrics.clone(), server.door, Arc::clone(&pulse));
-    let proxies = Arc::clone(&server.proxies);
+    let (metrics, door, proxies) = (server.metrics.clone(), server.door, Arc::clone(&server.proxies));
+    let kept = Kept::new(server.room.clone(), Arc::clone(&pulse));
     let service = service_fn(move |mut request: Request<Incoming>| {
         let client = proxies.client(peer.address, request.headers());
         request.extensions_mut().insert(Peer { address: client, ..peer.clone() });
         let multiplexed = request.version() == Version::HTTP_2;
-        let under_way = (metrics.in_flight(door), requests.enter(multiplexed));
-        let answer = service.clone().oneshot(request);
-        let pulse = Arc::clone(&requests);
+        let under_way = (metrics.in_flight(door), kept.pulse.enter(multiplexed));
+        let (kept, service) = (kept.clone(), service.clone());
         async move {
             let _under_way = under_way;
-            let watch =
-                |body| if multiplexed { Delivered::watched(body, &pulse) } else { Delivered::plain(body) };
-            answer.await.map(|answer| answer.map(watch))
+            let turn = if multiplexed { kept.turn(&request).await } else { None };
+            let answer = service.oneshot(request).await;
+            answer.map(|answer| answer.map(|body| kept.watch(body, multiplexed, turn)))
         }
     });
     let http = builder(&server.settings, &server.shutdown);
@@ -82,7 +89,52 @@ where
         server.shutdown.begun().await;
         lull(&pulse).await;
     };
-    drive(pin!(http.serve_connection(io, service)), closing, pulse.lapse()).await;
+    let connection = pin!(http.serve_connection(io, service));
+    tokio::select! {
+        () = drive(connection, closing, pulse.lapse()) => {}
+        () = pulse.cut() => {}
+    }
+}
+
+/// What is kept for one connection, and whose turn it is on it.
+#[derive(Clone)]
+struct Kept {
+    room: Room,
+    pulse: Arc<Pulse>,
+    reads: Arc<Semaphore>,
+}
+
+impl Kept {
+    fn new(room: Room, pulse: Arc<Pulse>) -> Self {
+        Self { room, pulse, reads: Arc::new(Semaphore::new(READS)) }
+    }
+
+    /// Waits until a read has its turn. Its head takes room meanwhile.
+    async fn turn<B>(&self, request: &Request<B>) -> Option<OwnedSemaphorePermit> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return None;
+        }
+        if let Ok(turn) = Arc::clone(&self.reads).try_acquire_owned() {
+            return Some(turn);
+        }
+        let _waiting = self.room.hold(&self.pulse, head_bytes(request));
+        // It is never closed.
+        Arc::clone(&self.reads).acquire_owned().await.ok()
+    }
+
+    fn watch<B: Body>(&self, body: B, multiplexed: bool, turn: Option<OwnedSemaphorePermit>) -> Delivered<B> {
+        let bytes = delivery::bytes(&body);
+        if !multiplexed && bytes <= LARGE {
+            return Delivered::plain(body);
+        }
+        Delivered::watched(body, self.room.hold(&self.pulse, bytes), turn)
+    }
+}
+
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    let uri = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
+    uri + headers.sum::<usize>()
 }
 
 /// Ends while a request is under way, whose answer then says that the connection closes; or when none has come for a

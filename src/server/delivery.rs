@@ -13,12 +13,17 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::time::Instant;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use super::pulse::Pulse;
+use super::room::Held;
 
 /// Whoever takes fewer bytes a second than this, after the time that everybody has, is given up.
 pub(super) const SLOWEST: u64 = 4096;
+
+/// How far back it counts how fast a client takes.
+const OF_LATE: Duration = Duration::from_secs(10);
+/// What a client is taken for having taken, so that one who just began is not slow.
+const HEAD_START: u64 = 64 * 1024;
 
 /// How long so many bytes may take to be taken, where everybody has `base`.
 pub(super) fn patience(base: Duration, bytes: u64) -> Duration {
@@ -36,22 +41,56 @@ struct Waiting {
     answers: usize,
     since: Instant,
     taken: u64,
+    pace: Pace,
+}
+
+/// What was taken since when. The past fades: of what lies further back than a while, half is forgotten.
+#[derive(Debug)]
+struct Pace {
+    since: Instant,
+    taken: u64,
+}
+
+impl Pace {
+    fn note(&mut self, bytes: u64) {
+        if self.since.elapsed() > OF_LATE {
+            *self = Self { since: Instant::now() - OF_LATE / 2, taken: self.taken / 2 };
+        }
+        self.taken += bytes;
+    }
+
+    /// In nanoseconds.
+    fn time_to_take(&self, bytes: usize) -> u128 {
+        self.since.elapsed().as_nanos().max(1) * bytes as u128 / u128::from(self.taken + HEAD_START)
+    }
+}
+
+impl Waiting {
+    fn since_now() -> Self {
+        let since = Instant::now();
+        Self { answers: 0, since, taken: 0, pace: Pace { since, taken: 0 } }
+    }
 }
 
 impl Due {
-    fn add(&self) {
-        let mut held = self.lock();
-        let waiting = held.get_or_insert_with(|| Waiting { answers: 0, since: Instant::now(), taken: 0 });
-        waiting.answers += 1;
+    pub(super) fn add(&self) {
+        self.lock().get_or_insert_with(Waiting::since_now).answers += 1;
     }
 
-    fn take(&self, bytes: usize) {
+    pub(super) fn take(&self, bytes: usize) {
         if let Some(waiting) = self.lock().as_mut() {
             waiting.taken += bytes as u64;
+            waiting.pace.note(bytes as u64);
         }
     }
 
-    fn remove(&self) {
+    /// How long so many bytes would take the client at its pace; only good for comparing.
+    pub(super) fn time_to_take(&self, bytes: usize) -> u128 {
+        let at_start = bytes as u128 / u128::from(HEAD_START);
+        self.lock().as_ref().map_or(at_start, |waiting| waiting.pace.time_to_take(bytes))
+    }
+
+    pub(super) fn remove(&self) {
         let mut held = self.lock();
         if let Some(waiting) = held.as_mut() {
             waiting.answers -= 1;
@@ -70,14 +109,17 @@ impl Due {
     }
 }
 
-/// One answer on its way.
-#[derive(Debug)]
-struct Delivery(Arc<Pulse>);
+/// One answer on its way, and the turn of its request, which lasts as long.
+struct Delivery {
+    held: Held,
+    _turn: Option<OwnedSemaphorePermit>,
+}
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        self.0.answers.remove();
-        self.0.touch();
+        let pulse = self.held.pulse();
+        pulse.answers.remove();
+        pulse.touch();
     }
 }
 
@@ -87,18 +129,23 @@ pub(super) struct Delivered<B> {
     delivery: Option<Arc<Delivery>>,
 }
 
+/// The bytes of a body, as far as they are known.
+pub(super) fn bytes<B: Body>(body: &B) -> usize {
+    usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX)
+}
+
 impl<B: Body> Delivered<B> {
-    /// Not watched: HTTP/1 has one answer at a time, whose socket tells whether it is taken.
+    /// Not watched: of HTTP/1's answers there is one at a time, whose socket tells whether it is taken.
     pub(super) fn plain(body: B) -> Self {
         Self { body, delivery: None }
     }
 
-    pub(super) fn watched(body: B, pulse: &Arc<Pulse>) -> Self {
+    pub(super) fn watched(body: B, held: Held, turn: Option<OwnedSemaphorePermit>) -> Self {
         if body.is_end_stream() {
             return Self::plain(body);
         }
-        pulse.answers.add();
-        Self { body, delivery: Some(Arc::new(Delivery(Arc::clone(pulse)))) }
+        held.pulse().answers.add();
+        Self { body, delivery: Some(Arc::new(Delivery { held, _turn: turn })) }
     }
 }
 
@@ -132,8 +179,8 @@ pub(super) struct Carried<D> {
 
 impl<D> Carried<D> {
     fn taken(&self, bytes: usize) {
-        if let Some(Delivery(pulse)) = self.delivery.as_deref() {
-            pulse.answers.take(bytes);
+        if let Some(delivery) = &self.delivery {
+            delivery.held.pulse().answers.take(bytes);
         }
     }
 }
@@ -167,13 +214,27 @@ mod tests {
     use http_body_util::{BodyExt, Full};
     use tokio::time::advance;
 
-    use super::{super::pulse::Limits, *};
+    use super::{
+        super::{
+            pulse::{Limits, Pulse},
+            room::Room,
+        },
+        *,
+    };
+    use crate::telemetry::{Listener, Metrics};
 
     const LIMITS: Limits = Limits {
         head: Duration::from_secs(15),
         idle: Duration::from_secs(120),
         write: Duration::from_secs(30),
     };
+
+    fn watched(bytes: Vec<u8>, pulse: &Arc<Pulse>) -> Delivered<Full<Bytes>> {
+        let room = Room::new(1 << 30, Listener::Public, Metrics::new().http());
+        let body = Full::new(Bytes::from(bytes));
+        let held = room.hold(pulse, super::bytes(&body));
+        Delivered::watched(body, held, None)
+    }
 
     fn due(pulse: &Arc<Pulse>) -> Option<Duration> {
         pulse.answers.by(LIMITS.write).map(|by| by.duration_since(Instant::now()))
@@ -182,7 +243,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_counts_until_its_last_byte_is_let_go_of() {
         let pulse = Pulse::start(LIMITS);
-        let mut body = Delivered::watched(Full::new(Bytes::from(vec![0; 8192])), &pulse);
+        let mut body = watched(vec![0; 8192], &pulse);
         assert_eq!(due(&pulse), Some(LIMITS.write));
         let data = body.frame().await.unwrap().unwrap().into_data().ok().unwrap();
         drop(body);
@@ -194,8 +255,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_large_answer_gains_time_by_what_is_taken_of_it_and_not_by_its_size() {
         let pulse = Pulse::start(LIMITS);
-        let mut large = Delivered::watched(Full::new(Bytes::from(vec![0; 1 << 20])), &pulse);
-        let other = Delivered::watched(Full::new(Bytes::from_static(b"other")), &pulse);
+        let mut large = watched(vec![0; 1 << 20], &pulse);
+        let other = watched(b"other".to_vec(), &pulse);
         advance(Duration::from_secs(10)).await;
         assert_eq!(due(&pulse), Some(LIMITS.write - Duration::from_secs(10)));
         let mut data = large.frame().await.unwrap().unwrap().into_data().ok().unwrap();
@@ -215,7 +276,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_empty_answer_is_gone_at_once() {
         let pulse = Pulse::start(LIMITS);
-        let _body = Delivered::watched(Full::new(Bytes::new()), &pulse);
+        let _body = watched(Vec::new(), &pulse);
         assert_eq!(due(&pulse), None);
     }
 }

@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{Instant, Sleep, sleep_until},
+};
 
 use super::delivery::{Due, patience};
 
@@ -34,13 +37,14 @@ pub(super) struct Pulse {
     head_timeout: Duration,
     idle_timeout: Duration,
     write_timeout: Duration,
-    /// Answers of HTTP/2 on their way.
+    /// Answers on their way: those of HTTP/2, and large ones.
     pub(super) answers: Due,
     /// One more than the milliseconds after `start` when the socket first took no more; 0: it takes what it is given.
     blocked_since: AtomicU64,
     /// Bytes that it took since.
     taken: AtomicU64,
     given_up: AtomicBool,
+    cut: Notify,
     /// Milliseconds after `start`: when the head began while one is read, else when something last happened.
     since: AtomicU64,
     reading_head: AtomicBool,
@@ -68,6 +72,7 @@ impl Pulse {
             blocked_since: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             given_up: AtomicBool::new(false),
+            cut: Notify::new(),
             since: AtomicU64::new(0),
             reading_head: AtomicBool::new(true),
             multiplexed: AtomicBool::new(false),
@@ -112,6 +117,17 @@ impl Pulse {
     /// Whether the client did not take its answers.
     pub(super) fn is_given_up(&self) -> bool {
         self.given_up.load(Relaxed)
+    }
+
+    /// Has the connection end now, for others to have its room.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Relaxed);
+        self.cut.notify_one();
+    }
+
+    /// Ends when that was said.
+    pub(super) async fn cut(&self) {
+        self.cut.notified().await;
     }
 
     /// A request's head is complete. `multiplexed`: others may come meanwhile, and reads need not be of a head.

@@ -1,9 +1,18 @@
 //! The loop over real sockets, at ports that the system chooses.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use ::http::StatusCode;
-use axum::{Extension, Router, routing::get};
+use axum::{
+    Extension, Router,
+    routing::{get, post},
+};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -17,6 +26,9 @@ use super::*;
 
 const LONG: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(30);
+const LARGE: usize = 1 << 20;
+/// More than the kernel's buffers of a connection take.
+const HUGE: usize = 16 << 20;
 
 /// A running server whose `/slow` answers once it is released.
 struct Running {
@@ -26,6 +38,8 @@ struct Running {
     entered: Arc<Notify>,
     release: Arc<Notify>,
     accepting: JoinHandle<()>,
+    /// How often `/large` was answered.
+    made: Arc<AtomicUsize>,
 }
 
 fn patient() -> Settings {
@@ -47,12 +61,20 @@ async fn start_behind(settings: Settings, proxies: Proxies) -> Running {
     let who = |Extension(peer): Extension<Peer>| async move { format!("{}!", peer.address) };
     let router = Router::new().route("/", get(|| async { "hello" })).route("/slow", get(slow));
     let router = router.route("/who", get(who));
+    let made = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&made);
+    let large = move || async move {
+        counted.fetch_add(1, Relaxed);
+        vec![b'x'; LARGE]
+    };
+    let router = router.route("/large", get(large)).route("/huge", get(|| async { vec![b'x'; HUGE] }));
+    let router = router.route("/write", post(|| async { "written" }));
     let (metrics, shutdown) = (Metrics::new(), Shutdown::default());
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = Server::new(Listener::Public, settings, &metrics, &shutdown).behind(proxies);
     let accepting = tokio::spawn(server.run(listener, router));
-    Running { address, shutdown, metrics, entered, release, accepting }
+    Running { address, shutdown, metrics, entered, release, accepting, made }
 }
 
 impl Running {
@@ -266,15 +288,100 @@ async fn a_client_that_reads_nothing_is_reset() {
     assert!(matches!(error.kind(), ConnectionReset | BrokenPipe), "{error}");
 }
 
+/// How a connection of HTTP/2 begins whose client takes no byte of any answer.
+const HTTP2_WITHOUT_WINDOW: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
+/// Methods in HPACK's static table.
+const GET: u8 = 0x82;
+const POST: u8 = 0x83;
+
+/// A request without a body, to the authority x.
+fn asks(method: u8, stream: u32, path: &str) -> Vec<u8> {
+    let length = u8::try_from(path.len()).unwrap();
+    let block = [&[method, 0x86, 0x04, length], path.as_bytes(), &[0x01, 0x01, b'x']].concat();
+    let head = [0, 0, u8::try_from(block.len()).unwrap(), 1, 5];
+    [&head[..], &stream.to_be_bytes(), &block].concat()
+}
+
+/// Asks so often for what is large.
+fn asks_for_much(times: u32) -> Vec<u8> {
+    (0..times).flat_map(|n| asks(GET, 2 * n + 1, "/large")).collect()
+}
+
+#[tokio::test]
+async fn reads_wait_until_the_http2_client_takes_answers_and_writes_do_not() {
+    let running = start(patient()).await;
+    let mut stream = running.connect().await;
+    let much = [HTTP2_WITHOUT_WINDOW, &asks_for_much(100), &asks(POST, 201, "/write")].concat();
+    stream.write_all(&much).await.unwrap();
+    let mut read = Vec::new();
+    // The write's answer: a HEADERS frame of its stream.
+    while !read.windows(5).any(|bytes| bytes == [4, 0, 0, 0, 201]) {
+        assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0, "closed");
+    }
+    assert_eq!(running.made.load(Relaxed), 8);
+}
+
+#[tokio::test]
+async fn an_http2_client_that_asks_a_hundred_times_and_takes_all_is_served() {
+    let running = start(Settings { max_unread: LARGE, ..patient() }).await;
+    let io = TokioIo::new(running.connect().await);
+    let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let ask = || async {
+        let request = Request::get(format!("http://{}/large", running.address)).body(Empty::<Bytes>::new());
+        let answer = sender.clone().send_request(request.unwrap()).await.unwrap();
+        answer.into_body().collect().await.unwrap().to_bytes().len()
+    };
+    let answers = futures::future::join_all((0..100).map(|_| ask())).await;
+    assert!(answers.iter().all(|length| *length == LARGE));
+    connection.abort();
+}
+
+#[tokio::test]
+async fn whoever_takes_nothing_makes_way_for_others() {
+    let room = 20 * LARGE;
+    let running = start(Settings { max_unread: room, ..patient() }).await;
+    let mut greedy = Vec::new();
+    for _ in 0..4 {
+        let mut stream = running.connect().await;
+        stream.write_all(&[HTTP2_WITHOUT_WINDOW, &asks_for_much(100)].concat()).await.unwrap();
+        greedy.push(stream);
+    }
+    for first in &mut greedy[..2] {
+        // A reset is a close too.
+        let _reset = first.read_to_end(&mut Vec::new()).await;
+    }
+    let mut good = running.connect().await;
+    send(&mut good, "GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(read_until(&mut good, &"x".repeat(LARGE)).await.starts_with("HTTP/1.1 200 "));
+    let text = running.metrics.render();
+    assert!(text.contains("pinfold_http_connections_given_up_total{listener=\"public\"} 2"));
+    assert!(unread(&text) <= room);
+}
+
+fn unread(metrics: &str) -> usize {
+    let series = "pinfold_http_unread_bytes{listener=\"public\"} ";
+    metrics.lines().find_map(|line| line.strip_prefix(series)).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_large_answer_of_http1_takes_room_until_it_is_taken() {
+    let running = start(patient()).await;
+    let mut stream = running.connect().await;
+    send(&mut stream, "GET /huge HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    stream.readable().await.unwrap();
+    assert!(unread(&running.metrics.render()) > HUGE);
+    read_until(&mut stream, &"x".repeat(HUGE)).await;
+    send(&mut stream, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    read_until(&mut stream, "hello").await;
+    assert_eq!(unread(&running.metrics.render()), 0);
+}
+
 #[tokio::test]
 async fn an_http2_client_that_opens_no_window_is_cut_though_it_talks() {
     let running = start(Settings { write_timeout: SHORT, ..patient() }).await;
     let mut stream = running.connect().await;
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    let no_window = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0];
-    // GET / by the static table, with :authority x.
-    let get = [0, 0, 6, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84, 0x01, 0x01, b'x'];
-    stream.write_all(&[&preface[..], &no_window, &get].concat()).await.unwrap();
+    stream.write_all(&[HTTP2_WITHOUT_WINDOW, &asks(GET, 1, "/")].concat()).await.unwrap();
     let mut read = Vec::new();
     let _reset = stream.read_to_end(&mut read).await;
     assert!(!read.windows(5).any(|bytes| bytes == b"hello"));

@@ -54,12 +54,14 @@ pub struct Compared {
 }
 
 /// What became of all that was staged. A dry run counts what would be made as made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Staged {
     /// To be decided on.
     pub open: u64,
     /// On record already, by their upstream ids.
     pub both: u64,
+    /// Accounts that have pins of these, by name, with of how many.
+    pub holders: Vec<(String, u64)>,
     /// Pins were made of them.
     pub made: u64,
     /// The account had a pin of the same content, name and meta.

@@ -115,6 +115,7 @@ macro_rules! contract_suite {
                 a_pin_that_nobody_takes_fails_and_is_tried_anew_by_the_next,
                 a_given_up_copy_goes_on_asking_for_somewhere_to_go,
                 a_respill_during_a_fan_out_begins_it_anew,
+                tags_that_change_have_a_providers_pins_settled_anew,
                 a_copy_that_is_there_already_counts_for_who_spills_over_to_it;
             late: a_copy_that_is_late_goes_to_the_next_provider, a_late_copy_that_comes_after_all_stays_or_goes_by_policy,
                 late_copies_are_taken_up_a_limit_at_a_time;
@@ -129,7 +130,7 @@ macro_rules! contract_suite {
             registering: an_account_with_pins_cannot_vanish, a_policy_that_changes_binds_new_pins_only,
                 a_provider_may_be_absent_and_come_back, another_fingerprint_is_refused_until_rebound,
                 a_rebind_to_the_same_account_keeps_the_copies, a_rebind_to_a_new_account_makes_them_again,
-                a_clock_that_jumped_is_warned_of, another_config_leaves_claims_alone,
+                a_clock_that_went_back_is_warned_of, the_next_start_is_told_the_time_that_was_believed_last, another_config_leaves_claims_alone,
                 an_account_that_left_takes_no_more_pins, an_account_leaves_or_a_pin_comes_but_not_both, a_credential_is_proven_by_copies_on_record;
             tokens: a_token_is_read_back_as_it_was_made_also_after_a_crash,
                 a_live_name_and_a_secret_belong_to_one_token,
@@ -138,7 +139,7 @@ macro_rules! contract_suite {
                 a_rotated_token_lives_on_for_the_overlap_and_no_longer_than_before,
                 the_last_use_of_a_token_is_kept,
                 tokens_that_ended_long_ago_are_forgotten_but_for_operators;
-            events: a_status_change_is_an_event_and_what_changes_none_is_not,
+            events: a_status_change_is_an_event_and_what_changes_none_is_not, a_job_that_begins_came_from_no_state,
                 a_providers_health_is_an_event_when_it_changes, what_operators_do_is_an_event_that_names_them,
                 events_are_read_on_from_a_cursor, events_are_read_by_account_and_by_kind,
                 the_newest_that_match_are_read_without_a_cursor,
@@ -147,6 +148,7 @@ macro_rules! contract_suite {
                 a_pin_that_goes_away_by_itself_is_an_event;
             explaining: a_pin_is_explained_whoever_has_it, a_pin_is_explained_with_the_copies_that_it_holds;
             auditing: what_a_list_showed_survives_a_crash_and_the_rest_is_suspect,
+                an_audit_gives_way_to_what_is_new_though_calls_have_no_limit,
                 suspects_are_looked_at_and_only_that_loses_them,
                 a_suspect_that_nobody_wants_any_more_is_dropped, orphans_are_what_nobody_here_knows,
                 doubles_that_are_being_removed_are_no_orphans,
@@ -154,6 +156,7 @@ macro_rules! contract_suite {
             proving: a_sample_is_of_copies_that_were_confirmed_each_once,
                 a_provider_that_serves_nothing_gets_nothing_and_counts_no_more_where_proof_is_asked_for,
                 a_gateway_that_is_down_changes_nothing_but_is_noted,
+                whoever_tells_how_many_copies_a_pin_has_tells_the_same,
                 what_a_gateway_showed_is_forgotten_with_it_and_with_the_last_copy;
             model: counters_and_statuses_agree_after_every_random_step, nothing_is_left_once_all_is_deleted;
         }

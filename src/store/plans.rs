@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::model::{ContentId, PinId, ProviderId, RequestId, Timestamp};
+use crate::{
+    model::{ContentId, PinId, ProviderId, RequestId, Timestamp},
+    policy::{Unapplied, Undrained},
+};
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,8 +116,12 @@ pub trait PlanStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Applied, StoreError>;
 
-    /// How many pins of a policy have not all the copies yet that its newest revision asks for, or have more.
-    async fn unfit(&self, policy: &str) -> Result<u64, StoreError>;
+    /// What is left at a provider that is drained.
+    async fn undrained(&self, provider: ProviderId) -> Result<Undrained, StoreError>;
+
+    /// What is left until the pins of a policy have the copies that its newest revision asks for, and those are gone that they
+    /// let go; `older` pins follow older ones.
+    async fn unapplied(&self, policy: &str, older: u64) -> Result<Unapplied, StoreError>;
 
     /// Settles up to `limit` such pins after one. Background lane.
     async fn settle_unfit(

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     model::{
         AccountDecl, AccountId, Allowance, BudgetClass, Codec, Content, ContentId, ErrorClass, Goal, Health,
-        JobId, JobKind, JobState, Lesson, Mode, Op, PinId, PinSpec, ProviderDecl, ProviderId, ProviderRecord,
-        Quota, QuotaKind, ReplicaId, ReplicaState, RequestId, Reserved, Status, Timestamp, UpstreamId,
+        JobId, JobKind, JobState, KeptTime, Lesson, Mode, Op, PinId, PinSpec, ProviderDecl, ProviderId,
+        ProviderRecord, Quota, QuotaKind, ReplicaId, ReplicaState, RequestId, Reserved, Status, Timestamp,
+        UpstreamId,
     },
     policy::{
         Policy,
@@ -36,8 +37,8 @@ pub struct Registered {
     pub recovered: u64,
     /// How far the clock is behind the last time on record, where it is.
     pub clock_behind: Option<Duration>,
-    /// How far the clock is ahead of the last time on record, where it is more than a year.
-    pub clock_ahead: Option<Duration>,
+    /// The time that the last process was sure of.
+    pub time: KeptTime,
 }
 
 /// What a provider's new fingerprint means.
@@ -316,10 +317,6 @@ pub enum Respill {
 pub struct Respilled {
     /// `None` once all are queued.
     pub next: Option<ContentId>,
-    /// Copies among those looked at that are wanted.
-    pub wanted: u64,
-    /// Those that are being removed.
-    pub leaving: u64,
 }
 
 /// What settling pins that wait for a provider did.
@@ -346,6 +343,8 @@ pub struct StoreStats {
     pub jobs: Vec<(JobKind, JobState, u64)>,
     /// Pins with fewer pinned copies than their policy asks.
     pub under_replicated: u64,
+    /// Since when one of them is so that was pinned: the one that has been for longest.
+    pub short_since: Option<Timestamp>,
     /// Acceptance time of the oldest queued or pinning pin.
     pub oldest_unsettled: Option<Timestamp>,
     /// Due and unclaimed, with the oldest's due time.

@@ -16,15 +16,18 @@ mod events;
 mod exchange;
 mod explain;
 mod export;
+pub mod files;
 mod forget;
 #[cfg(test)]
 pub(crate) mod founded;
 mod get;
 mod jobs;
 mod lanes;
+mod leave;
 mod list;
 mod means;
 mod open;
+mod outage;
 mod outcome;
 mod plans;
 mod proofs;
@@ -53,11 +56,13 @@ use async_trait::async_trait;
 pub use comeback::{CameBack, Comeback, Later};
 pub use exchange::Place;
 pub use export::{Exported, export};
-pub use open::{is_served, newest_version};
+pub use files::is_served;
+pub use open::newest_version;
 pub use readers::ReadSettings;
 
 use self::{
     accept::Accepted,
+    outage::Outage,
     readers::Readers,
     tx::Tx,
     writer::{Lane, Outlets, Writer},
@@ -92,6 +97,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     metrics: StoreMetrics,
+    outage: Outage,
 }
 
 impl SqliteStore {
@@ -107,7 +113,7 @@ impl SqliteStore {
         let readers = Readers::open(path, &settings.reads, metrics.store())?;
         let outlets = Outlets { changes, pins: metrics.pins().clone(), store: metrics.store().clone() };
         let writer = Writer::start(conn, settings.timing.clone(), outlets, lock)?;
-        Ok(Self { instance, writer, readers, metrics: metrics.store().clone() })
+        Ok(Self { instance, writer, readers, metrics: metrics.store().clone(), outage: Outage::default() })
     }
 
     /// Runs one intention inside the next transaction of its lane and returns once that is on disk.
@@ -129,7 +135,15 @@ impl SqliteStore {
         result: Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.metrics.operation(class, began.elapsed());
-        result.inspect_err(|error| self.metrics.error(kind(error)))
+        match result.as_ref().map_err(kind) {
+            Err(Some(kind)) => {
+                self.metrics.error(kind);
+                self.outage.failed(kind, result.as_ref().err());
+            }
+            Ok(_) if class == Write => self.outage.wrote(),
+            Ok(_) | Err(None) => {}
+        }
+        result
     }
 
     async fn accepted(&self, account: AccountId, accepted: Accepted) -> Result<PinRecord, StoreError> {
@@ -150,8 +164,9 @@ fn within<T>(asked: Result<T, OverQuota>) -> Result<T, StoreError> {
     asked.map_err(StoreError::OverQuota)
 }
 
-fn kind(error: &StoreError) -> StoreErrorKind {
-    match error {
+/// What went wrong; `None`: nothing, the caller was refused.
+fn kind(error: &StoreError) -> Option<StoreErrorKind> {
+    Some(match error {
         StoreError::Full(_) => StoreErrorKind::Full,
         StoreError::Timeout => StoreErrorKind::Timeout,
         StoreError::Busy => StoreErrorKind::Busy,
@@ -162,9 +177,9 @@ fn kind(error: &StoreError) -> StoreErrorKind {
         | StoreError::StillUsed { .. }
         | StoreError::Unknown { .. }
         | StoreError::Taken { .. }
-        | StoreError::OverQuota(_) => StoreErrorKind::Constraint,
+        | StoreError::OverQuota(_) => return None,
         StoreError::Corrupt(_) => StoreErrorKind::Corrupt,
-    }
+    })
 }
 
 #[async_trait]
@@ -358,6 +373,10 @@ impl Store for SqliteStore {
 
     async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.write(Write, Lane::Background, move |tx| background::expire_held(tx, now)).await
+    }
+
+    async fn keep_time(&self, time: KeptTime) -> Result<(), StoreError> {
+        self.write(Write, Lane::Background, move |tx| register::keep_time(tx, time)).await
     }
 
     async fn mend_schedule(&self, now: Timestamp) -> Result<u64, StoreError> {

@@ -103,7 +103,7 @@ impl<'a> Registrar<'a> {
         self.register(IntGauge::with_opts(Self::opts(name, help)).expect(VALID))
     }
 
-    fn real_gauge(&self, name: &str, help: &str) -> Gauge {
+    pub(super) fn real_gauge(&self, name: &str, help: &str) -> Gauge {
         self.register(Gauge::with_opts(Self::opts(name, help)).expect(VALID))
     }
 

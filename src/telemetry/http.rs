@@ -27,6 +27,8 @@ struct Inner {
     rejections: Counters<Rejection>,
     over_limit: PerLabel<LimitKind, PerLabel<RequestClass, Counters<LimitOutcome>>>,
     turned_away: PerLabel<Listener, Counters<Turned>>,
+    unread: Gauges<Listener>,
+    given_up: Counters<Listener>,
 }
 
 /// The answers to one method on one route.
@@ -78,6 +80,22 @@ impl HttpMetrics {
                 &[],
             ),
             over_limit: over_limit(registrar),
+            unread: Gauges::of(
+                &registrar.gauges(
+                    "http_unread_bytes",
+                    "What is kept in memory of answers that are made and not taken yet, and of requests that wait behind them.",
+                    &listener,
+                ),
+                &[],
+            ),
+            given_up: Counters::of(
+                &registrar.counters(
+                    "http_connections_given_up_total",
+                    "Connections that took their answers too slowly while room for answers was short.",
+                    &listener,
+                ),
+                &[],
+            ),
         };
         inner.start_known();
         Self(Arc::new(inner))
@@ -108,6 +126,16 @@ impl HttpMetrics {
     /// Counts a connection that was closed before its first request.
     pub fn turned_away(&self, listener: Listener, reason: Turned) {
         self.0.turned_away.get(listener).get(reason).inc();
+    }
+
+    /// Notes how many bytes are kept for clients now.
+    pub fn unread(&self, listener: Listener, bytes: usize) {
+        self.0.unread.get(listener).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a connection that was given up so that others have its room.
+    pub fn given_up(&self, listener: Listener) {
+        self.0.given_up.get(listener).inc();
     }
 
     /// Counts a request that was refused before the store was asked.

@@ -203,7 +203,6 @@ labels! {
         Busy = "busy",
         Timeout = "timeout",
         Connection = "connection",
-        Constraint = "constraint",
         Corrupt = "corrupt",
         Full = "full",
     }

@@ -70,7 +70,7 @@ impl Providers {
             ),
             budget_used: registrar.gauges(
                 "provider_budget_used",
-                "Calls of a class that this process made in the window until now.",
+                "Calls of a class that this process made in the window until now, as of the last look, at most 30 s ago.",
                 &["provider", "class"],
             ),
             last_success: registrar.gauges(

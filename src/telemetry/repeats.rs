@@ -12,6 +12,10 @@ impl Repeats {
         !std::mem::replace(&mut self.fails, true)
     }
 
+    pub fn fails(&self) -> bool {
+        self.fails
+    }
+
     /// It worked; returns whether it had failed before.
     pub fn worked(&mut self) -> bool {
         std::mem::replace(&mut self.fails, false)

@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub providers: Vec<ProviderSnapshot>,
     /// Pins with fewer pinned copies than their policy asks.
     pub under_replicated: u64,
+    /// Since when one of them is so that was pinned: the one that has been for longest.
+    pub short_since: Option<Timestamp>,
     /// When the oldest queued or pinning pin was accepted.
     pub oldest_unsettled: Option<Timestamp>,
     /// Due and unclaimed tasks, with the oldest's due time; what is not named is 0.
@@ -57,6 +59,7 @@ pub(super) struct Gauges {
     accounts: Accounts,
     providers: Providers,
     under_replicated: IntGauge,
+    short_since: IntGauge,
     oldest_unsettled: IntGauge,
     due: PerLabel<TaskKind>,
     oldest_due: PerLabel<TaskKind>,
@@ -86,7 +89,11 @@ impl Gauges {
             providers: Providers::new(registrar),
             under_replicated: registrar.shared_gauge(
                 "pins_under_replicated",
-                "Pins with fewer pinned copies than their policy asks.",
+                "Pins with fewer pinned copies that count than their policy's least.",
+            ),
+            short_since: registrar.shared_gauge(
+                "pins_oldest_under_replicated_timestamp_seconds",
+                "Since when the pin that has been short of copies for longest is so, of those that were pinned; 0 = none.",
             ),
             oldest_unsettled: registrar.shared_gauge(
                 "pins_oldest_unsettled_timestamp_seconds",
@@ -137,6 +144,7 @@ impl Gauges {
         self.accounts.set(snapshot, label_of);
         self.providers.set(snapshot);
         self.under_replicated.set(gauge(snapshot.under_replicated));
+        self.short_since.set(seconds(snapshot.short_since));
         self.oldest_unsettled.set(seconds(snapshot.oldest_unsettled));
         self.set_due(snapshot);
         for &kind in JobKind::ALL {

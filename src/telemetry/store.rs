@@ -49,8 +49,12 @@ impl StoreMetrics {
             &["class"],
             &DURATIONS,
         );
-        let errors =
-            registrar.counters("store_errors_total", "Operations of the store that failed.", &["kind"]);
+        let errors = registrar.counters(
+            "store_errors_total",
+            "Operations of the store that failed, of requests and of the engine; of a transaction that failed, each. \
+             What is refused, as over a quota, is none.",
+            &["kind"],
+        );
         let connections = registrar.gauges(
             "store_connections",
             "Connections to the database that are at work, and that are not.",

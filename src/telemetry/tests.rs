@@ -42,6 +42,7 @@ fn every_series_of_the_list_starts_at_zero() {
         r#"pinfold_http_rejections_total{reason="rate_limit"}"#,
         r#"pinfold_pins{status="queued"}"#,
         "pinfold_pins_under_replicated",
+        "pinfold_pins_oldest_under_replicated_timestamp_seconds",
         "pinfold_pins_oldest_unsettled_timestamp_seconds",
         r#"pinfold_pin_requests_accepted_total{operation="replace"}"#,
         r#"pinfold_pin_transitions_total{to="failed"}"#,
@@ -82,6 +83,7 @@ fn every_series_of_the_list_starts_at_zero() {
         r#"pinfold_account_quota_used{account="default",quota="meta_bytes"}"#,
         r#"pinfold_rate_limited_requests_total{class="write",limit="login",outcome="shadowed"}"#,
         "pinfold_created_ahead_seconds",
+        "pinfold_clock_doubted_seconds",
         r#"pinfold_log_messages_total{level="error"}"#,
     ] {
         assert_eq!(value(&metrics, series), Some(0.0), "{series}");

@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     fs,
+    io::Write,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{
@@ -24,6 +25,9 @@ use pinfold::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// How the folders begin that backups and restores are made in.
+const BACKUP: &str = ".pinfold-backup-";
+const RESTORE: &str = ".pinfold-restore-";
 const TWO: &str = "accounts:\n- { name: ada, tokens: [ { name: desk, secret: token-of-ada } ] }\n\
                    - { name: ben, tokens: [ { name: desk, secret: token-of-ben } ] }\n";
 
@@ -80,6 +84,21 @@ impl House {
 
     async fn run(&self, words: &[&str]) -> (i32, String, String) {
         finished(self.command(words)).await
+    }
+
+    /// What a command said that got a signal in the midst of its work in a folder; `None`: it was quicker.
+    async fn interrupted(
+        &self,
+        words: &[&str],
+        folder: &str,
+        workshop: &'static str,
+        signal: &'static str,
+    ) -> Option<Output> {
+        let mut command = self.command(words);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        let folder = self.path(folder);
+        let waiting = tokio::task::spawn_blocking(move || caught(child, &folder, workshop, signal));
+        waiting.await.expect("it ends")
     }
 
     async fn good(&self, words: &[&str]) -> String {
@@ -219,7 +238,7 @@ async fn a_backup_under_writes_holds_what_was_acknowledged_and_is_served_again()
         open.close().await;
     }
     assert_eq!(house.sim.counts().violations(), 0);
-    assert!(names(house.dir.path()).iter().all(|name| !name.ends_with(".partial")));
+    assert!(names(house.dir.path()).iter().all(|name| !name.starts_with(BACKUP)));
 }
 
 /// I7, I13: what was made since the backup is found, not made again; and what a later pin may need is not removed.
@@ -279,6 +298,16 @@ async fn a_restore_is_refused_where_it_would_do_harm() {
     let (code, _, err) = house.run(&["backup", "good.backup"]).await;
     assert!(code == 1 && err.contains("good.backup is there already") && err.contains("--force"), "{err}");
     house.good(&["backup", "good.backup", "--force"]).await;
+    fs::hard_link(house.path("pins.db"), house.path("hard")).expect("linked");
+    for own in ["pins.db", "./pins.db-wal", "pins.db.lock", "pins.db.before-x", "hard"] {
+        let (code, _, err) = house.run(&["backup", own, "--force"]).await;
+        assert!(
+            code == 1 && err.contains("is the store itself, or a file that belongs to it"),
+            "{own}: {err}"
+        );
+    }
+    let (code, _, err) = house.run(&["backup", "."]).await;
+    assert!(code == 1 && err.contains("is a folder: name a file in it"), "{err}");
     let (code, _, err) = house.run(&["restore", "good.backup", "--replace"]).await;
     assert!(code == 1 && err.contains("in use by another pinfold process"), "{err}");
     open.close().await;
@@ -290,9 +319,10 @@ async fn a_restore_is_refused_where_it_would_do_harm() {
     let mut cut = fs::read(house.path("good.backup")).expect("read");
     cut.truncate(cut.len() / 2);
     fs::write(house.path("cut.backup"), cut).expect("written");
-    assert_eq!(house.run(&["restore", "cut.backup", "--replace"]).await.0, 1);
+    let (code, _, err) = house.run(&["restore", "cut.backup", "--replace"]).await;
+    assert!(code == 1 && err.contains("cut.backup was not restored: cut.backup is damaged"), "{err}");
     let (code, _, err) = house.run(&["restore", "no.backup", "--replace"]).await;
-    assert!(code == 1 && err.contains("there is no file"), "{err}");
+    assert!(code == 1 && err.contains("cannot read no.backup"), "{err}");
     assert!(
         !names(house.dir.path()).iter().any(|name| name.contains(".before-") || name.contains("restore-"))
     );
@@ -304,16 +334,18 @@ async fn a_restore_is_refused_where_it_would_do_harm() {
     assert!(names(house.dir.path()).iter().any(|name| name.contains("pins.db.before-")));
 }
 
-/// Whether the child was killed in the midst of its work: its file was there, and it was not done.
-fn killed(mut child: Child, folder: &Path) -> bool {
+/// How a child ended that got a signal in the midst of its work: its workshop was there, and it was not done.
+fn caught(mut child: Child, folder: &Path, workshop: &str, signal: &str) -> Option<Output> {
     while child.try_wait().expect("asked").is_none() {
-        if names(folder).iter().any(|name| name.ends_with(".partial")) {
-            child.kill().expect("killed");
-            return !child.wait().expect("it ended").success();
+        if names(folder).iter().any(|name| name.starts_with(workshop)) {
+            let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+            assert!(sent.expect("kill runs").success(), "it is not waited for yet");
+            return Some(child.wait_with_output().expect("it ended"))
+                .filter(|output| !output.status.success());
         }
         std::thread::yield_now();
     }
-    false
+    None
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -326,13 +358,11 @@ async fn a_killed_backup_leaves_nothing_that_looks_like_one() {
     fs::create_dir(house.path("backups")).expect("a folder");
     let mut in_the_midst = 0;
     for _ in 0..20 {
-        let child = house.command(&["backup", "backups/pins.backup"]).stdout(Stdio::null()).spawn();
-        let folder = house.path("backups");
-        let child = child.expect("the binary runs");
-        let was = tokio::task::spawn_blocking(move || killed(child, &folder)).await.expect("it ends");
+        let was =
+            house.interrupted(&["backup", "backups/pins.backup"], "backups", BACKUP, "-KILL").await.is_some();
         let left = names(&house.path("backups"));
         assert!(!was || !left.contains(&"pins.backup".to_owned()), "{left:?}");
-        let partial = left.iter().filter(|name| name.ends_with(".partial")).count();
+        let partial = left.iter().filter(|name| name.starts_with(BACKUP)).count();
         assert!(partial <= 1, "what the one before left is cleared away: {left:?}");
         if fs::remove_file(house.path("backups/pins.backup")).is_err() {
             in_the_midst += u32::from(was);
@@ -345,6 +375,68 @@ async fn a_killed_backup_leaves_nothing_that_looks_like_one() {
         &fs::metadata(house.path("backups/pins.backup")).expect("there").permissions(),
     );
     assert_eq!(mode & 0o777, 0o600);
+    open.close().await;
+}
+
+/// Told to stop it says so; killed it is cleared away by the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_or_a_backup_that_is_stopped_leaves_nothing() {
+    let house = House::build().await;
+    let open = house.open().await;
+    for n in 0..20 {
+        futures::future::join_all((n * 50..n * 50 + 50).map(|n| open.add(n))).await;
+    }
+    house.good(&["backup", "good.backup"]).await;
+    open.close().await;
+    let works =
+        [(&["backup", "new.backup"][..], BACKUP), (&["restore", "good.backup", "--replace"], RESTORE)];
+    for (words, workshop) in works {
+        for signal in ["-INT", "-TERM", "-KILL"] {
+            let mut said = None;
+            for _ in 0..20 {
+                said = house.interrupted(words, ".", workshop, signal).await;
+                if said.is_some() {
+                    break;
+                }
+                fs::remove_file(house.path("new.backup")).ok();
+            }
+            let Output { status, stderr, .. } = said.expect("one was in the midst of its work");
+            let told = String::from_utf8(stderr).expect("UTF-8");
+            let was_told = status.code() == Some(1) && told.contains("it was told to stop");
+            assert!(was_told || signal == "-KILL", "{words:?}: {status} {told}");
+            let left = names(house.dir.path()).iter().filter(|name| name.starts_with(workshop)).count();
+            assert_eq!(left, usize::from(signal == "-KILL"), "{words:?} {signal}");
+        }
+        house.good(words).await;
+        assert!(!names(house.dir.path()).iter().any(|name| name.starts_with(workshop)));
+    }
+    let open = house.open().await;
+    assert_eq!(open.ids().await.len(), 1000);
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_reads_no_secret() {
+    let house = House::build().await;
+    let open = house.open().await;
+    open.add(1).await;
+    house.good(&["backup", "good.backup"]).await;
+    open.close().await;
+    let hidden =
+        house.yaml().replace("token: alpha", "token_file: none/alpha").replace("secret: ", "secret_env: ");
+    fs::write(house.path("config.yaml"), hidden).expect("written");
+    house.good(&["restore", "good.backup", "--replace"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_be_told_anything_is_told_that_by_an_error() {
+    let house = House::build().await;
+    let open = house.open().await;
+    open.add(1).await;
+    let full = fs::File::options().write(true).open("/dev/full").expect("there");
+    let output = house.command(&["export"]).stdout(full).output().expect("the binary runs");
+    let told = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(told.starts_with("error: cannot write to stdout: "), "{told}");
     open.close().await;
 }
 
@@ -429,4 +521,44 @@ async fn lines_that_cannot_be_taken_up_are_told_and_the_others_are_taken() {
     let (code, _, _) =
         house.run(&["import", "again.jsonl", "--account", "ada", "--admin", "http://127.0.0.1:9"]).await;
     assert_eq!(code, 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_refused_takes_no_other_with_it() {
+    let house = House::build().await;
+    let open = house.open().await;
+    let good = json!({ "cid": cid(1), "name": "n" });
+    let bad = json!({ "cid": cid(1), "name": "n", "meta": { "k": "v".repeat(100_000) } });
+    fs::write(house.path("some.jsonl"), format!("{bad}\n{good}\n{good}\n{bad}\n")).expect("written");
+    let (_, out, err) = open.run(&["import", "some.jsonl", "--account", "ada", "--at-once", "8"]).await;
+    assert_eq!(out, "1 imported, 2 skipped, 1 refused\n", "{err}");
+    assert_eq!(open.ids().await.len(), 1);
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_loses_its_gateway_tells_how_far_it_came() {
+    let house = House::build().await;
+    let open = house.open().await;
+    let line = |n: u64| format!("{}\n", json!({ "cid": cid(n), "name": format!("{n}") }));
+    let mut command = house.command(&["import", "-", "--account", "ada"]);
+    command.arg("--admin").arg(format!("http://{}", open.gateway.admin()));
+    command.arg("--admin-token-file").arg(app::admin_token_file(&house.path("pins.db")));
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    let mut input = child.stdin.take().expect("a pipe");
+    // As many as are worked on together.
+    input.write_all((0..64).map(line).collect::<String>().as_bytes()).expect("written");
+    while open.ids().await.len() < 64 {
+        tokio::task::yield_now().await;
+    }
+    open.close().await;
+    input.write_all((64..128).map(line).collect::<String>().as_bytes()).expect("written");
+    drop(input);
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.expect("it ends");
+    let Output { status, stderr, .. } = output.expect("it ends");
+    let told = String::from_utf8(stderr).expect("UTF-8");
+    let begins = "error: stopped at line 65: cannot reach ";
+    let ends = "; 64 imported, 0 skipped, 0 refused before that; run it again to go on from there\n";
+    assert!(status.code() == Some(6) && told.starts_with(begins) && told.ends_with(ends), "{status} {told}");
 }

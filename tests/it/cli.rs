@@ -131,8 +131,16 @@ fn a_manual_has_a_page_for_each_command_and_completions_know_them() {
         assert!(pages.join(page).is_file(), "{page}");
     }
     assert!(!pages.join("pinfold-man.1").exists());
+    let page = fs::read_to_string(pages.join("pinfold-restore.1")).expect("readable");
+    let page = page.replace('\\', "");
+    let title = format!(".TH pinfold-restore 1 \" \" \"pinfold {}\" Pinfold", env!("CARGO_PKG_VERSION"));
+    for part in [title.as_str(), "--config <FILE>", "PINFOLD_CONFIG"] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(!page.contains("<--"), "{page}");
     let page = fs::read_to_string(pages.join("pinfold-config.5")).expect("readable");
     assert!(page.contains(".SH KEYS") && page.contains("declare_dead_after"), "{page}");
+    assert!(page.contains("upstream, log, traces and limits"), "{page}");
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = good(&["completions", shell]);
         assert!(script.contains("check-config") && script.contains("drain"), "{shell}");
@@ -190,6 +198,30 @@ fn a_healthcheck_tells_ready_from_not_ready_and_unauthorized() {
     assert_eq!(healthcheck("HTTP/1.1 503 Service Unavailable\r\n\r\n").0, 1);
     assert_eq!(healthcheck("HTTP/1.1 401 Unauthorized\r\n\r\n").0, 7);
     assert_eq!(healthcheck("SSH-2.0-OpenSSH_9.9\r\n\r\n").0, 6);
+}
+
+#[test]
+fn a_healthcheck_asks_where_the_configuration_says_unless_it_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    drop(listener);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write(folder.path(), &format!("{GOOD}admin: {{ listen: \"0.0.0.0:{port}\", tls: {{}} }}\n"));
+    let file = file.to_str().expect("UTF-8");
+    let asked = |command: &mut Command| {
+        let (code, _, err) = run(command);
+        assert_eq!(code, 6, "{err}");
+        err
+    };
+    let secured = format!("cannot reach https://127.0.0.1:{port}/:");
+    let err = asked(pinfold(&["healthcheck"]).env("PINFOLD_CONFIG", file));
+    assert!(err.contains(&secured), "{err}");
+    let err = asked(&mut pinfold(&["healthcheck", "--config", file]));
+    assert!(err.contains(&secured), "{err}");
+    let typed = format!("http://127.0.0.1:{port}");
+    let err = asked(&mut pinfold(&["healthcheck", "--config", file, "--admin", &typed]));
+    assert!(err.contains(&typed), "{err}");
+    assert_eq!(run(&mut pinfold(&["healthcheck", "--config", "/nowhere/config.yaml"])).0, 78);
 }
 
 #[test]
@@ -262,8 +294,10 @@ fn a_log_filter_that_makes_no_sense_is_78_and_check_config_says_so_too() {
         (code, err)
     }] {
         assert_eq!(code, 78, "{err}");
-        assert!(err.lines().count() == 1 && err.contains("the log filter"), "{err}");
+        assert!(err.lines().count() == 1 && err.contains(": log.filter: the log filter"), "{err}");
     }
+    let (code, _, err) = check(GOOD, &[], &[("PINFOLD_LOG", "warning")]);
+    assert!(code == 78 && err.contains(": PINFOLD_LOG: the log filter has \"warning\""), "{err}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ const TABLES: [(&str, &[&str]); 7] = [
     ("Providers", &["provider_", "replicas"]),
     ("Engine", &["task", "engine_", "jobs"]),
     ("Store", &["store_"]),
-    ("Process", &["build_", "config_", "log_", "process_", "trace_"]),
+    ("Process", &["build_", "clock_", "config_", "log_", "process_", "trace_"]),
 ];
 
 /// What is worth waking somebody for.
@@ -38,7 +38,7 @@ const ALERTS: [(&str, &str); 19] = [
     ("pinfold_http_request_duration_seconds", "99th percentile over 1 s"),
     ("pinfold_tls_certificate_not_after_timestamp_seconds", "in less than 14 days"),
     ("pinfold_tls_last_reload_successful", "0"),
-    ("pinfold_pins_under_replicated", "over 0 for hours"),
+    ("pinfold_pins_oldest_under_replicated_timestamp_seconds", "not 0, and hours ago"),
     ("pinfold_pins_oldest_unsettled_timestamp_seconds", "not 0, and hours ago"),
     ("pinfold_provider_up", "0 for minutes"),
     ("pinfold_provider_requests_total", "`auth`, `funds`; share of what is not `ok` over a half"),

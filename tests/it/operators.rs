@@ -206,6 +206,31 @@ async fn a_pin_that_fails_while_it_is_waited_for_is_4() {
     assert_eq!((code, out.as_str()), (0, "r1  c  queued\n"));
 }
 
+#[tokio::test]
+async fn an_operator_who_waits_no_longer_is_told_that_the_pin_goes_on() {
+    const ANSWERS: &[&str] =
+        &[r#"{"requestid":"r1","status":"queued","pin":{"cid":"c"}}"#, r#"{"status":"pinning"}"#];
+    let late = pinfold(&scripted(ANSWERS), &["pin", "add", CID, "--timeout", "1ms"]);
+    let (code, out, err) = finished(late).await;
+    assert_eq!((code, out.as_str()), (5, "r1  c  pinning\n"), "{err}");
+    assert!(err.contains("r1 goes on"), "{err}");
+    let (code, _, err) =
+        finished(pinfold("http://127.0.0.1:1", &["pin", "add", CID, "--timeout", "x"])).await;
+    assert!(code == 2 && err.contains("30s"), "{err}");
+}
+
+#[tokio::test]
+async fn whoever_follows_events_ends_when_nobody_reads_though_nothing_happens() {
+    let house = House::start(ADA).await;
+    let (mut child, out) = following(&house);
+    let (first, out) = line(out).await;
+    assert!(first.contains("act=token_created"), "{first}");
+    drop(out);
+    let ended = tokio::task::spawn_blocking(move || child.wait()).await.expect("waited").expect("it ended");
+    assert_eq!(ended.code(), Some(0));
+    house.stop().await;
+}
+
 fn following(house: &House) -> (Child, BufReader<impl Read + use<>>) {
     let mut command = house.command(&["event", "tail", "--after", "0", "--follow", "--kind", "admin"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
@@ -310,5 +335,33 @@ async fn an_operator_sees_plans_before_anything_is_done_and_applies_a_policy() {
     assert!(told.contains("job 1: apply of default, done"), "{told}");
     let (code, _, err) = house.run(&["policy", "apply", "nothing"]).await;
     assert!(code == 1 && err.contains("there is no policy"), "{err}");
+    house.stop().await;
+}
+
+/// I9: the gateway does not count a probe's calls.
+#[tokio::test(flavor = "multi_thread")]
+async fn i9_a_provider_with_limits_is_not_probed_beside_a_gateway_unasked() {
+    let house = House::start(ADA).await;
+    let config = house.dir.path().join("probed.yaml");
+    let probe = async |limits: &str, words: &[&str]| {
+        let text = format!(
+            "store: {{ url: \"sqlite:{}\" }}\nproviders: [ {{ name: alpha, endpoint: \"{}\", token: alpha{limits} }} ]\n{ADA}",
+            house.dir.path().join("pins.db").display(),
+            house.sim.endpoint(),
+        );
+        std::fs::write(&config, text).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pinfold"));
+        command.args(["provider", "probe", "alpha", "--config"]).arg(&config).args(words);
+        finished(command).await
+    };
+    let before = house.sim.counts().total();
+    let limits = ", budget: { any: 6000/min }";
+    let (code, _, err) = probe(limits, &[]).await;
+    assert!(code == 1 && err.contains("--beside-gateway"), "{code} {err}");
+    assert_eq!(house.sim.counts().total(), before, "nothing was sent");
+    let (code, out, err) = probe(limits, &["--beside-gateway"]).await;
+    assert!(code != 1 && out.contains("credential"), "{code} {err}");
+    let (code, out, err) = probe("", &[]).await;
+    assert!(code != 1 && out.contains("credential"), "without limits none is exceeded: {code} {err}");
     house.stop().await;
 }

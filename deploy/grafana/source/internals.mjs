@@ -23,6 +23,10 @@ export const internals = dashboard('internals', {
         q(now('listener', 'http_requests_in_flight'), '{{listener}} requests')
       ]),
       graph('Turned away', 'Connections closed before their first request.', [q(rate('listener, reason', 'http_connections_refused_total'), '{{listener}} {{reason}}')], { unit: 'ops' }),
+      graph('Kept for clients', 'Bytes of answers that clients have not taken yet; the slowest are given up beyond server.max_unread.', [
+        q(now('listener', 'http_unread_bytes'), '{{listener}}')
+      ], { unit: 'bytes' }),
+      graph('Given up', 'Connections of clients that were the slowest to take their answers.', [q(rate('listener', 'http_connections_given_up_total'), '{{listener}}')], { unit: 'ops' }),
       graph('TLS handshakes that failed', 'By why.', [q(rate('listener, reason', 'tls_handshake_failures_total'), '{{listener}} {{reason}}')], { unit: 'ops' })
     ]),
     row('Store', 8, [
@@ -57,6 +61,7 @@ export const internals = dashboard('internals', {
         { title: 'running for', expr: `time() - max by (instance) (${process('process_start_time_seconds')})`, unit: 's', decimals: 0 },
         { title: 'engine looked', expr: `time() - max by (instance) (${of('engine_last_tick_timestamp_seconds')})`, unit: 's', decimals: 0 },
         { title: 'numbers read', expr: `time() - max by (instance) (${of('store_stats_last_refresh_timestamp_seconds')})`, unit: 's', decimals: 0 },
+        { title: 'clock doubted by', expr: `max by (instance) (${of('clock_doubted_seconds')})`, unit: 's', decimals: 0 },
         { title: 'config good', expr: `min by (instance) (${of('config_last_reload_successful')})`, steps: [['red'], ['green', 1]] },
         { title: 'config read', expr: `time() - max by (instance) (${of('config_last_reload_success_timestamp_seconds')})`, unit: 's', decimals: 0 },
         { title: 'certificate ends in', expr: `min by (instance) (${of('tls_certificate_not_after_timestamp_seconds')}) - time()`, unit: 's', decimals: 0, steps: [['red'], ['orange', 7 * 86400], ['green', 14 * 86400]] },

@@ -2,6 +2,7 @@
 import { ALL_OR_BAD, ANY_IS_BAD, ANY_IS_ODD, bars, dashboard, graph, of, q, quantile, row, share, stat, table } from './grafana.mjs'
 
 const AGE_OF_OLDEST = `(time() - max(${of('pins_oldest_unsettled_timestamp_seconds')})) * (max(${of('pins_oldest_unsettled_timestamp_seconds')}) > bool 0)`
+const AGE_OF_SHORT = `(time() - max(${of('pins_oldest_under_replicated_timestamp_seconds')})) * (max(${of('pins_oldest_under_replicated_timestamp_seconds')}) > bool 0)`
 const FAILING = 'outcome=~"transient|auth|funds|unknown"'
 
 const calls = (...matchers) => `sum by (provider) (rate(${of('provider_requests_total', ...matchers)}[15m]))`
@@ -12,6 +13,8 @@ export const overview = dashboard('overview', {
     row('Are all pins safe?', 4, [
       stat('Short of copies', 'Pins with fewer pinned copies than their policy asks. New ones are short until their copies are made.',
         `max(${of('pins_under_replicated')})`, { steps: ANY_IS_ODD }),
+      stat('Short for', 'How long the pin that has been short of copies for longest is so, of those that were pinned.',
+        AGE_OF_SHORT, { unit: 's', decimals: 0, steps: [['green'], ['orange', 3600], ['red', 6 * 3600]] }),
       stat('Copies lost today', 'Copies that audits found gone from their providers in the last 24 hours. They are made again.',
         `round(sum(increase(${of('provider_audited_copies_total', 'result="lost"')}[24h])))`, { steps: ANY_IS_ODD }),
       stat('Failed', 'Pins that no provider takes. They are tried again every day.',
@@ -24,7 +27,7 @@ export const overview = dashboard('overview', {
     ]),
     row('Is Pinfold well?', 4, [
       stat('Alerts', 'Alerts of Pinfold that fire now; docs/runbooks.md says what to do about each.',
-        'count(ALERTS{alertname=~"Pinfold.+", alertstate="firing"}) or vector(0)', { steps: ANY_IS_BAD }),
+        'count(ALERTS{alertname=~"Pinfold.+", alertstate="firing", job=~"$job|"}) or vector(0)', { steps: ANY_IS_BAD }),
       stat('Gateways up', 'The part of the gateways that Prometheus reaches.', 'avg(up{job="$job"})', { unit: 'percentunit', steps: ALL_OR_BAD }),
       stat('Providers not in use', 'Providers that are down, refuse us, or are out of funds.',
         `count(min by (provider) (${of('provider_up')}) == 0) or vector(0)`, { steps: ANY_IS_BAD }),

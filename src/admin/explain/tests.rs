@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     model::*,
-    policy::{Copies, Policy},
+    policy::{Copies, Policy, Proof},
     store::PinRecord,
 };
 
@@ -137,9 +137,46 @@ fn a_copy_tells_its_last_error_its_doubt_and_what_is_next() {
     let told = explained(&story(vec![own(leased)], |_| {}), NOW);
     let next = &told["copies"][0]["next"];
     assert_eq!((&next["words"], &next["at"]), (&json!("a call is under way"), &Value::Null));
+    let poor = |providers: &mut [ProviderRecord]| providers[0].health = Health::NoFunds;
+    let told =
+        explained(&story(vec![own(failed.clone())], poor), NOW.plus(std::time::Duration::from_secs(9)));
+    let next = &told["copies"][0]["next"];
+    assert_eq!(
+        (&next["at"], &next["due_since"]),
+        (&Value::Null, &json!("2023-11-14T22:13:20.000Z")),
+        "no time is told that is past"
+    );
+    assert!(next["words"].as_str().unwrap().contains("takes pins again, which asks for payment"), "{next}");
     let gone = |providers: &mut [ProviderRecord]| providers[0].absent_since = Some(NOW);
     let told = explained(&story(vec![own(failed)], gone), NOW);
     assert!(told["copies"][0]["next"]["words"].as_str().unwrap().contains("gone from the config"));
+}
+
+#[test]
+fn what_a_pin_has_is_the_copies_that_count_and_each_that_does_not_says_why() {
+    let pinned = |provider| own(Replica { state: ReplicaState::Pinned, ..replica(provider) });
+    let asks = |providers: &mut [ProviderRecord], proof: Proof| {
+        let mut story = story(vec![pinned(1), pinned(2)], |_| {});
+        story.policy.proof = proof;
+        story.views = story.policy.views(providers, NOW);
+        story.providers = providers.to_vec();
+        explained(&story, NOW)
+    };
+    let mut providers = vec![provider(1, "x"), provider(2, "y"), provider(3, "z")];
+    providers[0].proof.state = ProofState::Unproven;
+    let told = asks(&mut providers, Proof::Required);
+    assert_eq!((&told["have"], &told["copies"][0]["counts"]), (&json!(1), &json!(false)));
+    assert_eq!(told["copies"][0]["counts_not_because"], "did not serve what it says is pinned");
+    let told = asks(&mut providers, Proof::Ignore);
+    assert_eq!((&told["have"], &told["copies"][0]["counts"]), (&json!(2), &json!(true)));
+    providers[0].mode = Mode::Draining;
+    let told = asks(&mut providers, Proof::Ignore);
+    let first = &told["copies"][0];
+    assert_eq!(
+        (&told["have"], &first["counts"], &first["is_to_be_replaced"]),
+        (&json!(2), &json!(true), &json!(true))
+    );
+    assert_eq!(told["others"][0]["why"], "gets a copy next");
 }
 
 #[test]

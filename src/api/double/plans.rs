@@ -4,7 +4,8 @@ use async_trait::async_trait;
 
 use super::{NOT_ASKED, ScriptedStore};
 use crate::{
-    model::{PinId, Timestamp},
+    model::{PinId, ProviderId, Timestamp},
+    policy::{Unapplied, Undrained},
     store::{Applied, Change, Plan, PlanStore, StoreError},
 };
 
@@ -19,7 +20,10 @@ impl PlanStore for ScriptedStore {
     async fn apply_step(&self, _: String, _: PinId, _: u32, _: Timestamp) -> Result<Applied, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
-    async fn unfit(&self, _: &str) -> Result<u64, StoreError> {
+    async fn undrained(&self, _: ProviderId) -> Result<Undrained, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
+    async fn unapplied(&self, _: &str, _: u64) -> Result<Unapplied, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn settle_unfit(&self, _: String, _: PinId, _: u32, _: Timestamp) -> Result<Applied, StoreError> {

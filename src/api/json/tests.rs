@@ -191,7 +191,7 @@ prop_compose! {
     fn records()(
         id in any::<[u8; 16]>(),
         status in proptest::sample::select(&Status::ALL[..]),
-        created in 0i64..253_402_207_200_000,
+        created in 0i64..253_402_300_800_000,
         name in proptest::option::of(any::<String>()),
         meta in proptest::option::of(proptest::collection::btree_map(any::<String>(), any::<String>(), 0..3)),
         origins in proptest::option::of(proptest::collection::vec(any::<String>(), 1..3)),

@@ -3,9 +3,8 @@
 use crate::model::Timestamp;
 
 const DAY: i64 = 86_400_000;
-/// What RFC 3339 can write in four digits of a year, short of the two days at the end of 9999 that `Display` does
-/// not know either.
-const WRITABLE: std::ops::Range<i64> = -62_167_219_200_000..253_402_207_200_000;
+/// What RFC 3339 can write in four digits of a year.
+const WRITABLE: std::ops::Range<i64> = -62_167_219_200_000..253_402_300_800_000;
 
 /// As the timestamp's own `Display`, byte for byte.
 pub fn write(out: &mut Vec<u8>, at: Timestamp) {

@@ -172,8 +172,8 @@ prop_compose! {
         cids in proptest::sample::subsequence(vec![V0, INLINE], 0..=2),
         name in proptest::option::of(text()),
         statuses in proptest::sample::subsequence(Status::ALL.to_vec(), 1..=4),
-        before in proptest::option::of(0i64..253_402_207_200_000),
-        after in proptest::option::of(0i64..253_402_207_200_000),
+        before in proptest::option::of(0i64..253_402_300_800_000),
+        after in proptest::option::of(0i64..253_402_300_800_000),
         limit in 1u16..=1000,
         meta in proptest::collection::btree_map(text(), text(), 0..4),
     ) -> ListQuery {

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Finding, clock};
+use super::{Finding, Health, clock};
 use crate::{
     app::{Tuning, parts},
     config::{ProviderSettings, Settings},
@@ -16,11 +16,21 @@ use crate::{
 /// A certificate that ends so soon is told of.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 
+/// Every bad line ends with how to look again.
 pub(super) async fn look(
     settings: &Settings,
     entry: &ProviderSettings,
     clock: &Arc<dyn Clock>,
 ) -> Vec<Finding> {
+    let mut found = findings(settings, entry, clock).await;
+    for bad in found.iter_mut().filter(|finding| finding.health == Health::Bad) {
+        let again = format!("then run: pinfold doctor {}", entry.name);
+        bad.advice = Some(bad.advice.take().map_or(again.clone(), |advice| format!("{advice}; {again}")));
+    }
+    found
+}
+
+async fn findings(settings: &Settings, entry: &ProviderSettings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
     let what = |check: &str| format!("{}: {check}", entry.name);
     let Ok(uri) = entry.endpoint.parse() else {
         return vec![Finding::bad(what("endpoint"), "it is no URL", "correct the entry's endpoint")];
@@ -50,7 +60,7 @@ pub(super) fn on_the_way(way: &Way, now: Timestamp, what: &impl Fn(&str) -> Stri
         return vec![Finding::ok(what("way"), "through a proxy: nothing of it can be seen from here")];
     };
     let mut found = vec![
-        Finding::ok(what("dns"), format!("{} addresses", way.addresses.len())),
+        Finding::ok(what("dns"), dns(way.addresses.len())),
         Finding::ok(what("connection"), format!("to {address}")),
     ];
     if let Some(ends) = way.certificate_ends {
@@ -62,6 +72,10 @@ pub(super) fn on_the_way(way: &Way, now: Timestamp, what: &impl Fn(&str) -> Stri
         });
     }
     found
+}
+
+fn dns(addresses: usize) -> String {
+    format!("{addresses} {}", if addresses == 1 { "address" } else { "addresses" })
 }
 
 /// The step that failed, and what to do about it.
@@ -87,8 +101,7 @@ fn told(line: &Line, name: &str) -> Finding {
     let what = format!("{name}: {}", line.check);
     match (line.verdict, &line.advice) {
         (verdict, advice) if verdict.is_bad() => {
-            let again = format!("then run: pinfold doctor {name}");
-            let advice = advice.as_ref().map_or(again.clone(), |advice| format!("{advice}; {again}"));
+            let advice = advice.as_deref().unwrap_or("see what the service says of itself");
             Finding::bad(what, &line.seen, advice)
         }
         (Verdict::Untold, _) => Finding::warn(what, &line.seen, "try again"),

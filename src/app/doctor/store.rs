@@ -28,6 +28,15 @@ const LOW: u64 = 1024 * MIB;
 pub(super) fn look(path: &Path, space: fn(&Path) -> io::Result<Space>) -> (Vec<Finding>, Option<Timestamp>) {
     let mut found = Vec::new();
     let mut latest = None;
+    if path.is_dir() {
+        let seen = format!("{} is a folder", path.display());
+        found.push(Finding::bad(
+            "store: file",
+            seen,
+            "name a file in it under store.url, such as pinfold.db",
+        ));
+        return (found, None);
+    }
     if path.exists() {
         found.push(file(path));
         found.push(lock(path));
@@ -44,7 +53,10 @@ pub(super) fn look(path: &Path, space: fn(&Path) -> io::Result<Space>) -> (Vec<F
     } else {
         found.push(nothing_yet(path));
     }
-    found.push(room(path, space));
+    // Whether there is room in a folder that is not there nobody knows.
+    if folder(path).is_dir() {
+        found.push(room(path, space));
+    }
     (found, latest)
 }
 
@@ -55,7 +67,7 @@ fn file(path: &Path) -> Finding {
         return Finding::bad(
             WHAT,
             format!("others may read or write {shown} (mode {:o})", mode & 0o777),
-            format!("run: chmod 600 {shown}*"),
+            format!("run: chmod 600 {}", files(path).join(" ")),
         );
     }
     // Nothing is written; SQLite has it not open in this process.
@@ -67,6 +79,12 @@ fn file(path: &Path) -> Finding {
             "run this as the user that runs the gateway, or give the file to that user with chown",
         ),
     }
+}
+
+/// The database and what SQLite has beside it.
+fn files(path: &Path) -> Vec<String> {
+    let all = ["", "-wal", "-shm"].map(|end| format!("{}{end}", path.display()));
+    all.into_iter().filter(|file| Path::new(file).exists()).collect()
 }
 
 fn nothing_yet(path: &Path) -> Finding {

@@ -115,9 +115,20 @@ async fn a_token_that_is_refused_is_bad() {
 }
 
 #[tokio::test]
+async fn an_address_where_no_list_of_pins_is_is_bad_also_where_that_is_said_in_json() {
+    let sim = Sim::builder("alpha").start().await;
+    let bad = Call::to(&format!("{}/psa", sim.endpoint()), "").bad().await;
+    assert_eq!(bad.what, "alpha: speaks the API");
+    assert!(bad.advice.unwrap().starts_with("correct the endpoint"));
+}
+
+#[tokio::test]
 async fn a_service_that_is_down_or_no_pinning_service_is_bad() {
     let bad = Call::to(&format!("http://{}", nobody().await), "").bad().await;
-    assert_eq!(bad.what, "alpha: connection");
+    assert!(
+        bad.what == "alpha: connection" && bad.to_string().ends_with("; then run: pinfold doctor alpha"),
+        "{bad}"
+    );
     let sim = Sim::builder("alpha").start().await;
     sim.faults().always(Routes::Any, Fault::status(500));
     let bad = Call::to(&sim.endpoint(), "").bad().await;
@@ -217,7 +228,13 @@ async fn a_store_that_cannot_be_made_or_is_none_or_is_open_to_others_is_bad() {
     let sim = Sim::builder("alpha").start().await;
     let mut call = Call::to(&sim.endpoint(), "");
     let there = std::mem::replace(&mut call.doctor.store, "/proc/pinfold/pins.db".into());
-    assert_eq!(call.bad().await.what, "store: file");
+    let (_, found) = call.findings().await;
+    let of_the_store: Vec<_> = found.iter().filter(|finding| finding.what.starts_with("store")).collect();
+    let [file] = &of_the_store[..] else { panic!("{of_the_store:?}") };
+    assert!(file.health == Health::Bad && file.advice.as_ref().unwrap().contains("mkdir -p /proc/pinfold"));
+    call.doctor.store = call.dir.path().to_owned();
+    let bad = call.bad().await;
+    assert!(bad.seen.ends_with("is a folder") && bad.advice.unwrap().contains("store.url"));
     call.doctor.store = there;
     fs::write(&call.doctor.store, "hello ".repeat(1000)).unwrap();
     fs::set_permissions(&call.doctor.store, fs::Permissions::from_mode(0o600)).unwrap();
@@ -226,7 +243,10 @@ async fn a_store_that_cannot_be_made_or_is_none_or_is_open_to_others_is_bad() {
     fs::remove_file(&call.doctor.store).unwrap();
     drop(call.make_store());
     fs::set_permissions(&call.doctor.store, fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(call.bad().await.advice.unwrap().starts_with("run: chmod 600"));
+    let advice = call.bad().await.advice.unwrap();
+    // Those of its log go with the last connection, which may take a moment.
+    let file = call.doctor.store.display().to_string();
+    assert!(advice.starts_with(&format!("run: chmod 600 {file}")) && !advice.contains('*'), "{advice}");
 }
 
 #[tokio::test]
@@ -240,4 +260,89 @@ async fn secrets_that_everybody_may_read_and_mistakes_in_the_config_are_bad() {
     assert!(call.bad().await.seen.contains("nonsense"));
     call.doctor.only = Some("alpha".to_owned());
     assert_eq!(call.bad().await.what, "config", "without it no provider can be looked at");
+}
+
+#[tokio::test]
+async fn every_secret_that_others_may_read_is_bad_whatever_it_is_for() {
+    let sim = Sim::builder("alpha").start().await;
+    let mut call = Call::to(&sim.endpoint(), "");
+    let folder = call.dir.path().to_owned();
+    let own = |name: &str| {
+        let file = folder.join(name);
+        fs::write(&file, format!("secret-of-{name}")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    own("ci");
+    own("spans");
+    own("ops");
+    fs::create_dir(folder.join("pins.db.credentials")).unwrap();
+    own("pins.db.credentials/alpha.json");
+    own("pins.db.admin-token");
+    let yaml = fs::read_to_string(&call.doctor.file).unwrap();
+    let yaml = yaml.replace("tokens: [", "tokens: [ { name: ci, secret_file: ci },");
+    let more = "admin: { tokens: [ { name: ops, secret_file: ops } ] }\n\
+                traces: { endpoint: \"http://127.0.0.1:9\", headers: [ { name: x-key, value_file: spans } ] }\n";
+    fs::write(&call.doctor.file, format!("{yaml}{more}")).unwrap();
+    call.doctor.config = config::load(&call.doctor.file, &Environment::default());
+    assert!(call.doctor.config.is_ok(), "{:?}", call.doctor.config.as_ref().err());
+    let all = [
+        "ci",
+        "spans",
+        "ops",
+        "pins.db.credentials",
+        "pins.db.credentials/alpha.json",
+        "pins.db.admin-token",
+    ];
+    let open = |mode| {
+        all.iter().for_each(|name| {
+            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).unwrap();
+        });
+    };
+    open(0o755);
+    let (_, found) = call.findings().await;
+    for name in all {
+        let told =
+            |finding: &&Finding| finding.what == "secrets" && finding.seen.ends_with(&format!("/{name}"));
+        let bad = found.iter().find(told).unwrap_or_else(|| panic!("{name} in {found:?}"));
+        assert_eq!(bad.health, Health::Bad);
+    }
+    open(0o700);
+    assert_eq!(call.findings().await.0, Health::Ok);
+    let inside = yaml.replace("{ name: ci, secret_file: ci }", "{ name: ci, secret: in-the-file }");
+    fs::write(&call.doctor.file, inside).unwrap();
+    fs::set_permissions(&call.doctor.file, fs::Permissions::from_mode(0o644)).unwrap();
+    call.doctor.config = config::load(&call.doctor.file, &Environment::default());
+    assert!(call.bad().await.seen.ends_with("config.yaml"));
+}
+
+#[test]
+fn a_finding_is_one_line_whatever_was_said() {
+    let broken =
+        Finding::bad("store: pages", "*** in database main ***\nTree 5 page 7:\n btree failure", "restore");
+    let line = broken.to_string();
+    assert_eq!(line, "bad  store: pages: *** in database main ***, Tree 5 page 7:, btree failure; restore");
+}
+
+#[tokio::test]
+async fn a_secret_that_this_user_cannot_have_is_told_as_such_and_nothing_is_sent() {
+    let sim = Sim::builder("alpha").start().await;
+    let mut call = Call::to(&sim.endpoint(), "");
+    let yaml = fs::read_to_string(&call.doctor.file).unwrap();
+    fs::write(&call.doctor.file, yaml.replace("token_file: alpha.token", "token_env: OF_THE_GATEWAY"))
+        .unwrap();
+    call.doctor.config = config::load_past_secrets(&call.doctor.file, &Environment::default());
+    let (worst, found) = call.findings().await;
+    let bad: Vec<_> = found.iter().filter(|finding| finding.health == Health::Bad).collect();
+    let [config, credential] = &bad[..] else { panic!("{bad:?}") };
+    assert_eq!((worst, config.what.as_str()), (Health::Bad, "config"));
+    assert!(config.advice.as_ref().unwrap().contains("run this as root"), "{config}");
+    assert!(credential.what == "alpha: credential" && credential.advice.as_ref().unwrap().ends_with("alpha"));
+    assert_eq!(sim.counts().total(), 0);
+}
+
+#[tokio::test]
+async fn one_address_is_no_addresses() {
+    let sim = Sim::builder("alpha").start().await;
+    let (_, found) = Call::to(&sim.endpoint(), "").findings().await;
+    assert!(found.iter().any(|finding| finding.to_string() == "ok   alpha: dns: 1 address"), "{found:?}");
 }

@@ -74,6 +74,34 @@ async fn a_file_that_a_refused_config_names_is_looked_at_too() {
     gateway.stop(PATIENCE).await.unwrap();
 }
 
+/// Its breaker, what is left of its tries, and its last error had been forgotten with each change of its weight.
+#[tokio::test]
+async fn what_is_learned_of_a_provider_is_kept_while_it_is_called_as_before() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "", "");
+    let source = load(dir.path());
+    let ground =
+        Ground::lay(source.loaded.settings.clone(), &Tuning::default(), Metrics::new()).await.unwrap();
+    let live = ground.live().await.unwrap();
+    let reloader = Reloader::new(&source, Manager::default(), live.clone());
+    let since = || live.fleet.standings(live.clock.now())["alpha"].since;
+    let first = since();
+    // One that is made anew has a breaker from now on.
+    while live.clock.now() <= first {
+        tokio::task::yield_now().await;
+    }
+    for (says, kept) in [("weight: 3", true), ("timeouts: { deadline: 50s }", false)] {
+        write(dir.path(), "", "");
+        let file = dir.path().join("config.yaml");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("token: alpha }", &format!("token: alpha, {says} }}"))).unwrap();
+        let report = reloader.reload(None).await;
+        assert_ne!((report.changes.len(), report.refused.is_some()), (0, true), "{says}");
+        assert_eq!(since() == first, kept, "{says}");
+    }
+    ground.shutdown.drained(PATIENCE).await;
+}
+
 async fn told(live: &Live) -> Vec<Event> {
     let query = EventQuery { limit: 10, kinds: vec![EventKind::Reload], ..EventQuery::default() };
     live.store.events(query).await.unwrap().events

@@ -89,12 +89,12 @@ async fn a_token_lets_in_as_soon_as_it_is_made_and_not_once_it_is_revoked() {
     let made = house.make("laptop").await;
     assert_eq!(house.enter(&made).as_deref(), Ok("ada/laptop"));
     let id = made.token.id.to_string();
-    house.desk.revoke(&id, None).await.unwrap();
+    house.desk.revoke(&id, None, false).await.unwrap();
     assert_eq!(house.enter(&made), Err(Unauthorized::Revoked));
     assert_eq!(house.listed(made.token.id).await.state, TokenState::Revoked);
-    house.desk.revoke(&id, None).await.expect("again is no mistake");
-    assert!(matches!(house.desk.revoke("nobody00", None).await, Err(DeskError::Unknown(_))));
-    assert!(matches!(house.desk.revoke("../etc", None).await, Err(DeskError::Unknown(_))));
+    house.desk.revoke(&id, None, false).await.expect("again is no mistake");
+    assert!(matches!(house.desk.revoke("nobody00", None, false).await, Err(DeskError::Unknown(_))));
+    assert!(matches!(house.desk.revoke("../etc", None, false).await, Err(DeskError::Unknown(_))));
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn what_the_store_forgets_the_gate_forgets_and_operators_stay() {
     };
     let operator = house.desk.create(operator).await.unwrap();
     for ended in [&revoked, &operator] {
-        house.desk.revoke(ended.token.id.as_str(), None).await.unwrap();
+        house.desk.revoke(ended.token.id.as_str(), None, true).await.unwrap();
     }
     let knows = |issued: &Issued| house.gate.check([issued.secret.hash()]).is_err();
     house.gate.forget(&*house.store, NOW).await.unwrap();
@@ -117,6 +117,28 @@ async fn what_the_store_forgets_the_gate_forgets_and_operators_stay() {
     assert!(knows(&live) && !knows(&revoked) && knows(&operator));
     assert_eq!(house.enter(&live).as_deref(), Ok("ada/laptop"));
     assert_eq!(house.enter(&revoked), Err(Unauthorized::Unknown));
+}
+
+#[tokio::test]
+async fn the_last_token_that_may_do_everything_goes_by_force_only() {
+    let house = House::open().await;
+    let operator = |name: &str| TokenRequest {
+        name: name.into(),
+        scopes: Scopes::NONE.with(Scope::AdminWrite),
+        ..TokenRequest::default()
+    };
+    let (first, second) = (operator("first-admin"), operator("ops"));
+    let first = house.desk.create(first).await.unwrap().token.id.to_string();
+    house.make("laptop").await;
+    let refused = house.desk.revoke(&first, None, false).await.unwrap_err();
+    assert!(matches!(&refused, DeskError::LastOperator(id) if id.to_string() == first));
+    assert!(refused.to_string().contains("--force"), "{refused}");
+    let second = house.desk.create(second).await.unwrap().token.id.to_string();
+    house.desk.revoke(&first, None, false).await.unwrap();
+    let third = house.desk.rotate(&second, HOUR, None, None).await.unwrap().token.id.to_string();
+    assert!(house.desk.revoke(&third, None, false).await.is_err(), "its predecessor ends soon");
+    house.desk.revoke(&second, None, false).await.unwrap();
+    assert!(house.desk.revoke(&third, None, true).await.unwrap().revoked.is_some());
 }
 
 #[tokio::test]
@@ -160,7 +182,7 @@ async fn another_gate_on_the_store_learns_of_changes_when_it_looks() {
     assert_eq!(enter(), Err(Unauthorized::Unknown));
     assert_eq!(other.refresh(&*house.store).await.unwrap(), 1);
     assert_eq!(enter(), Ok(()));
-    house.desk.revoke(&made.token.id.to_string(), None).await.unwrap();
+    house.desk.revoke(&made.token.id.to_string(), None, false).await.unwrap();
     assert_eq!(other.refresh(&*house.store).await.unwrap(), 1);
     assert_eq!(enter(), Err(Unauthorized::Revoked));
     assert_eq!(other.refresh(&*house.store).await.unwrap(), 0);
@@ -201,7 +223,7 @@ async fn a_secret_of_the_store_cannot_be_the_configs_too_even_when_it_is_revoked
     let made = house.make("laptop").await;
     let hashes = [TokenHash::of("declared"), made.secret.hash()];
     assert_eq!(house.gate.check(hashes).unwrap_err().0, made.token.id);
-    house.desk.revoke(&made.token.id.to_string(), None).await.unwrap();
+    house.desk.revoke(&made.token.id.to_string(), None, false).await.unwrap();
     assert!(house.gate.check(hashes).is_err());
     assert_eq!(house.gate.check([TokenHash::of("declared")]), Ok(()));
 }

@@ -7,7 +7,7 @@ use crate::{
     cli::{
         Exit, Failure,
         admin::{Admin, AdminArgs},
-        complain, heard, on_runtime,
+        complain, heard, on_runtime, reader,
     },
     model::EventKind,
 };
@@ -45,6 +45,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     on_runtime(async {
         tokio::select! {
             told = tail(&admin, args) => told,
+            () = reader::gone() => Ok(Exit::Ok),
             _ = tokio::signal::ctrl_c() => Ok(Exit::Ok),
         }
     })?
@@ -100,8 +101,10 @@ fn line(event: &Value, json: bool) -> String {
         word("subject")
     );
     let body = &event["body"];
-    if let (Some(from), Some(to)) = (body["from"].as_str(), body["to"].as_str()) {
-        line.push_str(&format!("  {from} -> {to}"));
+    match (body["from"].as_str(), body["to"].as_str()) {
+        (Some(from), Some(to)) => line.push_str(&format!("  {from} -> {to}")),
+        (None, Some(to)) => line.push_str(&format!("  {to}")),
+        (_, None) => {}
     }
     for (key, value) in body.as_object().into_iter().flatten() {
         if key != "from" && key != "to" {
@@ -127,6 +130,11 @@ mod tests {
             "body": { "from": "queued", "to": "pinned" },
         });
         assert_eq!(line(&event, false), "7  noon  pin_status  ada  id  queued -> pinned\n");
+        let begun = json!({
+            "id": 9, "at": "noon", "kind": "job", "account": null, "subject": "3",
+            "body": { "kind": "drain", "to": "running" },
+        });
+        assert_eq!(line(&begun, false), "9  noon  job  -  3  running  kind=drain\n");
         let act = json!({
             "id": 8, "at": "noon", "kind": "admin", "account": null, "subject": "t1",
             "body": { "act": "token_created", "by": "ops", "words": "a\nb\u{1b}[2J" },

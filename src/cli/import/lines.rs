@@ -48,14 +48,15 @@ impl Lines {
                 break;
             }
             self.number += 1;
-            bytes += read;
             if read == LONGEST && !text.ends_with(b"\n") {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
                     format!("line {} is longer than {LONGEST} bytes", self.number),
                 ));
             }
+            // Empty ones do not count: a chunk of none is the end.
             if !text.trim_ascii().is_empty() {
+                bytes += read;
                 chunk.push(Line { number: self.number, wish: Wish::parse(&text) });
             }
         }
@@ -119,6 +120,13 @@ mod tests {
             lines.chunk().unwrap().into_iter().map(|line| (line.number, line.wish.is_ok())).collect();
         assert_eq!(told, [(2, true), (3, false), (4, false), (5, false), (6, false)]);
         assert!(lines.chunk().unwrap().is_empty());
+    }
+
+    #[test]
+    fn empty_lines_are_no_end_however_many() {
+        let text = format!("{}{{\"cid\":\"{CID}\"}}\n", " \n".repeat(BYTES as usize));
+        let chunk = lines(&text).chunk().unwrap();
+        assert_eq!(chunk.iter().map(|line| line.number).collect::<Vec<_>>(), [BYTES + 1]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use http::Method;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::{progress, word};
+use super::{of, progress, word};
 use crate::cli::{Exit, Failure, admin::Admin, complain, say};
 
 /// The time between looks.
@@ -30,7 +30,7 @@ pub(in crate::cli) async fn until_ended(
         _ = tokio::signal::ctrl_c() => {
             let ways = format!("watch it by pinfold job show {id} --wait, end it by pinfold job cancel {id}");
             complain(&format!("job {id} goes on: {ways}"));
-            Ok(Exit::JobStopped)
+            Ok(Exit::NotDone)
         }
     }
 }
@@ -49,7 +49,7 @@ async fn follow(admin: &Admin, id: u64) -> Result<Value, Failure> {
 }
 
 fn exit(job: &Value) -> Exit {
-    if word(job, "state") == "done" { Exit::Ok } else { Exit::JobStopped }
+    if word(job, "state") == "done" { Exit::Ok } else { Exit::NotDone }
 }
 
 /// What is seen of it meanwhile, on stderr.
@@ -92,10 +92,15 @@ impl Sight {
     }
 }
 
+/// What it is, and as much as is known of how far it is.
 fn line(job: &Value) -> String {
-    let words = job["words"].as_str().filter(|words| !words.is_empty());
-    let words = words.map(|words| format!(": {words}")).unwrap_or_default();
-    format!("job {} {}{words}", job["id"], progress(job))
+    let mut line = format!("job {}: {} of {}", job["id"], word(job, "kind"), of(job));
+    for known in [progress(job).as_str(), word(job, "words")] {
+        if known != "-" {
+            line.push_str(&format!(", {known}"));
+        }
+    }
+    line
 }
 
 #[cfg(test)]
@@ -106,11 +111,17 @@ mod tests {
 
     #[test]
     fn only_a_job_that_is_done_ends_well() {
-        for (state, code) in [("done", Exit::Ok), ("paused", Exit::JobStopped), ("failed", Exit::JobStopped)]
-        {
+        for (state, code) in [("done", Exit::Ok), ("paused", Exit::NotDone), ("failed", Exit::NotDone)] {
             assert_eq!(exit(&json!({ "state": state })), code);
         }
-        let job = json!({ "id": 3, "done": 1, "total": 4, "words": "waits" });
-        assert_eq!(line(&job), "job 3 1/4: waits");
+    }
+
+    #[test]
+    fn a_line_says_what_it_is_and_leaves_out_what_is_not_known_yet() {
+        let mut job = json!({ "id": 3, "kind": "drain", "provider": "alpha", "done": 0, "total": null });
+        assert_eq!(line(&job), "job 3: drain of alpha");
+        job["total"] = 4.into();
+        job["words"] = "waits".into();
+        assert_eq!(line(&job), "job 3: drain of alpha, 0/4, waits");
     }
 }

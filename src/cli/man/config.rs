@@ -14,8 +14,9 @@ has one.
 
 const AFTER: &str = "\
 .SH ENVIRONMENT
-Settings of the sections server, admin, store, api, engine, upstream, log and limits can be given by the environment too,
-which wins: server.listen is PINFOLD_SERVER_LISTEN.
+Settings of the sections server, admin, store, api, engine, upstream, log, traces and limits can be given by the environment
+too, which wins: server.listen is PINFOLD_SERVER_LISTEN. PINFOLD_LOG is short for PINFOLD_LOG_FILTER, and PINFOLD_CONFIG
+names the file where a command is given no \\-\\-config.
 .SH SEE ALSO
 pinfold(1), pinfold\\-check\\-config(1), pinfold\\-reload(1), pinfold\\-serve(1)
 ";

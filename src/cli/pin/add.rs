@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
 
 use super::query::Address;
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         admin::{Admin, AdminArgs},
         complain, heard, on_runtime,
     },
-    model::{PinCid, Status},
+    model::{PinCid, Status, expiry::parse_days},
 };
 
 /// Between looks at a pin that is waited for.
@@ -32,6 +33,9 @@ pub(in crate::cli) struct Args {
     /// Do not wait until they are pinned
     #[arg(long)]
     background: bool,
+    /// How long to wait for all of them, such as 30s or 5m; they go on afterwards [default: as long as it takes]
+    #[arg(long, value_name = "SPAN", conflicts_with = "background", value_parser = span)]
+    timeout: Option<Duration>,
     /// Print each as a line of JSON
     #[arg(long)]
     json: bool,
@@ -50,6 +54,10 @@ fn cid(text: &str) -> Result<String, String> {
     }
 }
 
+fn span(text: &str) -> Result<Duration, String> {
+    parse_days(text).ok_or_else(|| "write a span such as 30s or 5m".to_owned())
+}
+
 /// All are recorded before the first is waited for.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let admin = args.admin.client()?;
@@ -58,10 +66,13 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         for cid in &args.cids {
             pins.push(add(&admin, args, cid).await?);
         }
+        let patience = args.timeout.and_then(|span| Instant::now().checked_add(span));
         let mut exit = Exit::Ok;
         for pin in &mut pins {
-            if !args.background && !settle(&admin, pin).await? {
-                exit = Exit::PinFailed;
+            let ended = if args.background { Exit::Ok } else { settle(&admin, pin, patience).await? };
+            // What has failed weighs more than what is late.
+            if exit != Exit::PinFailed && ended != Exit::Ok {
+                exit = ended;
             }
             let text = if args.json { format!("{pin}\n") } else { line(pin) };
             if !heard(&text)? {
@@ -81,21 +92,29 @@ async fn add(admin: &Admin, args: &Args, cid: &str) -> Result<Value, Failure> {
     admin.call(Method::POST, address.as_str(), Some(&body)).await
 }
 
-/// Waits for as long as it takes; returns whether it was pinned in the end.
-async fn settle(admin: &Admin, pin: &mut Value) -> Result<bool, Failure> {
-    let address = format!("/pins/{}", word(&pin["requestid"]));
+/// Waits until it is pinned or has failed, or patience ends.
+async fn settle(admin: &Admin, pin: &mut Value, patience: Option<Instant>) -> Result<Exit, Failure> {
+    let id = word(&pin["requestid"]).to_owned();
+    let address = format!("/pins/{id}");
+    let mut is_last = false;
     loop {
         match Status::parse(word(&pin["status"])) {
-            Some(Status::Pinned) => return Ok(true),
-            Some(Status::Failed) => break,
+            Some(Status::Pinned) => return Ok(Exit::Ok),
+            Some(Status::Failed) => {
+                complain(&format!("error: {id} has failed; `pinfold pin explain {id}` tells why"));
+                return Ok(Exit::PinFailed);
+            }
+            _ if is_last => {
+                complain(&format!("{id} goes on; `pinfold pin explain {id}` tells what it waits for"));
+                return Ok(Exit::NotDone);
+            }
             _ => {}
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        let next = Instant::now() + LOOK_EVERY;
+        sleep_until(patience.map_or(next, |end| end.min(next))).await;
+        is_last = patience.is_some_and(|end| end <= Instant::now());
         pin["status"] = admin.call(Method::GET, &address, None).await?["status"].take();
     }
-    let id = word(&pin["requestid"]);
-    complain(&format!("error: {id} has failed; `pinfold pin explain {id}` tells why"));
-    Ok(false)
 }
 
 fn line(pin: &Value) -> String {

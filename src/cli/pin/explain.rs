@@ -72,25 +72,52 @@ impl Told {
     fn copy(&mut self, copy: &Value) {
         let state = format!("{} since {}", word(&copy["state"]), word(&copy["state_since"]));
         let refused = if copy["refused"] == true { "; refused" } else { "" };
-        let counts = if copy["counts"] == false { "; does not count" } else { "" };
+        let counts = match (&copy["counts"], copy["counts_not_because"].as_str()) {
+            (Value::Bool(false), Some(why)) => format!("; does not count: it {why}"),
+            (Value::Bool(false), None) => "; does not count".to_owned(),
+            _ if copy["is_to_be_replaced"] == true => "; another one is wanted for it".to_owned(),
+            _ => String::new(),
+        };
         let leaving = if copy["goal"] == "remove" { "; to be removed" } else { "" };
         self.text(0, word(&copy["provider"]), &format!("{state}{refused}{counts}{leaving}"));
-        let health = format!("{} since {}", word(&copy["health"]), word(&copy["health_since"]));
-        self.text(2, "provider", &format!("{health}, {}", word(&copy["mode"])));
-        self.line(2, "gone from the config since", &[&copy["absent_since"]]);
+        self.text(2, "provider", &standing(copy));
         self.line(2, "why here", &[&copy["why"]]);
         self.line(2, "held since", &[&copy["held_since"]]);
         let (attempts, tries) = (number(&copy["attempts"]), number(&copy["tries"]));
         self.text(2, "attempts", &format!("{attempts}, of which the last {tries} failed"));
         self.line(2, "last error", &[&copy["error"]["class"], &copy["error"]["text"]]);
         self.line(2, "next", &[&copy["next"]["at"], &copy["next"]["words"]]);
+        self.line(2, "due since", &[&copy["next"]["due_since"]]);
         self.line(2, "verified", &[&copy["verified"]]);
         self.line(2, "proved", &[&copy["proved"]["outcome"], &copy["proved"]["at"]]);
         let doubt = &copy["doubt"];
         if let Some(of) = doubt["of"].as_str() {
             self.text(2, "in doubt", &format!("whether a {of} was done, until {}", word(&doubt["until"])));
         }
-        self.line(2, "upstream id", &[&copy["upstream"], &copy["owned"]]);
+        if let Some(id) = copy["upstream"].as_str() {
+            self.text(2, "upstream id", &format!("{id}, {}", origin(word(&copy["owned"]))));
+        }
+    }
+}
+
+/// How its provider is, or since when the config does not name it.
+fn standing(copy: &Value) -> String {
+    match copy["absent_since"].as_str() {
+        Some(since) => format!("absent: gone from the config since {since}"),
+        None => {
+            let (health, since) = (word(&copy["health"]), word(&copy["health_since"]));
+            format!("{health} since {since}, {}", word(&copy["mode"]))
+        }
+    }
+}
+
+/// Whose pin stands for it there.
+fn origin(owned: &str) -> &str {
+    match owned {
+        "made" => "made by Pinfold",
+        "adopted" => "adopted from what was there",
+        "found" => "found there, and never removed",
+        other => other,
     }
 }
 
@@ -137,11 +164,33 @@ mod tests {
             "  last error: transient 503: busy",
             "  next: one its state is asked for",
             "  in doubt: whether a submit was done, until two",
-            "  upstream id: x1 made",
+            "  upstream id: x1, made by Pinfold",
             "beta: no copy: is not answering",
         ] {
             assert!(told.lines().any(|told| told == line), "{line:?} in\n{told}");
         }
         assert!(!told.contains("name:") && !told.contains("verified"), "{told}");
+    }
+
+    #[test]
+    fn what_is_not_so_is_not_told() {
+        let copy = json!({
+            "provider": "alpha", "state": "pinned", "state_since": "noon", "counts": false, "owned": "made",
+            "counts_not_because": "did not serve what it says is pinned", "health": "healthy", "mode": "active",
+            "absent_since": "ten", "next": { "at": null, "due_since": "nine", "words": "its state is asked for" },
+        });
+        let moved =
+            json!({ "provider": "beta", "state": "pinned", "counts": true, "is_to_be_replaced": true });
+        let told = told(&json!({ "copies": [copy, moved] }));
+        for line in [
+            "alpha: pinned since noon; does not count: it did not serve what it says is pinned",
+            "  provider: absent: gone from the config since ten",
+            "  next: its state is asked for",
+            "  due since: nine",
+            "beta: pinned since -; another one is wanted for it",
+        ] {
+            assert!(told.lines().any(|told| told == line), "{line:?} in\n{told}");
+        }
+        assert!(!told.contains("upstream id") && !told.contains("active"), "{told}");
     }
 }

@@ -24,6 +24,9 @@ pub(in crate::cli) struct Args {
     /// Write what differs from the preset, or was unknown, to a file for `presets_file`; one that is there is added to
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+    /// Probe a provider with limits though a gateway is at work, which does not count these calls
+    #[arg(long)]
+    beside_gateway: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
@@ -32,7 +35,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     // What cannot be written is better known before the calls are made.
     let file = args.write.as_ref().map(|path| file::File::open(path)).transpose()?;
     complain(&plan(entry));
-    let report = on_runtime(probe::run(&settings, entry))??;
+    let report = on_runtime(probe::run(&settings, entry, args.beside_gateway))??;
     say(&table::page(&report, Look::of_stdout()))?;
     if let Some(file) = file
         && !report.learned.is_empty()

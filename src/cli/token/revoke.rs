@@ -13,6 +13,9 @@ pub(in crate::cli) struct Args {
     /// Its account, where several have a token of that name
     #[arg(long)]
     account: Option<String>,
+    /// Revoke it though it is the last one with admin:write
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     admin: AdminArgs,
 }
@@ -22,7 +25,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     on_runtime(async {
         let tokens = stored::all(&admin).await?;
         for id in stored::meant(&tokens, &args.token, args.account.as_deref())? {
-            admin.call(Method::DELETE, &format!("/tokens/{id}"), None).await?;
+            let force = if args.force { "?force=true" } else { "" };
+            admin.call(Method::DELETE, &format!("/tokens/{id}{force}"), None).await?;
             complain(&format!("revoked {} ({id})", args.token));
         }
         Ok(Exit::Ok)

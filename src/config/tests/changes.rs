@@ -41,6 +41,14 @@ fn only_providers_that_are_called_otherwise_are_exchanged() {
     let changed = |new: &str| old.changed_providers(&good(new).settings).into_iter().collect::<Vec<_>>();
     assert_eq!(changed(&SAMPLE.replace("copies: 2 ", "copies: 1 ")), [""; 0]);
     assert_eq!(changed(&SAMPLE.replace("deadline: 90s", "deadline: 80s")), ["alpha"]);
+    for declared in ["weight: 3", "tags: { region: us }", "cost: 2", "audit: { every: 2d }"] {
+        let new = SAMPLE.replace("audit: { every: 7d, by: auto }", declared);
+        assert_ne!(new, SAMPLE);
+        let new = good(&new).settings;
+        assert_ne!(old.changes(&new), [], "{declared}");
+        assert_eq!(old.changed_providers(&new).len(), 0, "{declared}");
+        assert_eq!(old.redeclared_providers(&new).into_iter().collect::<Vec<_>>(), ["alpha"], "{declared}");
+    }
     let more = SAMPLE.replace("providers: [alpha, beta]", "providers: [alpha, beta, gamma]").replace(
         "\npolicies:",
         "\n  - { name: gamma, endpoint: \"http://127.0.0.1:3103\", token: g }\npolicies:",

@@ -11,7 +11,7 @@ use crate::model::{Content, Facts, Health, Operation, PinCid, Timestamp};
 const SILENCE_MIN: Duration = Duration::from_secs(30);
 
 /// How long one that is well may be silent: much less than what it would be declared dead after.
-pub(super) fn silence(settings: &Settings, facts: &Facts) -> Duration {
+fn silence(settings: &Settings, facts: &Facts) -> Duration {
     (facts.dies_after() / 4).min(settings.longest_silence).max(SILENCE_MIN)
 }
 
@@ -29,6 +29,7 @@ impl Driver {
         }
         // Whatever is under way is heard of soon, and wakes the driver.
         if self.outstanding() == 0 {
+            self.knocked_at = now;
             let ticket = self.ticket(Load { singles: 1, looks: 0 });
             let caller = self.caller.clone();
             self.spawn(ticket, async move {
@@ -43,13 +44,14 @@ impl Driver {
         let settings = &self.caller.shared.settings;
         let mut observed = self.caller.observed();
         let wait = match observed.health() {
-            Health::Healthy => self.silence,
+            Health::Healthy => silence(settings, &self.facts.load()),
             Health::Degraded => settings.down_after,
             Health::Down | Health::Dead => settings.probe_max,
             // Those have a time of their own.
             Health::AuthFailed | Health::NoFunds => return None,
         };
-        Some(observed.heard_at(now).plus(wait))
+        // One that was kept here is made up for, but not at once.
+        Some(observed.heard_at(now).plus(wait).max(self.knocked_at.plus(SILENCE_MIN)))
     }
 }
 

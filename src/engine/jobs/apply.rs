@@ -1,5 +1,5 @@
-//! Has the pins of a policy follow its newest revision, then waits until their copies are those that it asks for. Which
-//! ones are made, and which may go when, is settled pin by pin as ever (`policy/settle.rs`, I8).
+//! Has the pins of a policy follow its newest revision, then waits until their copies are those that it asks for, and those
+//! that they let go are gone. Which ones are made, and which may go when, is settled pin by pin as ever (`policy/settle.rs`, I8).
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Step, Tools};
 use crate::{
     model::{Job, JobProgress, JobState, PinId, Timestamp},
+    policy,
     store::{Checkpoint, StoreError},
 };
 
@@ -58,8 +59,8 @@ struct Applier<'a> {
 
 impl Applier<'_> {
     async fn begin(&self) -> Result<Step, StoreError> {
-        let total = self.older + self.tools.shared.store.unfit(&self.policy).await?;
-        let progress = JobProgress { total: Some(total), ..self.progress() };
+        let left = self.tools.shared.store.unapplied(&self.policy, self.older).await?;
+        let progress = policy::applied(&self.progress(), JobState::Running, &self.policy, &left);
         self.on(Stage::Change { after: 0 }, progress, self.tools.now)
     }
 
@@ -73,7 +74,7 @@ impl Applier<'_> {
         let left = self.older.saturating_sub(applied.pins);
         let progress = JobProgress {
             done: self.job.progress.done + applied.pins.saturating_sub(applied.unfit),
-            words: format!("{left} pins follow older revisions still"),
+            words: if left > 0 { format!("{left} pins follow older revisions still") } else { String::new() },
             ..self.progress()
         };
         // After the last one it begins anew: the config may have changed meanwhile.
@@ -93,22 +94,11 @@ impl Applier<'_> {
             let began = Some(began.as_millis());
             return self.on(Stage::Settle { after: next.0, began }, self.progress(), now);
         }
-        let unfit = store.unfit(&self.policy).await?;
-        let total = self.job.progress.total.unwrap_or(0).max(unfit);
-        let words = match unfit {
-            0 => String::new(),
-            _ => format!(
-                "{unfit} pins wait until copies are made and confirmed, and others may go: pinfold policy apply {} \
-                 --dry-run tells which cannot be",
-                self.policy
-            ),
-        };
-        let progress =
-            JobProgress { done: total - unfit, total: Some(total), words, ..JobProgress::default() };
-        let progress = with(progress, &[("older", 0), ("waiting", unfit)]);
-        if unfit == 0 {
-            let checkpoint = Checkpoint { state: JobState::Done, cursor: None, progress };
-            return Ok(Step { checkpoint, next: now });
+        let left = store.unapplied(&self.policy, self.older).await?;
+        let state = if left.is_done() { JobState::Done } else { JobState::Running };
+        let progress = policy::applied(&self.job.progress, state, &self.policy, &left);
+        if state == JobState::Done {
+            return Ok(Step { checkpoint: Checkpoint { state, cursor: None, progress }, next: now });
         }
         self.on(PASS, progress, now.plus(BETWEEN_PASSES.max(now.since(began) * REST)))
     }

@@ -85,6 +85,8 @@ async fn what_a_provider_holds_becomes_pins_that_the_engine_brings_up_to_their_p
     let again = world.adopt(false).await;
     world.settle().await;
     assert_eq!((world.count_of(again, "both").await, world.count_of(again, "pins").await), (35, 0));
+    let words = world.job(again).await.progress.words;
+    assert_eq!(words, "0 pins were made; 35 are on record already (35 for ada)", "it says why");
     assert_eq!(world.names().await.len(), 36);
     world.end().await;
 }

@@ -117,6 +117,26 @@ async fn a_revision_that_comes_while_another_is_applied_is_what_counts_in_the_en
 }
 
 #[tokio::test]
+async fn an_apply_is_done_once_what_goes_is_gone() {
+    let (mut world, _) = World::with_two_copies_each().await;
+    world.sims[0].faults().always(Route::Remove, Fault::status(503));
+    world.declare(moves).await;
+    let job = world.apply().await;
+    world.run_safely(HOUR, 2).await;
+    let waits = world.job(job).await;
+    assert_eq!((waits.state, waits.progress.done, world.held(0)), (JobState::Running, World::PINS, 30));
+    assert_eq!(waits.progress.words, "30 copies are being removed");
+    world.tell(job, JobCommand::Pause).await;
+    assert_eq!(world.job(job).await.progress, waits.progress);
+    world.tell(job, JobCommand::Resume).await;
+    world.sims[0].faults().clear();
+    world.run_safely(DAY, 2).await;
+    let ended = world.job(job).await;
+    assert_eq!((ended.state, ended.progress.words.as_str(), world.held(0)), (JobState::Done, "", 0));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn where_no_pin_follows_an_older_revision_an_apply_is_done_at_once() {
     let (mut world, _) = World::with_two_copies_each().await;
     let job = world.apply().await;

@@ -74,6 +74,7 @@ async fn an_empty_list_makes_an_audit_ask_before_anything_is_looked_at() {
     assert_eq!(world.provider(0).await.swept_at, None);
     world.restart().await;
     world.tell(id, JobCommand::Accept).await;
+    assert_eq!(world.job(id).await.progress.words, "", "it asks nothing any more");
     let job = ended(&mut world, id).await;
     assert_eq!((count(&job, "found"), count(&job, "lost"), world.calls(0, Route::Add)), (150, 0, 0));
     world.end().await;

@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::{
     engine::{Bill, Costed},
-    model::{BudgetClass, JobCommand, JobId, JobKind, JobState, NewJob, Rate, Status},
+    model::{BudgetClass, Job, JobCommand, JobId, JobKind, JobState, NewJob, Rate, Status},
     sim::{Fault, Route},
     store::{Change, Leaving},
 };
@@ -129,6 +129,40 @@ async fn a_paused_drain_moves_nothing_and_a_cancelled_one_is_as_if_it_had_not_be
     world.tell(back, JobCommand::Cancel).await;
     world.run_safely(HOUR, 2).await;
     assert_eq!(world.held(1), 30);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_drain_that_is_told_something_says_how_far_it_is_at_that_moment() {
+    let (mut world, _) = World::with_two_copies_each().await;
+    world.sims[0].faults().always(Route::Remove, Fault::status(503));
+    let job = world.drain(0, false).await;
+    let provider = world.provider(0).await.id;
+    // Until something has happened since its last pass.
+    for _ in 0..600 {
+        world.run_safely(SECOND, 2).await;
+        let left = world.inside().store.undrained(provider).await.unwrap();
+        if world
+            .job(job)
+            .await
+            .progress
+            .counts
+            .get("being_removed")
+            .is_some_and(|told| *told != left.removing)
+        {
+            break;
+        }
+    }
+    world.tell(job, JobCommand::Cancel).await;
+    let Job { state, progress, .. } = world.job(job).await;
+    let left = world.inside().store.undrained(provider).await.unwrap();
+    assert_eq!((progress.counts["wanted"], progress.counts["being_removed"]), (left.wanted, left.removing));
+    assert!(left.removing > 0 && left.wanted + left.removing == 30, "{left:?}");
+    assert_eq!((state, progress.done), (JobState::Cancelled, 0), "what is let go is there still");
+    assert!(progress.words.contains("are being removed there"), "{}", progress.words);
+    assert!(!progress.words.contains("until"), "nothing is waited for: {}", progress.words);
+    world.sims[0].faults().clear();
+    world.run_safely(DAY, 2).await;
     world.end().await;
 }
 

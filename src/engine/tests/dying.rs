@@ -53,6 +53,21 @@ async fn a_death_is_noticed_though_nothing_is_asked_of_the_dead() {
     world.end().await;
 }
 
+/// I3.
+#[tokio::test]
+async fn i3_nobody_dies_by_a_clock_that_is_doubted() {
+    let mut world = World::of(3).exclusive().copies(2, 2).facts(frail).start().await;
+    pinned(&mut world).await;
+    world.sims[0].faults().down();
+    world.run_for(2 * HOUR).await;
+    world.clock.turn(START.plus(300 * DAY));
+    world.run_for(HOUR).await;
+    assert_eq!((world.health(0).await, world.held(2)), (Health::Down, 0));
+    world.run_for(DAY).await;
+    assert_eq!((world.health(0).await, world.held(2)), (Health::Dead, 20));
+    world.end().await;
+}
+
 #[tokio::test]
 async fn what_a_provider_held_that_left_the_config_is_made_elsewhere_in_time() {
     let mut world = World::of(3).exclusive().copies(2, 2).facts(frail).start().await;

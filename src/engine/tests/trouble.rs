@@ -96,7 +96,31 @@ async fn a_provider_that_is_down_is_not_called_much() {
         world.add(n).await;
     }
     world.run_for(HOUR).await;
-    assert!(world.sims[0].counts().total() < 400, "{:?}", world.sims[0].counts());
+    // The only one: once in five seconds.
+    assert!(world.sims[0].counts().total() < 750, "{:?}", world.sims[0].counts());
+    world.end().await;
+}
+
+/// Whatever were sent beside it would be kept here, and put off for nothing.
+#[tokio::test]
+async fn one_that_was_left_alone_is_tried_with_one_copy_and_then_gets_all() {
+    let mut world = World::of(1).exclusive().start().await;
+    world.sims[0].faults().down();
+    for n in 0..5 {
+        world.add(n).await;
+    }
+    let until = world.catch_up().await.expect("it is left alone");
+    world.sims[0].faults().up();
+    for n in 5..25 {
+        world.add(n).await;
+    }
+    world.clock.set(until);
+    assert_eq!(world.step().await.claimed, 1);
+    assert_eq!(world.held(0), 1);
+    assert!(world.step().await.claimed > 10);
+    // Those whose answers were lost are in doubt for a while.
+    world.run_for(10 * MINUTE).await;
+    assert_eq!((world.held(0), world.health(0).await), (25, Health::Healthy));
     world.end().await;
 }
 

@@ -15,7 +15,7 @@ use crate::{
     providers::{self, Credential, Endpoint, GatewaySettings, Login, Peers, SecretFile, SecretKind, Source},
     sim::{Fault, Route, Sim},
     store::{
-        AcceptPin, Change, PinRecord, Registered, Registration, SharedStore,
+        AcceptPin, Change, EventQuery, EventsFrom, PinRecord, Registered, Registration, SharedStore,
         sqlite::{SqliteSettings, SqliteStore, founded::founded},
     },
     telemetry::{Metrics, Traces},
@@ -138,6 +138,7 @@ impl World {
         }
         let shared = Shared {
             store: store.clone(),
+            sure: SureClock::new(clock.clone(), registered.time),
             clock,
             activator: Activator::default(),
             interest: Interest::default(),
@@ -209,7 +210,7 @@ impl World {
         // Further tries wait in real time.
         settings.retries = 0;
         (self.setup.budget)(n, &mut settings);
-        settings.budget.ledger = ledger.clone();
+        settings.budget.ledger = Some(ledger.clone());
         Driven {
             provider: providers::connect(
                 settings,
@@ -379,6 +380,13 @@ impl World {
     pub(super) async fn pin(&self, pin: RequestId) -> PinRecord {
         let inside = self.inside();
         inside.store.get_pin(inside.accounts[0], pin).await.unwrap().expect("the pin is there")
+    }
+
+    /// How many are kept.
+    pub(super) async fn events(&self) -> usize {
+        let from = EventsFrom::After(EventId(0));
+        let query = EventQuery { from, limit: EventQuery::MAX_LIMIT, account: None, kinds: Vec::new() };
+        self.inside().store.events(query).await.unwrap().events.len()
     }
 
     pub(super) async fn is_there(&self, pin: RequestId) -> bool {

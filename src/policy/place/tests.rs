@@ -73,10 +73,13 @@ fn any_policy() -> impl Strategy<Value = Policy> {
         .prop_map(|(choose, spreads)| policy(choose, spreads.then_some("region")))
 }
 
+fn copy(id: i64, counts: bool) -> Own {
+    Own { provider: ProviderId(id), had: counts, counts, idle: None }
+}
+
 fn own() -> impl Strategy<Value = Vec<Own>> {
-    prop::collection::btree_map(1i64..8, any::<bool>(), 0..4).prop_map(|own| {
-        own.into_iter().map(|(id, counts)| Own { provider: ProviderId(id), counts }).collect()
-    })
+    prop::collection::btree_map(1i64..8, any::<bool>(), 0..4)
+        .prop_map(|own| own.into_iter().map(|(id, counts)| copy(id, counts)).collect())
 }
 
 proptest! {
@@ -157,7 +160,7 @@ fn each_reason_to_pass_over_a_provider_is_told() {
     ];
     let (policy, content) = (policy(Choose::Ordered, Some("region")), content());
     let placement = Placement { policy: &policy, content: &content, lives: None, views: &views };
-    let own = [Own { provider: ProviderId(8), counts: true }];
+    let own = [copy(8, true)];
     let told: BTreeMap<i64, Option<String>> = placement
         .consider(1, &own)
         .into_iter()

@@ -22,7 +22,8 @@ pub struct Forecast {
     pub least: usize,
     /// Whether its copies are those that its policy asks for.
     pub whole: bool,
-    /// Its policy's providers, and why none of them gets a further copy; `None`: it does not answer now.
+    /// Its policy's providers, and why none of them gets a further copy, or why the one that is there does not count;
+    /// `None`: it does not answer now.
     pub others: Vec<(ProviderId, Option<Reason>)>,
 }
 
@@ -59,14 +60,15 @@ pub fn forecast(
         }
     }
     let sights = sights(&copies, placement, now);
-    let leaves = |sight: &&Sight<'_>| sight.view.is_some_and(|view| view.leaving);
-    forecast.stuck = sights.iter().filter(leaves).map(|sight| sight.copy.provider).collect();
+    forecast.stuck = sights.iter().filter(|sight| sight.leaves()).map(|sight| sight.copy.provider).collect();
     let safe = sights.iter().filter(|sight| sight.is_safe());
     forecast.safe = safe.map(|sight| sight.copy.provider).collect();
     forecast.least = placement.policy.copies.min.min(pin.want).into();
     let own: Vec<_> = sights.iter().map(Sight::own).collect();
+    let idle = |provider| own.iter().find(|own| own.provider == provider).and_then(|own| own.idle.clone());
     let others = placement.consider(usize::MAX, &own).into_iter();
-    forecast.others = others.map(|other| (other.provider, other.passed_over)).collect();
+    forecast.others =
+        others.map(|other| (other.provider, idle(other.provider).or(other.passed_over))).collect();
     forecast
 }
 

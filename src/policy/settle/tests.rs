@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    model::{Content, PinCid},
-    policy::{Copies, Deadlines, Policy},
+    model::{Content, Facts, PinCid, ReplicaState},
+    policy::{Copies, Deadlines, Policy, ProviderView},
 };
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -190,6 +190,38 @@ fn carried_out(copies: &[CopyView], verdict: &Verdict) -> Vec<CopyView> {
 }
 
 proptest! {
+    /// One word on what a pin has: whoever counts its copies comes to the same number.
+    #[test]
+    fn what_a_pin_has_is_told_alike_by_its_status_its_number_and_each_copy(
+        policy in any_policy(), copies in copies(), mut views in views(), regions in prop::collection::vec(0..3, 6),
+        spreads in any::<bool>(), need in 1u16..4, was_pinned in any::<bool>(),
+    ) {
+        for (view, region) in views.iter_mut().zip(regions) {
+            let tags = [("region".to_owned(), format!("r{region}"))].into();
+            view.facts = Arc::new(Facts { tags, ..Facts::default() });
+        }
+        let policy = Policy { spread_by: spreads.then(|| "region".to_owned()), late: Late::Keep, ..policy };
+        let pin = PinView { want: policy.copies.min, need, was_pinned, trim: false };
+        let verdict = settle_by(&policy, &pin, &copies, &views);
+        let content = content();
+        let placement = Placement { policy: &policy, content: &content, lives: None, views: &views };
+        let stays = |copy: &&CopyView| !verdict.unlink.contains(&copy.replica);
+        let staying: Vec<_> = copies.iter().filter(stays).copied().collect();
+        let own = weigh(&staying, &placement, NOW);
+        prop_assert_eq!(had(&own), verdict.have);
+        for (own, copy) in own.iter().zip(&staying) {
+            let view = views.iter().find(|view| view.id == own.provider).unwrap();
+            let is_pinned = copy.state == ReplicaState::Pinned;
+            prop_assert!(!own.had || is_pinned && view.footing.is_had(), "{:?} is had at {:?}", copy, view);
+            prop_assert!(!(own.counts && is_pinned) || own.had, "what counts and is pinned is had");
+            prop_assert!(own.idle.is_none() || !(own.had || own.counts));
+        }
+        let had_all = had(&weigh(&copies, &placement, NOW));
+        if !was_pinned {
+            prop_assert_eq!(verdict.status == Status::Pinned, had_all >= need);
+        }
+    }
+
     /// Settling is idempotent: after its verdict is applied, nothing more follows.
     #[test]
     fn settling_twice_changes_nothing_more(
@@ -320,4 +352,42 @@ fn what_is_pinned_outside_of_the_policy_is_had_but_not_counted() {
     let verdict = settle(&PIN, &[copy(3, ReplicaState::Pinned)], &[view(1, true), view(2, true), outside]);
     assert_eq!((verdict.status, verdict.have), (Status::Pinned, 1));
     assert_eq!(verdict.link, [ProviderId(1), ProviderId(2)]);
+}
+
+#[test]
+fn a_copy_that_is_not_trusted_is_not_had_and_keeps_a_pin_that_was_pinned() {
+    let own = [copy(1, ReplicaState::Pinned), copy(2, ReplicaState::Queued)];
+    let views = [at(1, Footing::Distrusted), view(2, true), view(3, true)];
+    let new = settle(&PIN, &own, &views);
+    assert_eq!((new.status, new.have, new.link.as_slice()), (Status::Pinning, 0, &[ProviderId(3)][..]));
+    let old = settle(&PinView { was_pinned: true, ..PIN }, &own, &views);
+    assert_eq!((old.status, old.have), (Status::Pinned, 0));
+}
+
+#[test]
+fn a_copy_that_leaves_is_had_until_another_has_taken_its_place() {
+    let own = [copy(1, ReplicaState::Pinned), copy(2, ReplicaState::Pinned)];
+    let verdict = settle(&PIN, &own, &[at(1, Footing::Leaving), view(2, true), view(3, true)]);
+    assert_eq!((verdict.have, verdict.link.as_slice()), (2, &[ProviderId(3)][..]));
+}
+
+#[test]
+fn of_copies_that_one_accident_can_take_one_is_had_and_goes_for_no_other() {
+    let tagged = |id: i64, region: &str, footing| {
+        let tags = [("region".to_owned(), region.to_owned())].into();
+        ProviderView { facts: Arc::new(Facts { tags, ..Facts::default() }), ..at(id, footing) }
+    };
+    let policy = Policy { spread_by: Some("region".to_owned()), ..asking(2) };
+    let views = [
+        tagged(1, "eu", Footing::Usable),
+        tagged(2, "eu", Footing::Usable),
+        tagged(3, "us", Footing::Leaving),
+    ];
+    let own = [1, 2, 3].map(|id| copy(id, ReplicaState::Pinned));
+    let verdict = settle_by(&policy, &PIN, &own, &views);
+    assert_eq!(
+        (verdict.have, verdict.unlink.len()),
+        (2, 0),
+        "I8: one in eu and one in us, until there is another"
+    );
 }

@@ -1,32 +1,47 @@
-//! What the breakers of all providers know of each other: whether any provider is left.
+//! What the breakers of all providers know of each other: whether any provider is well.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-/// The providers of one gateway. Where all of several are ejected it may well be our own network that is sick: then each
-/// is tried at a steady pace, so that work goes on as soon as anything does.
+use crate::model::Timestamp;
+
+/// Who answered within this is known to be well; of others nobody knows.
+const LATELY: Duration = Duration::from_secs(300);
+
+/// The providers of one gateway. While none but those that are ejected answered lately it may well be our own network
+/// that is sick: then each is tried at a steady pace, so that work goes on as soon as anything does.
 #[derive(Clone, Debug, Default)]
-pub struct Peers(Arc<Counts>);
+pub struct Peers(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
-struct Counts {
-    all: AtomicUsize,
-    ejected: AtomicUsize,
+struct Known {
+    /// Seats ever given.
+    seats: u64,
+    /// When those that are not ejected answered last.
+    answered: BTreeMap<u64, Timestamp>,
 }
 
 impl Peers {
-    /// Counts a provider for as long as the seat lives.
+    /// A provider's place, for as long as the seat lives.
     pub(super) fn join(&self) -> Seat {
-        self.0.all.fetch_add(1, Ordering::Relaxed);
-        Seat { peers: self.clone(), is_ejected: false }
+        let mut known = self.lock();
+        known.seats += 1;
+        Seat { peers: self.clone(), number: known.seats }
     }
 
-    /// Whether there are several, and none of them is left.
-    pub(super) fn none_is_left(&self) -> bool {
-        let all = self.0.all.load(Ordering::Relaxed);
-        all > 1 && self.0.ejected.load(Ordering::Relaxed) >= all
+    /// Whether none is known to be well.
+    pub(super) fn none_is_left(&self, now: Timestamp) -> bool {
+        // A time far ahead is from a clock that was turned back since.
+        let lately = |at: &Timestamp| now.since(*at).max(at.since(now)) <= LATELY;
+        !self.lock().answered.values().any(lately)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        // What is known is whole at any moment.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -34,23 +49,21 @@ impl Peers {
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) peers: Peers,
-    is_ejected: bool,
+    number: u64,
 }
 
 impl Seat {
-    pub(super) fn eject(&mut self, ejected: bool) {
-        match (self.is_ejected, ejected) {
-            (false, true) => self.peers.0.ejected.fetch_add(1, Ordering::Relaxed),
-            (true, false) => self.peers.0.ejected.fetch_sub(1, Ordering::Relaxed),
-            _ => return,
-        };
-        self.is_ejected = ejected;
+    pub(super) fn answered(&self, now: Timestamp) {
+        self.peers.lock().answered.insert(self.number, now);
+    }
+
+    pub(super) fn eject(&self) {
+        self.peers.lock().answered.remove(&self.number);
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.eject(false);
-        self.peers.0.all.fetch_sub(1, Ordering::Relaxed);
+        self.eject();
     }
 }

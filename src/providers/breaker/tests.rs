@@ -11,7 +11,7 @@ const SETTINGS: BreakerSettings = BreakerSettings {
     base: Duration::from_secs(1),
     max: Duration::from_secs(30),
     heal: Duration::from_secs(60),
-    alone: Duration::from_secs(5),
+    alone: Duration::from_secs(30),
 };
 
 fn breaker() -> Breaker {
@@ -44,7 +44,7 @@ fn failures_in_a_row_open_it_and_one_good_probe_closes_it() {
     assert!(breaker.admit(NOW).is_err());
     assert_eq!(breaker.gate(until), Gate::OneProbe);
     let Ok(probe) = breaker.admit(until) else { panic!("no probe") };
-    assert_eq!(breaker.gate(until), Gate::Probing);
+    assert_eq!(shut_until(&breaker, until), until.plus(SETTINGS.base), "one is out");
     assert!(breaker.admit(until).is_err());
     probe.settle(Verdict::Answered, until);
     assert_eq!(breaker.gate(until), Gate::Open);
@@ -72,14 +72,6 @@ fn a_probe_given_up_lets_another_try() {
     let until = shut_until(&breaker, NOW);
     drop(breaker.admit(until));
     assert_eq!(breaker.gate(until), Gate::OneProbe);
-}
-
-#[test]
-fn a_clock_turned_back_does_not_keep_it_open() {
-    let breaker = breaker();
-    end(&breaker, Verdict::Failed, NOW);
-    end(&breaker, Verdict::Failed, NOW);
-    assert_eq!(breaker.gate(NOW.minus(Duration::from_secs(3600))), Gate::OneProbe);
 }
 
 /// Makes a breaker open as often as `times`, each time by failures or a failed probe; the last time it is shut until.
@@ -138,18 +130,39 @@ fn what_breaks_again_soon_is_left_alone_for_longer_and_for_less_long_once_it_was
 }
 
 #[test]
-fn while_none_of_several_is_left_each_is_tried_at_a_steady_pace() {
-    let peers = Peers::default();
-    let (one, two) = (among(&peers, SETTINGS), among(&peers, SETTINGS));
-    let long = fail(&one, NOW, 7);
-    let before = shut_until(&one, long.minus(Duration::from_millis(1)));
-    assert!(before.since(NOW) > Duration::from_secs(30));
-    let since = one.state().1;
-    fail(&two, since, 1);
-    let Gate::ShutUntil(until) = one.gate(since) else { panic!("{:?}", one.gate(since)) };
-    assert!(until.since(since) <= SETTINGS.alone);
-    end(&two, Verdict::Answered, since.plus(Duration::from_secs(1)));
-    assert_eq!(shut_until(&one, since), before, "there is another one again");
+fn while_no_other_is_known_to_be_well_each_is_tried_at_a_steady_pace() {
+    let (peers, alone) = (Peers::default(), Duration::from_secs(5));
+    let settings = BreakerSettings { alone, ..SETTINGS };
+    let [one, two, _idle] = [0; 3].map(|_| among(&peers, settings));
+    let steady = |breaker: &Breaker| {
+        let since = breaker.state().1;
+        shut_until(breaker, since).since(since) <= alone
+    };
+    fail(&one, NOW, 9);
+    assert!(steady(&one), "those that were never called say nothing");
+    let now = one.state().1;
+    end(&two, Verdict::Answered, now);
+    assert!(!steady(&one), "there is another one");
+    assert_eq!(one.gate(now.plus(Duration::from_secs(14))), Gate::ShutUntil(shut_until(&one, now)));
+    fail(&two, now, 1);
+    assert!(steady(&one));
+    let back = shut_until(&two, two.state().1);
+    end(&two, Verdict::Answered, back);
+    assert!(!steady(&one));
     drop(two);
-    assert_eq!(shut_until(&one, since), before, "an only provider has no peers to judge by");
+    assert!(steady(&one), "the other one left");
+}
+
+#[test]
+fn who_answered_long_ago_is_not_known_to_be_well() {
+    let peers = Peers::default();
+    let (one, two) =
+        (among(&peers, BreakerSettings { alone: SETTINGS.base, ..SETTINGS }), among(&peers, SETTINGS));
+    end(&two, Verdict::Answered, NOW);
+    fail(&one, NOW, 7);
+    let since = one.state().1;
+    assert!(shut_until(&one, since).since(since) > SETTINGS.base);
+    let later = NOW.plus(Duration::from_secs(600));
+    let until = fail(&one, later, 1);
+    assert!(until.since(later) <= SETTINGS.base);
 }

@@ -14,7 +14,7 @@ struct Slot {
     failed: u32,
 }
 
-/// A sliding window over calls. Wall clock: what a clock that was turned back has in its future counts for nothing.
+/// A sliding window over calls, by the ledger's time.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
     /// Of one slot, in ms.

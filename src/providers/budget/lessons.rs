@@ -1,4 +1,5 @@
-//! What a provider's answers teach of its limits, class by class: how long to keep away, and how much less to ask.
+//! What a provider's answers teach of its limits, class by class: how long to keep away, and how much less to ask. All by
+//! the ledger's time.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 
 use super::refusal::{TooMuch, too_much};
 use crate::{
-    model::{BudgetClass, ByClass, Learned, Lesson, Rate, Rates, Timestamp},
+    model::{BudgetClass, ByClass, Learned, LedgerTime, Lesson, Rate, Rates, Timestamp},
     providers::{breaker::Pause, retry_after},
 };
 
@@ -20,6 +21,10 @@ const LEAST: u32 = 3;
 const RISES_EVERY: Duration = Duration::from_secs(300);
 /// The window of a limit that is learned where none is configured.
 const UNKNOWN_PER: Duration = Duration::from_secs(60);
+/// A refusal while little had been let through is believed to be the limit's where another came before it within this.
+const DOUBTED: Duration = RISES_EVERY;
+/// Where no limit is known, so few calls in a window are little.
+const LITTLE: u32 = 10;
 /// No word of a provider is kept for longer.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
@@ -36,6 +41,8 @@ struct State {
     pause: Option<Pause>,
     /// Refusals in a row that named no time.
     untold: u32,
+    /// The last refusal that came while little had been let through.
+    doubted_at: Option<Timestamp>,
     /// What was heard or told last of it.
     known: Lesson,
     started: Started,
@@ -88,9 +95,10 @@ impl Lessons {
         class: BudgetClass,
         answer: &Response<Bytes>,
         began: Timestamp,
-        now: Timestamp,
+        at: LedgerTime,
     ) -> Vec<(BudgetClass, Lesson)> {
-        let (too_much, asked) = (too_much(answer), retry_after::asked_until(answer, now));
+        let (now, asked) = (at.now, retry_after::asked_for(answer, at.wall()).map(|span| at.now.plus(span)));
+        let too_much = too_much(answer);
         let scope = match too_much {
             Some(TooMuch::Queued) => class,
             // A service's limit on one class says nothing of the others; where no limit is known it may be on all.
@@ -105,7 +113,7 @@ impl Lessons {
         changed.into_iter().map(|class| (class, self.states[class].tell())).collect()
     }
 
-    /// Lowers the limit that was hit, to less than what was let through in the window before.
+    /// Lowers the limit that was hit, to less than what was let through in the window before, but by half at most.
     fn cut(&mut self, class: BudgetClass, began: Timestamp, now: Timestamp) -> Option<BudgetClass> {
         let any = self.planned[class].is_none() && self.planned[BudgetClass::Any].is_some();
         let class = if any { BudgetClass::Any } else { class };
@@ -115,13 +123,17 @@ impl Lessons {
         }
         let per = self.per(class);
         let (current, through) = (self.rates(now)[class], self.started(class, now).saturating_sub(1));
+        let little = through < current.map_or(LITTLE, |rate| rate.calls / 2);
+        if little && self.states[class].is_stray(began, now) {
+            return None;
+        }
         let hit = match current {
-            Some(rate) if through == 0 => rate.calls,
             Some(rate) => rate.calls.min(through),
             None => Some(through).filter(|through| *through > 0)?,
         };
+        let half = current.map_or(LEAST, |rate| rate.calls / 2);
         let from = self.planned[class].map_or(hit, |rate| rate.calls);
-        let rate = Rate { calls: (hit / 10 * 7 + hit % 10 * 7 / 10).max(LEAST), per };
+        let rate = Rate { calls: (hit / 10 * 7 + hit % 10 * 7 / 10).max(half).max(LEAST), per };
         if self.planned[class].is_some_and(|planned| planned.calls <= rate.calls) {
             return None;
         }
@@ -168,7 +180,18 @@ impl State {
         until > known
     }
 
-    /// What is news is taken up once: a clock that is turned back ends it here as well.
+    /// Whether a refusal while little had been let through stands alone: it was of somebody else's calls, or of the service's
+    /// own trouble. Those that left together are one.
+    fn is_stray(&mut self, began: Timestamp, now: Timestamp) -> bool {
+        let before = self.doubted_at.filter(|at| *at <= now);
+        if before.is_some_and(|at| began <= at) {
+            return true;
+        }
+        self.doubted_at = Some(now);
+        before.is_none_or(|at| began.since(at) > DOUBTED)
+    }
+
+    /// What is news is taken up once.
     fn hear(&mut self, lesson: Lesson, per: Duration, now: Timestamp) {
         if std::mem::replace(&mut self.known, lesson) == lesson {
             return;
@@ -192,10 +215,6 @@ struct Started(VecDeque<(Timestamp, u32)>);
 impl Started {
     fn add(&mut self, per: Duration, now: Timestamp) {
         let slot = per / 16;
-        if self.0.back().is_some_and(|(last, _)| *last > now) {
-            // The clock was turned back.
-            self.0.clear();
-        }
         match self.0.back_mut() {
             Some((last, calls)) if now < last.plus(slot) => *calls += 1,
             _ => self.0.push_back((now, 1)),

@@ -47,7 +47,7 @@ fn gateway(base: &str, calls: u32) -> Gateway {
     let endpoint = Endpoint::parse("http://127.0.0.1:9").unwrap();
     let token = Credential::token(&"s3cr3t".into()).unwrap();
     let mut settings = Settings::new("alpha", endpoint, token);
-    settings.budget.ledger = Arc::new(Grants(calls.into()));
+    settings.budget.ledger = Some(Arc::new(Grants(calls.into())));
     let base = Endpoint::parse(base).unwrap();
     let mut gateway = GatewaySettings::new(base, http::Settings::default());
     gateway.timeout = Duration::from_millis(200);

@@ -334,5 +334,5 @@ async fn a_node_that_does_not_answer_a_submit_was_asked_for_nothing() {
 }
 
 fn ready(permits: usize) -> Readiness {
-    Readiness::Ready { permits, shut: Default::default() }
+    Readiness::Ready { permits, trial: false, shut: Default::default() }
 }

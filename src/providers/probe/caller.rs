@@ -149,7 +149,7 @@ impl Caller {
         let began = Instant::now();
         let outcome = self.stack(with).oneshot(self.call(route, with, request)).await;
         let maybe_done = !classify::did_nothing(&outcome);
-        let class = classify::class(expect(route), &outcome, self.now());
+        let class = classify::class(self.expect(route), &outcome, self.now());
         match outcome {
             Ok(answer) => {
                 self.quiet = 0;
@@ -182,8 +182,8 @@ impl Caller {
                 self.limits.insert(name.to_owned(), value);
             }
         }
-        let blocked = |class: &BudgetClass| self.parts.budget.blocked_at(*class, self.now());
-        let until = BudgetClass::ALL.iter().filter_map(blocked).max();
+        let blocked = |class: &BudgetClass| self.parts.budget.blocked_for(*class);
+        let until = BudgetClass::ALL.iter().filter_map(blocked).max().map(|span| self.now().plus(span));
         match until.filter(|_| class == Err(ErrorClass::Throttled)) {
             Some(until) => Left::Alone(until),
             None => {
@@ -223,6 +223,15 @@ impl Caller {
         }
     }
 
+    fn expect(&self, route: Route) -> Expect {
+        match route {
+            Route::List => Expect::Page { empty_404: self.parts.settings.preset.empty_404 == Some(true) },
+            Route::Get => Expect::Pin,
+            Route::Add | Route::Replace => Expect::NewPin,
+            Route::Remove => Expect::Gone,
+        }
+    }
+
     fn call(&self, route: Route, with: With, request: &Request<Bytes>) -> Call {
         let mut request = request.clone();
         if with == With::WrongToken {
@@ -231,7 +240,7 @@ impl Caller {
         }
         Call {
             operation: operation(route),
-            expect: expect(route),
+            expect: self.expect(route),
             request,
             limit: http::Client::BODY_LIMIT,
             deadline: Instant::now() + self.parts.settings.deadline,
@@ -289,15 +298,6 @@ fn operation(route: Route) -> Operation {
         Route::Get => Operation::Look,
         Route::Add | Route::Replace => Operation::Submit,
         Route::Remove => Operation::Remove,
-    }
-}
-
-fn expect(route: Route) -> Expect {
-    match route {
-        Route::List => Expect::Page,
-        Route::Get => Expect::Pin,
-        Route::Add | Route::Replace => Expect::NewPin,
-        Route::Remove => Expect::Gone,
     }
 }
 

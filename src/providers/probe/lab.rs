@@ -151,7 +151,7 @@ impl Lab {
         Ok(reply)
     }
 
-    /// A list with this query. A 404 that is no web page is an empty one.
+    /// A list with this query; a 404 is an empty one where the preset says so.
     pub(super) async fn list(&mut self, query: &str) -> Result<(Reply, Option<Page>), Miss> {
         self.list_with(With::Credential, query).await
     }

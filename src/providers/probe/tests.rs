@@ -66,6 +66,13 @@ impl Trial {
         report
     }
 
+    async fn look(&self) -> Report {
+        let client = http::Client::new(&http::Settings::default());
+        let metrics = Metrics::new().provider("alpha");
+        look(self.settings.clone(), client, self.clock.clone(), metrics, Arc::new(Turns(self.clock.clone())))
+            .await
+    }
+
     /// Nothing is left at the provider, no call was against its limits, and none more was made than was said.
     fn is_clean(&self, report: &Report) {
         assert!(report.left.is_empty(), "{:?}", report.left);

@@ -19,6 +19,7 @@ struct Lab {
     server: Server,
     clock: Arc<ManualClock>,
     psa: Psa,
+    metrics: Metrics,
 }
 
 impl Lab {
@@ -34,8 +35,9 @@ impl Lab {
         tune(&mut settings);
         let clock = Arc::new(ManualClock::at(NOW));
         let client = http::Client::new(&http::Settings::default());
-        let psa = Psa::new(settings, client, clock.clone(), Metrics::new().provider("alpha"));
-        Self { server, clock, psa }
+        let metrics = Metrics::new();
+        let psa = Psa::new(settings, client, clock.clone(), metrics.provider("alpha"));
+        Self { server, clock, psa, metrics }
     }
 
     /// How many requests left: permits and what the server saw agree, once it has read them all.
@@ -183,8 +185,7 @@ async fn waiting_for_a_permit_leaves_no_doubt() {
         settings.deadline = Duration::from_millis(50);
     };
     let lab = Lab::with([], tune).await;
-    let held =
-        lab.psa.connection.parts.budget.permit(crate::model::BudgetClass::Write, || NOW).await.unwrap();
+    let held = lab.psa.connection.parts.budget.permit(crate::model::BudgetClass::Write).await.unwrap();
     assert_eq!(lab.psa.readiness(NOW), ready(0));
     let error = lab.submit().await.unwrap_err();
     assert_eq!((error.class, error.maybe_done), (ErrorClass::Transient, false));
@@ -227,13 +228,28 @@ async fn a_refusal_after_a_try_in_doubt_does_not_end_the_doubt() {
 #[tokio::test]
 async fn missing_pins_are_no_errors() {
     let missing = || Act::json(404, r#"{"error":{"reason":"NOT_FOUND"}}"#);
-    let lab = Lab::new([missing(), missing(), missing(), Act::json(200, "OK"), Act::json(202, "{}")]).await;
+    let acts = [missing(), missing(), missing(), Act::json(200, "OK"), Act::json(202, "{}")];
+    let lab = Lab::with(acts, as_preset("fula")).await;
     assert_eq!(lab.see().await.unwrap(), None);
     assert!(lab.psa.list(None).await.unwrap().pins.is_empty());
     for _ in 0..3 {
         lab.psa.remove(&id()).await.unwrap();
     }
     assert!(lab.server.seen()[0].starts_with("GET /psa/pins/a%2Fb "));
+}
+
+#[tokio::test]
+async fn a_404_to_a_list_tells_of_no_pin_that_it_is_lost() {
+    let missing = || Act::json(404, r#"{"error":{"reason":"NOT_FOUND"}}"#);
+    let lab = Lab::new([missing(), missing()]).await;
+    let looked = lab.psa.look_up(&[content(RAW)]).await.unwrap_err();
+    let listed = lab.psa.list(None).await.unwrap_err();
+    assert_eq!(
+        [looked.class, listed.class],
+        [ErrorClass::Unknown; 2],
+        "the service is at fault, not the pin"
+    );
+    assert_eq!(looked.text, "404 (there is no list of pins: correct the endpoint): NOT_FOUND");
 }
 
 #[tokio::test]
@@ -285,6 +301,57 @@ async fn retry_after_is_obeyed_and_told() {
     }
 }
 
+#[tokio::test]
+async fn what_was_used_of_a_budget_is_shown_to_go_back_while_nothing_is_asked() {
+    let lab = Lab::new([list(&[])]).await;
+    lab.psa.list(None).await.unwrap();
+    let used = || {
+        let text = lab.metrics.render();
+        let line = text.lines().find(|line| line.starts_with("pinfold_provider_budget_used{class=\"any\""));
+        line.and_then(|line| line.rsplit(' ').next()).unwrap().to_owned()
+    };
+    assert_eq!(used(), "1");
+    lab.clock.advance(Duration::from_secs(3600));
+    assert_eq!(lab.psa.readiness(lab.clock.now()), ready(4));
+    assert_eq!(used(), "0");
+}
+
+/// I9.
+#[tokio::test]
+async fn a_wall_clock_that_is_turned_ends_no_pause_and_makes_none_longer() {
+    let lab = Lab::new([Act::with(429, &["retry-after: 60"], "")]).await;
+    let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
+    lab.psa.list(None).await.unwrap_err();
+    for turned in [NOW.plus(minute + Duration::from_secs(10)), NOW.plus(hour), NOW.minus(hour)] {
+        lab.clock.turn(turned);
+        let error = lab.psa.list(None).await.unwrap_err();
+        let until = turned.plus(minute);
+        assert_eq!((error.class, error.retry_at), (ErrorClass::Throttled, Some(until)));
+        assert_eq!(lab.psa.readiness(turned), Readiness::Wait { until, why: Wait::Throttled });
+        assert_eq!(lab.sent().await, 1);
+    }
+    lab.clock.advance(minute);
+    assert!(lab.psa.list(None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_is_turned_does_not_close_the_breaker() {
+    let lab = Lab::new((0..5).map(|_| Act::json(500, ""))).await;
+    for _ in 0..5 {
+        lab.submit().await.unwrap_err();
+    }
+    let left = shut_until(&lab, 5).await.since(NOW);
+    for turned in [NOW.plus(Duration::from_secs(3600)), NOW.minus(Duration::from_secs(3600))] {
+        lab.clock.turn(turned);
+        assert_eq!(shut_until(&lab, 5).await, turned.plus(left));
+    }
+    lab.clock.advance(left);
+    assert_eq!(
+        lab.psa.readiness(lab.clock.now()),
+        Readiness::Ready { permits: 1, trial: true, shut: Default::default() }
+    );
+}
+
 /// Until when the breaker is open, as an unsent call and the readiness agree.
 async fn shut_until(lab: &Lab, sent: usize) -> Timestamp {
     let error = lab.submit().await.unwrap_err();
@@ -307,7 +374,10 @@ async fn the_breaker_opens_tries_once_and_closes() {
     }
     let until = shut_until(&lab, 5).await;
     lab.clock.set(until);
-    assert_eq!(lab.psa.readiness(until), ready(1));
+    assert_eq!(
+        lab.psa.readiness(until),
+        Readiness::Ready { permits: 1, trial: true, shut: Default::default() }
+    );
     assert!(lab.submit().await.unwrap_err().maybe_done);
     let until = shut_until(&lab, 6).await;
     lab.clock.set(until);
@@ -416,5 +486,5 @@ async fn a_service_where_all_share_one_pin_is_looked_at_first_whatever_the_entry
 }
 
 fn ready(permits: usize) -> Readiness {
-    Readiness::Ready { permits, shut: Default::default() }
+    Readiness::Ready { permits, trial: false, shut: Default::default() }
 }

@@ -11,15 +11,18 @@ use tower::{Layer, Service, ServiceExt};
 use super::{
     super::{
         breaker::{Breaker, Verdict},
+        budget::Budget,
         classify::{Failure, Outcome, is_sick},
     },
     Call,
 };
-use crate::model::Clock;
+use crate::model::{Clock, Timestamp};
 
 #[derive(Clone)]
 pub(super) struct AdmitLayer {
     pub(super) breaker: Arc<Breaker>,
+    /// Whose time the breaker goes by.
+    pub(super) budget: Arc<Budget>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -51,15 +54,17 @@ where
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
-        let (inner, AdmitLayer { breaker, clock }) = (self.inner.clone(), self.layer.clone());
+        let (inner, AdmitLayer { breaker, budget, clock }) = (self.inner.clone(), self.layer.clone());
         Box::pin(async move {
-            let admission = breaker.admit(clock.now()).map_err(Failure::Shut)?;
+            let began = budget.now();
+            let shut = |until: Timestamp| Failure::Shut(clock.now().plus(until.since(began)));
+            let admission = breaker.admit(began).map_err(shut)?;
             let outcome = inner.oneshot(call).await;
             match &outcome {
                 // It never left, so nothing was learned.
                 Err(Failure::Throttled(_) | Failure::Spent(_) | Failure::Uncounted) => drop(admission),
-                _ if is_sick(&outcome, clock.now()) => admission.settle(Verdict::Failed, clock.now()),
-                _ => admission.settle(Verdict::Answered, clock.now()),
+                _ if is_sick(&outcome, clock.now()) => admission.settle(Verdict::Failed, budget.now()),
+                _ => admission.settle(Verdict::Answered, budget.now()),
             }
             outcome
         })

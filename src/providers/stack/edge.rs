@@ -64,24 +64,25 @@ where
             let (operation, expect, class) = (call.operation, call.expect, call.class());
             let doubt = call.doubt.clone();
             let outcome = inner.oneshot(call).await;
+            // What never left says nothing that the provider did.
+            let was_called = doubt.has_left() || !classify::is_kept_back(&outcome);
             let context = || classify::Context {
                 provider: &settings.name,
                 operation,
                 secrets: &secrets,
+                was_called,
                 maybe_done: doubt.get(),
                 now: clock.now(),
             };
-            // What never left says nothing that the provider did.
-            let was_called = !matches!(
-                outcome,
-                Err(Failure::Shut(_) | Failure::Throttled(_) | Failure::Spent(_) | Failure::Uncounted)
-            );
             let result = match outcome {
                 Ok(answer) if classify::is_missing(expect, &answer) => Ok(Answer::Missing),
                 Ok(answer) if answer.status().is_success() => {
                     Ok(Answer::Body { code: answer.status().as_u16(), body: answer.into_body() })
                 }
-                Ok(answer) => Err(context().refused(&answer, budget.blocked_at(class, clock.now()))),
+                Ok(answer) => {
+                    let blocked = budget.blocked_for(class).map(|span| clock.now().plus(span));
+                    Err(context().refused(expect, &answer, blocked))
+                }
                 Err(failure) => Err(context().failed(&failure)),
             };
             if let (Err(error), true) = (&result, was_called) {

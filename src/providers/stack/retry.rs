@@ -1,6 +1,6 @@
 //! Tries again what may be done twice, after a wait of which half is chance.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use ::http::Response;
 use bytes::Bytes;
@@ -8,12 +8,16 @@ use tokio::time::{Instant, Sleep};
 
 use super::{
     super::{
+        breaker::{Breaker, Gate},
         classify::{Failure, Outcome},
         retries::Retries,
     },
     Call,
 };
-use crate::{http, model::Operation};
+use crate::{
+    http,
+    model::{Clock, Operation},
+};
 
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
@@ -21,12 +25,32 @@ pub(super) struct Policy {
     wait: Duration,
     /// Shared by all calls of a provider.
     budget: Arc<Retries>,
+    gate: Gatekeeper,
     is_counted: bool,
 }
 
+/// Knows whether a further try would leave.
+#[derive(Clone)]
+pub(super) struct Gatekeeper {
+    pub(super) breaker: Arc<Breaker>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Gatekeeper {
+    fn is_shut(&self) -> bool {
+        matches!(self.breaker.gate(self.clock.now()), Gate::ShutUntil(_))
+    }
+}
+
+impl fmt::Debug for Gatekeeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gatekeeper")
+    }
+}
+
 impl Policy {
-    pub(super) fn new(retries: u32, base: Duration, budget: Arc<Retries>) -> Self {
-        Self { left: retries, wait: base, budget, is_counted: false }
+    pub(super) fn new(retries: u32, base: Duration, gate: Gatekeeper) -> Self {
+        Self { left: retries, wait: base, budget: Arc::default(), gate, is_counted: false }
     }
 }
 
@@ -35,9 +59,9 @@ impl tower::retry::Policy<Call, Response<Bytes>, Failure> for Policy {
 
     fn retry(&mut self, call: &mut Call, outcome: &mut Outcome) -> Option<Sleep> {
         let wait = self.wait.mul_f64(0.5 + rand::random::<f64>() / 2.0);
-        // What would be cut off anyway is told as it is.
-        let in_time = Instant::now() + wait < call.deadline;
-        if self.left == 0 || !in_time || !may_pass(outcome) || !self.budget.spend() {
+        // What would be cut off or kept here anyway is told as it is.
+        let would_leave = Instant::now() + wait < call.deadline && !self.gate.is_shut();
+        if self.left == 0 || !would_leave || !may_pass(outcome) || !self.budget.spend() {
             return None;
         }
         self.left -= 1;

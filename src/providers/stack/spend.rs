@@ -17,7 +17,7 @@ use super::{
     },
     Call,
 };
-use crate::model::Clock;
+use crate::model::{Clock, Timestamp};
 
 /// A call that may leave: there is no way to the client but with a permit.
 pub(super) struct Permitted {
@@ -61,21 +61,21 @@ where
     fn call(&mut self, call: Call) -> Self::Future {
         let (inner, SpendLayer { budget, clock }) = (self.inner.clone(), self.layer.clone());
         Box::pin(async move {
-            let permit = budget.permit(call.class(), || clock.now()).await.map_err(failure)?;
+            let permit = budget.permit(call.class()).await.map_err(|why| failure(why, clock.now()))?;
             let about = (permit.class, permit.began);
             let outcome = inner.oneshot(Permitted { call, permit }).await;
             if let Ok(answer) = &outcome {
-                budget.learn(about, answer, clock.now()).await;
+                budget.learn(about, answer).await;
             }
             outcome
         })
     }
 }
 
-fn failure(why: NoPermit) -> Failure {
+fn failure(why: NoPermit, now: Timestamp) -> Failure {
     match why {
-        NoPermit::Throttled(until) => Failure::Throttled(until),
-        NoPermit::Spent(until) => Failure::Spent(until),
+        NoPermit::Throttled(span) => Failure::Throttled(now.plus(span)),
+        NoPermit::Spent(span) => Failure::Spent(now.plus(span)),
         NoPermit::Uncounted => Failure::Uncounted,
     }
 }

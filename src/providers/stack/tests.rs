@@ -151,6 +151,29 @@ async fn it_is_told_how_a_provider_stands_and_what_it_last_failed_by() {
     assert!(error.text.contains("no luck") && !error.text.contains(TOKEN), "{}", error.text);
 }
 
+/// I9.
+#[tokio::test]
+async fn a_failure_that_names_a_time_is_obeyed_and_is_a_failure_all_the_same() {
+    let server = Server::answering(|_| Act::with(502, &["retry-after: 9"], "")).await;
+    let provider = provider("generic", &server, |settings| settings.breaker.in_a_row = 1);
+    let (error, until) = (provider.list(None).await.unwrap_err(), NOW.plus(Duration::from_secs(9)));
+    assert_eq!((error.class, error.retry_at), (ErrorClass::Transient, Some(until)));
+    assert_eq!(provider.readiness(NOW), Readiness::Wait { until, why: Wait::Throttled });
+    assert_eq!(provider.standing(NOW).breaker, BreakerState::Open);
+    assert!(!provider.list(None).await.unwrap_err().was_called);
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_try_that_the_breaker_would_keep_here_is_not_begun_and_the_failure_told_as_it_is() {
+    let server = Server::answering(|_| Act::json(500, "")).await;
+    let provider = provider("generic", &server, |settings| settings.breaker.in_a_row = 1);
+    let error = provider.list(None).await.unwrap_err();
+    assert!(error.was_called && error.text.starts_with("500"), "{error}");
+    let error = provider.list(None).await.unwrap_err();
+    assert!(!error.was_called && error.text.starts_with("not called"), "{error}");
+}
+
 /// I7: whoever says so in the provider's place does not know what became of it.
 #[tokio::test]
 async fn a_submit_that_a_middleman_gave_up_on_may_have_been_done() {

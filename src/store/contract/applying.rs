@@ -53,9 +53,12 @@ pub(in crate::store) async fn an_applied_revision_is_followed_a_limit_at_a_time_
     house.register(changed(&PROVIDERS, 2), t(4)).await.unwrap();
     let step = house.store().apply_step("one".into(), step.next.unwrap(), 100, t(4)).await.unwrap();
     assert_eq!((step.pins, step.next), (3, None));
-    assert_eq!(house.store().unfit("one").await.unwrap(), 5);
+    assert_eq!(house.store().unapplied("one", 0).await.unwrap().waiting, 5);
     house.serve(1, t(5), well).await;
-    assert_eq!((house.store().unfit("one").await.unwrap(), house.pin(other).await.want), (0, 2));
+    assert_eq!(
+        (house.store().unapplied("one", 0).await.unwrap().waiting, house.pin(other).await.want),
+        (0, 2)
+    );
     assert_eq!(house.store().stats(t(5)).await.unwrap().under_replicated, 0);
     house.backend.check().await;
 }
@@ -74,7 +77,7 @@ pub(in crate::store) async fn i8_what_a_new_revision_does_not_ask_for_goes_once_
     assert_eq!(house.places(pin).await, ["x", "y"], "nobody has seen it yet");
     house.serve(1, t(30 * DAY), well).await;
     assert_eq!(
-        (house.places(pin).await, house.store().unfit("one").await.unwrap()),
+        (house.places(pin).await, house.store().unapplied("one", 0).await.unwrap().waiting),
         (vec!["y".to_owned()], 0)
     );
     house.backend.check().await;

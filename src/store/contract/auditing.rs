@@ -79,6 +79,19 @@ pub(in crate::store) async fn suspects_are_looked_at_and_only_that_loses_them<B:
     house.backend.check().await;
 }
 
+pub(in crate::store) async fn an_audit_gives_way_to_what_is_new_though_calls_have_no_limit<B: Backend>() {
+    let house = House::<B>::open().await;
+    let waits = async |patient| {
+        let waits = house.store().audit_waits(house.providers[0], None, patient, t(1)).await;
+        waits.unwrap().is_some()
+    };
+    assert!(!waits(false).await);
+    house.add(0, "one", 1, t(0)).await;
+    assert_eq!((waits(false).await, waits(true).await), (true, false));
+    house.serve(0, t(1), well).await;
+    assert!(!waits(false).await);
+}
+
 pub(in crate::store) async fn a_suspect_that_nobody_wants_any_more_is_dropped<B: Backend>() {
     let house = House::<B>::open().await;
     let pin = house.add(0, "one", 1, t(0)).await;

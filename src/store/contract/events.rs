@@ -222,3 +222,19 @@ pub(in crate::store) async fn a_pin_that_goes_away_by_itself_is_an_event<B: Back
     assert_eq!((told[0].kind, &told[0].subject), (EventKind::PinExpired, &pin.to_string()));
     assert_eq!((told[0].account.as_deref(), words(&told[0])), (Some(ACCOUNTS[1]), vec![]));
 }
+
+pub(in crate::store) async fn a_job_that_begins_came_from_no_state<B: Backend>() {
+    let house = House::<B>::open().await;
+    let job = NewJob {
+        kind: JobKind::Audit,
+        provider: Some(house.providers[0]),
+        account: None,
+        terms: "{}".into(),
+        by: None,
+    };
+    let job = house.store().create_job(job, t(1)).await.unwrap();
+    house.store().command_job(job.id, JobCommand::Pause, None, t(2)).await.unwrap();
+    let told = house.told().await;
+    assert_eq!((told[0].body.get("from"), &*told[0].body["to"]), (None, "running"));
+    assert_eq!((&*told[1].body["from"], &*told[1].body["to"]), ("running", "paused"));
+}

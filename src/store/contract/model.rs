@@ -266,7 +266,7 @@ impl<B: Backend> World<B> {
     /// All that must hold whenever nothing is left to the background.
     async fn check(&mut self) {
         let mut counted = BTreeMap::new();
-        let mut short = 0;
+        let (mut short, mut at_risk) = (0, 0);
         let providers = self.house.store().providers().await.unwrap();
         let dead = providers.into_iter().filter(|provider| provider.health == Health::Dead);
         let dead: Vec<String> = dead.map(|provider| provider.name).collect();
@@ -276,7 +276,9 @@ impl<B: Backend> World<B> {
             assert!(all.pins.is_sorted_by(|one, two| one.created > two.created), "newest first (I4)");
             for pin in &all.pins {
                 *counted.entry(((*name).to_owned(), pin.status.code())).or_insert(0) += 1;
-                short += self.check_pin(account, pin, &dead).await;
+                let is_short = self.check_pin(account, pin, &dead).await;
+                short += u64::from(is_short);
+                at_risk += u64::from(is_short && self.pins[&pin.requestid].was_pinned);
             }
             assert_eq!(all.count, self.pins.values().filter(|known| known.account == account).count() as u64);
         }
@@ -284,11 +286,13 @@ impl<B: Backend> World<B> {
             assert!(self.house.find(0, *pin).await.is_none() && self.house.find(1, *pin).await.is_none());
         }
         self.check_counts(&counted, short).await;
+        let stats = self.house.store().stats(t(self.now)).await.unwrap();
+        assert_eq!(stats.short_since.is_some(), at_risk > 0, "of those that were pinned");
         self.house.backend.check().await;
     }
 
     /// Holds one pin to its own copies; whether it is short of any.
-    async fn check_pin(&mut self, account: usize, listed: &PinRecord, dead: &[String]) -> u64 {
+    async fn check_pin(&mut self, account: usize, listed: &PinRecord, dead: &[String]) -> bool {
         let pin = self.house.find(account, listed.requestid).await.expect("what is listed is there");
         assert_eq!((pin.status, pin.have, pin.created), (listed.status, listed.have, listed.created));
         let known = self.pins.get_mut(&pin.requestid).expect("what was deleted is not listed");
@@ -302,8 +306,10 @@ impl<B: Backend> World<B> {
         let dead = |name: &String| dead.contains(name);
         let alive: Vec<_> = pin.copies.iter().filter(|copy| !dead(&copy.provider)).collect();
         let count = |state: ReplicaState| alive.iter().filter(|copy| copy.state == state).count() as u16;
+        let pinned = count(ReplicaState::Pinned);
         let tally = Tally {
-            pinned: count(ReplicaState::Pinned),
+            pinned,
+            alive: pinned,
             pinning: count(ReplicaState::Pinning),
             queued: count(ReplicaState::Queued) + alive.iter().copied().filter(hoped).count() as u16,
         };
@@ -312,7 +318,7 @@ impl<B: Backend> World<B> {
         assert_eq!(pin.have, tally.pinned);
         assert_eq!(pin.status, merge(tally, open, policy.need, known.was_pinned), "{pin:?}");
         known.was_pinned |= pin.status == Status::Pinned;
-        u64::from(pin.have < policy.copies.min)
+        pin.have < policy.copies.min
     }
 
     async fn check_counts(&self, counted: &BTreeMap<(String, i64), u64>, short: u64) {

@@ -104,6 +104,42 @@ pub(in crate::store) async fn a_provider_that_serves_nothing_gets_nothing_and_co
     house.backend.check().await;
 }
 
+/// All that tells how many copies a pin has: the record that clients are shown, the explanation, the gauge, and a drain's plan.
+async fn told<B: Backend>(house: &House<B>, pin: RequestId, now: Timestamp) -> (u16, u16, u64, u64) {
+    let store = house.store();
+    let story = store.explain_pin(pin, now).await.unwrap().unwrap();
+    let explained =
+        crate::policy::had(&crate::policy::weigh(&story.own_copies(), &story.placement(now), now));
+    let change = Change::Drain { provider: house.providers[1], allow_fewer: false };
+    let mut plan = Plan::begin();
+    while plan.next.is_some() {
+        plan = store.plan_step(change.clone(), plan, now).await.unwrap();
+    }
+    let stats = store.stats(now).await.unwrap();
+    (house.pin(pin).await.have, explained, stats.under_replicated, plan.short)
+}
+
+pub(in crate::store) async fn whoever_tells_how_many_copies_a_pin_has_tells_the_same<B: Backend>() {
+    let house = open::<B>().await;
+    let pins = pins(&house).await;
+    assert_eq!(told(&house, pins[0], t(DAY)).await, (2, 2, 0, 0), "from y they can go to z");
+    for now in [DAY, DAY + 1] {
+        note(&house, Proved::Missing, now).await;
+    }
+    settle(&house, DAY + 1).await;
+    house.note(2, Health::Down, t(DAY + 1)).await;
+    assert_eq!(told(&house, pins[0], t(DAY + 1)).await, (1, 1, 20, 20), "what is at x is not believed");
+    house.note(2, Health::Healthy, t(DAY + 2)).await;
+    house.serve(2, t(2 * DAY), well).await;
+    house.serve(2, t(3 * DAY), well).await;
+    assert_eq!(told(&house, pins[0], t(3 * DAY)).await, (2, 2, 0, 20), "there is a third, and no fourth");
+    house.store().set_mode(house.providers[2], Mode::Draining, false, None, t(3 * DAY)).await.unwrap();
+    settle(&house, 3 * DAY).await;
+    let (have, explained, short, _) = told(&house, pins[0], t(3 * DAY)).await;
+    assert_eq!((have, explained, short), (2, 2, 0), "a drain takes nothing away before there is another");
+    house.backend.check().await;
+}
+
 pub(in crate::store) async fn a_gateway_that_is_down_changes_nothing_but_is_noted<B: Backend>() {
     let house = open::<B>().await;
     pins(&house).await;

@@ -143,3 +143,29 @@ pub(in crate::store) async fn a_respill_during_a_fan_out_begins_it_anew<B: Backe
     assert_eq!(house.places(pins[0]).await, ["x", "y"]);
     assert_eq!(house.places(pins[299]).await, ["x", "y"]);
 }
+
+pub(in crate::store) async fn tags_that_change_have_a_providers_pins_settled_anew<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    let spreading = |regions: [&str; 3]| {
+        let mut config = config();
+        config.policies[1].spread_by = Some("region".to_owned());
+        for (provider, region) in config.providers.iter_mut().zip(regions) {
+            provider.facts.tags.insert("region".to_owned(), region.to_owned());
+        }
+        config
+    };
+    house.register(spreading(["eu", "us", "ap"]), t(0)).await.unwrap();
+    while house.store().resettle_step(10).await.unwrap().more {}
+    let pin = house.add(0, "two", 1, t(1)).await;
+    for provider in [0, 1] {
+        house.serve(provider, t(2), well).await;
+    }
+    assert_eq!(house.pin(pin).await.have, 2);
+    house.register(spreading(["eu", "eu", "ap"]), t(3)).await.unwrap();
+    while house.store().resettle_step(10).await.unwrap().more {}
+    house.drain(t(3)).await;
+    assert_eq!(
+        (house.pin(pin).await.have, house.places(pin).await),
+        (1, vec!["x".into(), "y".into(), "z".into()])
+    );
+}

@@ -122,7 +122,9 @@ pub(super) fn record(
         trim: view.trim && !verdict.trimmed,
         missing: verdict.missing + u16::try_from(verdict.link.len()).unwrap_or(0),
         expires: policy.ends(request.now, request.expires),
+        short_since: None,
     };
+    pin.short_since = pin.short_since(policy, pin.have, pin.was_pinned, request.now);
     pin.id = insert(tx, &pin, request, meta.as_deref())?;
     for copy in copies {
         insert_link(tx, pin.id, copy.id, None)?;
@@ -164,8 +166,9 @@ fn insert(tx: &Tx<'_>, pin: &Pin, request: &AcceptPin, meta: Option<&str>) -> Re
         .conn
         .prepare_cached(
             "INSERT INTO pins(requestid, account, content, created, status, policy, need, want, have, was_pinned,
-                              accepted, cid, name, folded, meta, origins, expires_at, trim, missing)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+                              accepted, cid, name, folded, meta, origins, expires_at, trim, missing,
+                              short_since)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
              RETURNING id",
         )?
         .query_row(
@@ -188,7 +191,8 @@ fn insert(tx: &Tx<'_>, pin: &Pin, request: &AcceptPin, meta: Option<&str>) -> Re
                 request.spec.origins.to_json(),
                 pin.expires.map(Timestamp::as_millis),
                 pin.trim,
-                pin.missing
+                pin.missing,
+                pin.short_since.map(Timestamp::as_millis)
             ],
             |row| row.get(0),
         )?;

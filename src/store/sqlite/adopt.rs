@@ -183,7 +183,22 @@ pub(super) fn staged(conn: &Connection, job: JobId) -> Result<Staged, StoreError
         staged.doubles += row.get::<_, u64>(3)?;
         staged.copies += row.get::<_, u64>(4)?;
     }
+    if staged.both > 0 {
+        staged.holders = holders(conn, job)?;
+    }
     Ok(staged)
+}
+
+/// Whose pins stand for what is on record already.
+fn holders(conn: &Connection, job: JobId) -> Result<Vec<(String, u64)>, StoreError> {
+    // adopting: those on record, by the accounts that have pins of the content
+    let mut select = conn.prepare_cached(
+        "SELECT a.name, count(DISTINCT x.upstream) FROM adopting x JOIN contents c ON c.key = x.content
+         JOIN pins p INDEXED BY pins_content ON p.content = c.id JOIN accounts a ON a.id = p.account
+         WHERE x.job = ?1 AND x.state = ?2 GROUP BY a.id ORDER BY 2 DESC, a.name",
+    )?;
+    let rows = select.query_map([job.0, BOTH], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Forgets some of what jobs that have ended left behind.

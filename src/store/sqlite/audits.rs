@@ -34,7 +34,10 @@ impl AuditStore for SqliteStore {
         patient: bool,
         now: Timestamp,
     ) -> Result<Option<Duration>, StoreError> {
-        let Some(allowance) = allowance else { return Ok(None) };
+        let Some(allowance) = allowance else {
+            let news = !patient && has_news(&self.readers.point(), provider, now)?;
+            return Ok(news.then_some(GIVE_WAY));
+        };
         self.write(Read, Lane::Background, move |tx| waits(tx, provider, &allowance, patient, now)).await
     }
 
@@ -116,7 +119,7 @@ fn waits(
     now: Timestamp,
 ) -> Result<Option<Duration>, StoreError> {
     let rooms = budget::rooms(tx, allowance)?;
-    let news = has_news(tx, provider, now)?;
+    let news = has_news(tx.conn, provider, now)?;
     let mut wait = (news && !patient).then_some(GIVE_WAY);
     for class in [BudgetClass::List, BudgetClass::Any] {
         let room = rooms[class];
@@ -131,9 +134,9 @@ fn waits(
 }
 
 /// Whether anything but a look at what is pinned is due.
-fn has_news(tx: &Tx<'_>, provider: ProviderId, now: Timestamp) -> Result<bool, StoreError> {
+fn has_news(conn: &Connection, provider: ProviderId, now: Timestamp) -> Result<bool, StoreError> {
     // replicas_due: what is sent or polled, and waits for its turn
-    let mut select = tx.conn.prepare_cached(
+    let mut select = conn.prepare_cached(
         "SELECT EXISTS(SELECT 1 FROM replicas INDEXED BY replicas_due
          WHERE provider = ?1 AND op = ?2 AND next_at <= ?3 AND NOT leased)",
     )?;

@@ -88,8 +88,6 @@ pub(super) fn respill(
         let (id, content): (i64, i64) = (row.get(0)?, row.get(1)?);
         let (state, goal): (i64, i64) = (row.get(2)?, row.get(3)?);
         let is_wanted = goal == Goal::Keep.code();
-        respilled.wanted += u64::from(is_wanted);
-        respilled.leaving += u64::from(!is_wanted);
         if is_wanted && (which == Respill::All || state != ReplicaState::Pinned.code()) {
             leave_to_remerge(tx, ReplicaId(id))?;
         }

@@ -39,7 +39,7 @@ impl Backend for SqliteBackend {
         let after = scratch();
         for ending in ["", "-wal"] {
             let (from, to) =
-                (open::beside(&database(&self.dir), ending), open::beside(&database(&after), ending));
+                (files::beside(&database(&self.dir), ending), files::beside(&database(&after), ending));
             std::fs::copy(from, to).unwrap();
         }
         self.store = opened(&after);

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     comeback::Later,
-    open::{LockFile, beside, unavailable},
+    files::{LockFile, beside, folder_of, real, unavailable},
     snapshot,
 };
 use crate::store::StoreError;
@@ -28,7 +28,12 @@ impl Place {
     /// # Errors
     /// Where a gateway serves it, or its folder cannot be written.
     pub fn take(database: &Path) -> Result<Self, StoreError> {
-        Ok(Self { database: database.to_owned(), _lock: LockFile::take(database)? })
+        Ok(Self { _lock: LockFile::take(database)?, database: real(database) })
+    }
+
+    /// Where the file itself is, however many links lead there.
+    pub fn database(&self) -> &Path {
+        &self.database
     }
 
     /// Whether there is a database already.
@@ -92,8 +97,7 @@ impl Place {
 }
 
 fn sync_folder(file: &Path) -> io::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(folder)?.sync_all()
+    fs::File::open(folder_of(file))?.sync_all()
 }
 
 #[cfg(test)]

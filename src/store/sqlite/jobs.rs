@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{SqliteStore, adopt, audits, errors::bad_code, events, providers, tx::Tx, writer::Lane};
+use super::{SqliteStore, adopt, audits, errors::bad_code, events, leave, providers, tx::Tx, writer::Lane};
 use crate::{
     model::{
         AccountId, EventKind, Job, JobCommand, JobId, JobKind, JobProgress, JobState, Mode, NewEvent, NewJob,
@@ -108,7 +108,7 @@ fn create(tx: &mut Tx<'_>, job: &NewJob, now: Timestamp) -> Result<Job, StoreErr
             |row| row.get(0),
         )?;
     let made = find(tx.conn, JobId(id))?.ok_or(StoreError::Unknown { what: "job", name: id.to_string() })?;
-    note(tx, &made, JobState::Running, job.by.as_deref(), now)?;
+    note(tx, &made, None, job.by.as_deref(), now)?;
     Ok(made)
 }
 
@@ -192,7 +192,7 @@ pub(super) fn save(
         && checkpoint.state != JobState::Running
         && let Some(job) = find(tx.conn, id)?
     {
-        note(tx, &job, JobState::Running, None, now)?;
+        note(tx, &job, Some(JobState::Running), None, now)?;
     }
     Ok(saved == 1)
 }
@@ -206,13 +206,19 @@ pub(super) fn tell(
 ) -> Result<Option<Job>, StoreError> {
     let Some(job) = find(tx.conn, id)? else { return Ok(None) };
     let Some(next) = command.step(job.state) else { return Ok(Some(job)) };
-    // job: as it was told
+    let JobProgress { done, total, counts, words } = leave::told(tx, &job, next)?;
+    let counts = serde_json::to_string(&counts).map_err(|error| StoreError::Corrupt(error.into()))?;
+    let accepts = command == JobCommand::Accept;
+    // job: as it was told, and how far it is now
     tx.conn
-        .prepare_cached("UPDATE jobs SET state = ?2, accepted = accepted OR ?3, updated = ?4 WHERE id = ?1")?
-        .execute(params![id.0, next.code(), command == JobCommand::Accept, now.as_millis()])?;
+        .prepare_cached(
+            "UPDATE jobs SET state = ?2, accepted = accepted OR ?3, updated = ?4, done = ?5, total = ?6, counts = ?7,
+                    words = ?8 WHERE id = ?1",
+        )?
+        .execute(params![id.0, next.code(), accepts, now.as_millis(), done, total, counts, words])?;
     let told = find(tx.conn, id)?;
     if let Some(told) = &told {
-        note(tx, told, job.state, by, now)?;
+        note(tx, told, Some(job.state), by, now)?;
         apply_to_provider(tx, told, by, now)?;
     }
     Ok(told)
@@ -242,22 +248,22 @@ fn apply_to_provider(tx: &mut Tx<'_>, job: &Job, by: Option<&str>, now: Timestam
     }
 }
 
-/// Tells of a job that began, ended, or was told something.
+/// Tells of a job that began, which came `from` no state, ended, or was told something.
 fn note(
     tx: &mut Tx<'_>,
     job: &Job,
-    from: JobState,
+    from: Option<JobState>,
     by: Option<&str>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut event = NewEvent::new(EventKind::Job, job.id.to_string())
         .with("kind", job.kind.as_str())
-        .with("from", from.as_str())
         .with("to", job.state.as_str())
         .of(job.account.as_ref().map(|(id, _)| *id));
     let words = Some(job.progress.words.as_str()).filter(|words| !words.is_empty());
     let provider = job.provider.as_ref().map(|(_, name)| name.as_str());
-    for (key, value) in [("provider", provider), ("words", words), ("by", by)] {
+    let from = from.map(JobState::as_str);
+    for (key, value) in [("from", from), ("provider", provider), ("words", words), ("by", by)] {
         if let Some(value) = value {
             event = event.with(key, value);
         }

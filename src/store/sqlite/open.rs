@@ -1,18 +1,12 @@
 //! Opens the database file: rights, the lock against a second process, pragmas, migrations, the instance's id.
 
-use std::{
-    ffi::OsString,
-    fs::{self, File, OpenOptions, TryLockError},
-    io,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use anyhow::anyhow;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, config::DbConfig};
 use uuid::Uuid;
 
+use super::files::{LockFile, private, real, unavailable};
 use crate::{model::InstanceId, store::StoreError};
 
 mod embedded {
@@ -23,28 +17,12 @@ mod embedded {
 const STATEMENTS: usize = 128;
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Held while a process serves a database; the lock goes with it.
-#[derive(Debug)]
-pub(super) struct LockFile {
-    _file: File,
-}
-
-impl LockFile {
-    pub(super) fn take(database: &Path) -> Result<Self, StoreError> {
-        let file = private(&beside(database, ".lock"))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: database.display().to_string() }),
-            Err(TryLockError::Error(error)) => Err(unavailable(error, "lock", database)),
-        }
-    }
-}
-
 /// Opens the one connection that writes; makes the file, its tables and its instance id where they are missing.
 pub(super) fn open_writer(path: &Path) -> Result<(Connection, LockFile), StoreError> {
     let lock = LockFile::take(path)?;
     // SQLite gives -wal and -shm the rights of the file itself, so it must not be the one to make it.
-    drop(private(path)?);
+    let file = real(path);
+    drop(private(&file).map_err(|error| unavailable(error, "open", &file))?);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut writer = Connection::open_with_flags(path, flags)?;
     tune(&writer, 64 * 1024)?;
@@ -78,22 +56,6 @@ pub(super) fn instance(connection: &Connection) -> Result<InstanceId, StoreError
     Ok(InstanceId(Uuid::from_bytes(id)))
 }
 
-/// A path with an ending added: `pinfold.db` and `-wal` give `pinfold.db-wal`.
-pub(super) fn beside(database: &Path, ending: &str) -> PathBuf {
-    let mut name = OsString::from(database);
-    name.push(ending);
-    name.into()
-}
-
-/// Opens a file to read and write; a new one is its owner's alone.
-fn private(path: &Path) -> Result<File, StoreError> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|error| unavailable(error, "open", path))
-}
-
 fn tune(connection: &Connection, cache_kib: i64) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
@@ -125,42 +87,10 @@ pub fn newest_version() -> i64 {
     known.unwrap_or(0)
 }
 
-/// Whether a process serves a database. Holds its lock for an instant where none does.
-///
-/// # Errors
-/// Where that cannot be told.
-pub fn is_served(database: &Path) -> io::Result<bool> {
-    let file = match File::open(beside(database, ".lock")) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    match file.try_lock_shared() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
-}
-
 fn mint_instance(connection: &Connection) -> Result<(), StoreError> {
     let mint = "INSERT INTO instance(one, id, clock_floor) VALUES (1, ?, 0) ON CONFLICT DO NOTHING";
     connection.execute(mint, [Uuid::new_v4().into_bytes()])?;
     Ok(())
-}
-
-pub(super) fn unavailable(error: io::Error, what: &str, path: &Path) -> StoreError {
-    let help = if error.kind() == io::ErrorKind::PermissionDenied { ownership(path) } else { String::new() };
-    let context = format!("cannot {what} {}{help}", path.display());
-    StoreError::Unavailable(anyhow::Error::new(error).context(context))
-}
-
-/// What to type where a volume belongs to somebody else.
-fn ownership(path: &Path) -> String {
-    let (folder, process) = (path.parent().unwrap_or(Path::new(".")), fs::metadata("/proc/self"));
-    process.map_or_else(
-        |_| String::new(),
-        |process| format!("; run: chown {} {}", process.uid(), folder.display()),
-    )
 }
 
 fn migration_error(error: refinery::Error, path: &Path) -> StoreError {

@@ -7,9 +7,10 @@ use std::time::Instant;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use self::sheet::Sheet;
-use super::{SqliteStore, apply, writer::Lane};
+use super::{SqliteStore, apply, leave, writer::Lane};
 use crate::{
-    model::{Content, ContentId, PinId, PolicyId, Timestamp},
+    model::{Content, ContentId, PinId, PolicyId, ProviderId, Timestamp},
+    policy::{Unapplied, Undrained},
     store::{Applied, Change, Plan, PlanStore, StoreError},
     telemetry::StoreClass::{Read, Write},
 };
@@ -48,18 +49,18 @@ impl PlanStore for SqliteStore {
         self.write(Write, Lane::Background, move |tx| apply::step(tx, &policy, after, limit, now)).await
     }
 
-    async fn unfit(&self, policy: &str) -> Result<u64, StoreError> {
+    async fn undrained(&self, provider: ProviderId) -> Result<Undrained, StoreError> {
+        let counted = move |conn: &Connection| {
+            // Dropped at the end, which rolls back a transaction that has only read.
+            let _snapshot = conn.unchecked_transaction()?;
+            leave::undrained(conn, provider, load(conn, provider.0)?)
+        };
+        self.readers.long(counted).await
+    }
+
+    async fn unapplied(&self, policy: &str, older: u64) -> Result<Unapplied, StoreError> {
         let policy = policy.to_owned();
-        self.readers
-            .long(move |conn| {
-                let Some(newest) = revisions(conn, &policy)?.pop() else { return Ok(0) };
-                // pins_trim: of a revision
-                let mut count = conn.prepare_cached(
-                    "SELECT count(*) FROM pins INDEXED BY pins_trim WHERE trim AND policy = ?1",
-                )?;
-                Ok(count.query_row([newest.0], |row| row.get(0))?)
-            })
-            .await
+        self.readers.long(move |conn| leave::unapplied(conn, &policy, older)).await
     }
 
     async fn settle_unfit(
@@ -74,7 +75,7 @@ impl PlanStore for SqliteStore {
 }
 
 /// A policy's revisions, oldest first.
-fn revisions(conn: &Connection, policy: &str) -> Result<Vec<PolicyId>, StoreError> {
+pub(super) fn revisions(conn: &Connection, policy: &str) -> Result<Vec<PolicyId>, StoreError> {
     // policy: its revisions
     let mut select = conn.prepare_cached("SELECT id FROM policies WHERE name = ?1 ORDER BY rev")?;
     let rows = select.query_map([policy], |row| Ok(PolicyId(row.get(0)?)))?;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     ops::Deref,
     path::{Path, PathBuf},
     sync::{
@@ -31,6 +32,9 @@ use super::{
     rows::DelegateSets,
     stats,
 };
+
+/// How long a thread waits for its answer to be taken before it reads on.
+const TAKEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// How much may be read at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,14 +225,22 @@ impl Readers {
         let (reply, answer) = oneshot::channel();
         let limit = Limit { deadline, abandoned: CancellationToken::new() };
         let _abandon_on_drop = limit.abandoned.clone().drop_guard();
-        // An answer that nobody waits for any more is dropped.
-        let run = Box::new(move |connection: &Connection| drop(reply.send(read(connection))));
+        let (taken, until_taken) = sync_channel::<Infallible>(0);
+        let run = Box::new(move |connection: &Connection| {
+            // An answer that nobody waits for any more is dropped. Where tasks are slow to take theirs, threads that read
+            // on would fill the memory with pages.
+            if reply.send(read(connection)).is_ok() {
+                let _either_way = until_taken.recv_timeout(TAKEN_WITHIN);
+            }
+        });
         self.jobs.try_send(Job { run, limit }).map_err(|refused| match refused {
             TrySendError::Full(_) => StoreError::Busy,
             TrySendError::Disconnected(_) => StoreError::Unavailable(anyhow!("the readers have stopped")),
         })?;
+        let answer = answer.await;
+        drop(taken);
         // A job that was dropped unrun had waited until its time was over.
-        answer.await.unwrap_or(Err(StoreError::Busy))
+        answer.unwrap_or(Err(StoreError::Busy))
     }
 }
 

@@ -1,19 +1,14 @@
 //! Makes the config's accounts, policies and providers known, marks what it no longer names, frees what a process
 //! that died had claimed, and looks at the clock.
 
-use std::time::Duration;
-
 use rusqlite::{OptionalExtension, params};
 
 use super::{outcome, providers, replicas, tx::Tx};
 use crate::{
-    model::{AccountDecl, AccountId, Health, Mode, ProviderDecl, ReplicaId, Timestamp},
+    model::{AccountDecl, AccountId, Health, KeptTime, Mode, ProviderDecl, ReplicaId, Timestamp},
     policy::{Policy, replica::Event},
     store::{Recorded, Registered, Registration, StoreError},
 };
-
-/// A clock this far beyond the last time on record is warned of.
-const FAR_AHEAD: Duration = Duration::from_secs(366 * 24 * 3600);
 
 pub(super) fn register(
     tx: &mut Tx<'_>,
@@ -65,15 +60,36 @@ fn look_at_the_clock(tx: &Tx<'_>, now: Timestamp, registered: &mut Registered) -
     // instance: latest time
     let floor: i64 = tx.conn.query_row("SELECT clock_floor FROM instance", [], |row| row.get(0))?;
     let floor = Timestamp::from_millis(floor);
-    if floor == Timestamp::ZERO {
-        return Ok(());
-    }
+    registered.time = kept_time(tx)?;
     registered.clock_behind = (now < floor).then(|| floor.since(now));
-    registered.clock_ahead = Some(now.since(floor)).filter(|ahead| *ahead > FAR_AHEAD);
     if registered.clock_behind.is_some() {
         // instance: the clock went back, and stays there
         tx.conn.execute("UPDATE instance SET clock_floor = ?1", [now.as_millis()])?;
     }
+    Ok(())
+}
+
+fn kept_time(tx: &Tx<'_>) -> Result<KeptTime, StoreError> {
+    // instance: the time that was believed last
+    let select = "SELECT clock_sure, clock_wall, clock_left FROM instance";
+    let kept = tx.conn.query_row(select, [], |row| {
+        let left: Option<i64> = row.get(2)?;
+        Ok(KeptTime {
+            sure: Timestamp::from_millis(row.get(0)?),
+            wall: Timestamp::from_millis(row.get(1)?),
+            left: left.map(|left| Timestamp::from_millis(left).since(Timestamp::ZERO)),
+        })
+    })?;
+    Ok(kept)
+}
+
+/// Keeps the time that is believed, for the next start.
+pub(super) fn keep_time(tx: &Tx<'_>, time: KeptTime) -> Result<(), StoreError> {
+    let left = time.left.map(|left| Timestamp::ZERO.plus(left).as_millis());
+    // instance: the time that is believed
+    tx.conn
+        .prepare_cached("UPDATE instance SET clock_sure = ?1, clock_wall = ?2, clock_left = ?3")?
+        .execute(params![time.sure.as_millis(), time.wall.as_millis(), left])?;
     Ok(())
 }
 
@@ -183,6 +199,10 @@ fn write_provider(tx: &mut Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> R
         "UPDATE providers SET fingerprint = ?2, absent_since = NULL, facts = ?3 WHERE id = ?1",
         params![known.id.0, declared.fingerprint.as_bytes(), facts],
     )?;
+    if known.facts.tags != declared.facts.tags {
+        // Of copies that are spread by a tag others may count now.
+        providers::resettle(tx, known.id)?;
+    }
     match (known.absent_since, known.health) {
         // Whoever names it again wants it used; where it does not answer that is found out again.
         (Some(_), Health::Dead) => providers::note(tx, known.id, Health::Healthy, None, now),

@@ -35,13 +35,15 @@ pub(super) struct Pin {
     pub(super) trim: bool,
     pub(super) missing: u16,
     pub(super) expires: Option<Timestamp>,
+    /// Since when one that was pinned has fewer copies than its policy's least.
+    pub(super) short_since: Option<Timestamp>,
 }
 
 /// The columns that [`Pin::decode`] reads, in its order.
 macro_rules! columns {
     () => {
         "id, requestid, account, content, created, accepted, status, policy, need, want, have, was_pinned, trim,
-         expires_at, missing"
+         expires_at, missing, short_since"
     };
 }
 
@@ -92,12 +94,24 @@ impl Pin {
             trim: row.get(12)?,
             expires: row.get::<_, Option<i64>>(13)?.map(Timestamp::from_millis),
             missing: row.get(14)?,
+            short_since: row.get::<_, Option<i64>>(15)?.map(Timestamp::from_millis),
         })
     }
 
     /// Whether `have` copies are fewer than its policy's least. One that needs none is never short.
     pub(super) fn is_short(&self, policy: &Policy, have: u16) -> bool {
         have < policy.copies.min.min(self.want)
+    }
+
+    /// Since when it is short with so many copies; one that never was pinned is only on its way.
+    pub(super) fn short_since(
+        &self,
+        policy: &Policy,
+        have: u16,
+        was_pinned: bool,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        (was_pinned && self.is_short(policy, have)).then(|| self.short_since.unwrap_or(now))
     }
 }
 
@@ -207,14 +221,24 @@ fn record(
 ) -> Result<(), StoreError> {
     let was_pinned = pin.was_pinned || verdict.status == Status::Pinned;
     let trim = pin.trim && !verdict.trimmed;
-    let before = (pin.status, pin.have, pin.missing, pin.was_pinned, pin.trim);
-    if (verdict.status, verdict.have, verdict.missing, was_pinned, trim) != before {
+    let short_since = pin.short_since(policy, verdict.have, was_pinned, now);
+    let before = (pin.status, pin.have, pin.missing, pin.was_pinned, pin.trim, pin.short_since);
+    if (verdict.status, verdict.have, verdict.missing, was_pinned, trim, short_since) != before {
         // pin: its new status
         tx.conn
             .prepare_cached(
-                "UPDATE pins SET status = ?2, have = ?3, missing = ?4, was_pinned = ?5, trim = ?6 WHERE id = ?1",
+                "UPDATE pins SET status = ?2, have = ?3, missing = ?4, was_pinned = ?5, trim = ?6, short_since = ?7
+                 WHERE id = ?1",
             )?
-            .execute(params![pin.id, verdict.status.code(), verdict.have, verdict.missing, was_pinned, trim])?;
+            .execute(params![
+                pin.id,
+                verdict.status.code(),
+                verdict.have,
+                verdict.missing,
+                was_pinned,
+                trim,
+                short_since.map(Timestamp::as_millis)
+            ])?;
     }
     if verdict.status != pin.status {
         tx.count_pin(pin.account.0, pin.status, pin.created, -1);

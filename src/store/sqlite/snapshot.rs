@@ -1,7 +1,8 @@
 //! A database as one file: copied as it is at one instant while others write to it, checked, and described.
 
 use std::{
-    path::Path,
+    io,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,8 +13,13 @@ use std::{
 
 use anyhow::anyhow;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rustix::fs::Access;
+use thiserror::Error;
 
-use super::open;
+use super::{
+    files::{private, unavailable},
+    open,
+};
 use crate::{model::Timestamp, store::StoreError};
 
 /// Steps of SQLite's machine between two rests: some milliseconds.
@@ -49,43 +55,100 @@ impl Stop {
     fn is_told(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// Between two steps.
+    ///
+    /// # Errors
+    /// Where it was told.
+    pub fn check(&self) -> Result<(), CopyError> {
+        if self.is_told() { Err(CopyError::Stopped) } else { Ok(()) }
+    }
 }
 
-/// Writes a database, as it is when this begins, to the empty file `to`, and checks the copy. Whoever serves the
+/// Why there is no copy.
+#[derive(Debug, Error)]
+pub enum CopyError {
+    #[error("it was told to stop")]
+    Stopped,
+    /// The disk that the copy would be on.
+    #[error("the disk is full")]
+    Full,
+    #[error("cannot read {}", .file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    #[error("{} is no database of Pinfold", .file.display())]
+    Foreign { file: PathBuf },
+    #[error("{} is damaged: {why}", .file.display())]
+    Damaged { file: PathBuf, why: String },
+    #[error("cannot copy {}", .file.display())]
+    Failed { file: PathBuf, source: anyhow::Error },
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl CopyError {
+    /// `file`: what is copied.
+    fn of(error: StoreError, file: &Path) -> Self {
+        let file = file.to_owned();
+        match error {
+            StoreError::Full(_) => Self::Full,
+            StoreError::Corrupt(why) => Self::Damaged { file, why: format!("{why:#}") },
+            StoreError::Unavailable(source) => Self::Failed { file, source },
+            other => Self::Store(other),
+        }
+    }
+}
+
+/// Writes a database, as it is when this begins, to the new file `to`, and checks the copy. Whoever serves the
 /// database goes on; half of the time nothing is done here, so that they get the disk and the processor, too.
 ///
 /// # Errors
 /// Where `from` is no database of ours or one of a newer version, the copy is not sound, or it was told to stop.
-pub fn copy(from: &Path, to: &Path, stop: &Stop) -> Result<Holdings, StoreError> {
+pub fn copy(from: &Path, to: &Path, stop: &Stop) -> Result<Holdings, CopyError> {
+    let unreadable = |source: io::Error| CopyError::Unreadable { file: from.to_owned(), source };
+    rustix::fs::access(from, Access::READ_OK).map_err(|error| unreadable(error.into()))?;
+    let done = transcribe(from, to, stop).and_then(|is_ours| match is_ours {
+        true => check(to, stop).map(Some),
+        false => Ok(None),
+    });
+    match done {
+        Ok(Some(holdings)) => Ok(holdings),
+        Ok(None) => Err(CopyError::Foreign { file: from.to_owned() }),
+        Err(_) if stop.is_told() => Err(CopyError::Stopped),
+        Err(error) => Err(CopyError::of(error, from)),
+    }
+}
+
+/// Returns whether it is a database of ours.
+fn transcribe(from: &Path, to: &Path, stop: &Stop) -> Result<bool, StoreError> {
     let mut source = read_only(from)?;
-    recognise(&source, from)?;
+    if !is_ours(&source)? {
+        return Ok(false);
+    }
+    open::refuse_newer(&source)?;
     pace(&mut source, stop)?;
     let path = to.to_str().ok_or_else(|| StoreError::Unavailable(anyhow!("its path is not UTF-8")))?;
+    // SQLite would make it for all to read.
+    drop(private(to).map_err(|error| unavailable(error, "write", to))?);
     // One read transaction: writers are not held up by it, and the copy has no log beside it.
-    told(source.execute("VACUUM INTO ?1", [path]), stop)?;
-    drop(source);
-    check(to, stop)
+    source.execute("VACUUM INTO ?1", [path])?;
+    Ok(true)
 }
 
 /// Checks a file from its first to its last page.
-///
-/// # Errors
-/// As [`copy`].
-pub fn check(file: &Path, stop: &Stop) -> Result<Holdings, StoreError> {
+fn check(file: &Path, stop: &Stop) -> Result<Holdings, StoreError> {
     let mut found = read_only(file)?;
     recognise(&found, file)?;
     pace(&mut found, stop)?;
     // integrity: pages, indexes against their tables
-    let verdict: String = told(found.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)), stop)?;
+    let verdict: String = found.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {
-        return Err(StoreError::Corrupt(anyhow!("{}: {verdict}", file.display())));
+        return Err(StoreError::Corrupt(anyhow!(verdict)));
     }
-    let holdings = told(describe(&found, file), stop)?;
+    let holdings = describe(&found, file)?;
     let counted = "SELECT coalesce(sum(pins), 0) FROM accounts";
-    let counted: u64 = told(found.query_row(counted, [], |row| row.get(0)), stop)?;
+    let counted: u64 = found.query_row(counted, [], |row| row.get(0))?;
     if counted != holdings.pins {
-        let what = format!("{} has {} pins but counts {counted}", file.display(), holdings.pins);
-        return Err(StoreError::Corrupt(anyhow!(what)));
+        return Err(StoreError::Corrupt(anyhow!("it has {} pins but counts {counted}", holdings.pins)));
     }
     Ok(holdings)
 }
@@ -149,13 +212,19 @@ pub(super) fn read_only(file: &Path) -> Result<Connection, StoreError> {
 }
 
 fn recognise(found: &Connection, file: &Path) -> Result<(), StoreError> {
+    if is_ours(found)? {
+        open::refuse_newer(found)
+    } else {
+        Err(StoreError::Corrupt(anyhow!("{} is no database of Pinfold", file.display())))
+    }
+}
+
+fn is_ours(found: &Connection) -> Result<bool, StoreError> {
     let ours =
         "SELECT count(*) FROM sqlite_schema WHERE name IN ('refinery_schema_history', 'instance', 'pins')";
-    let strange = || StoreError::Corrupt(anyhow!("{} is no database of Pinfold", file.display()));
     match found.query_row(ours, [], |row| row.get::<_, i64>(0)) {
-        Ok(3) => open::refuse_newer(found),
-        Ok(_) => Err(strange()),
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => Err(strange()),
+        Ok(tables) => Ok(tables == 3),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
@@ -196,13 +265,6 @@ fn pace(connection: &mut Connection, stop: &Stop) -> Result<(), StoreError> {
 #[expect(clippy::disallowed_methods, reason = "what others get meanwhile is time")]
 fn rest(span: Duration) {
     thread::sleep(span);
-}
-
-fn told<T>(done: rusqlite::Result<T>, stop: &Stop) -> Result<T, StoreError> {
-    match done {
-        Err(_) if stop.is_told() => Err(StoreError::Unavailable(anyhow!("it was told to stop"))),
-        done => Ok(done?),
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::{
     store::{ProviderStats, StoreError, StoreStats},
 };
 
-use super::{count::WIDTHS, errors::bad_code, open::beside};
+use super::{count::WIDTHS, errors::bad_code, files::beside};
 
 /// What is counted one by one is counted up to here.
 const CAP: i64 = 100_000;
@@ -39,6 +39,8 @@ const AUDITED: &str = "SELECT provider, max(updated) FROM jobs j \
 const OLDEST: &str = "SELECT min(p.accepted) FROM accounts a CROSS JOIN pins p ON p.id = \
      (SELECT q.id FROM pins q INDEXED BY pins_list WHERE q.account = a.id AND q.status = ?1 \
       ORDER BY q.created LIMIT 1)";
+/// oldest_short: the head of an index.
+const SHORT_SINCE: &str = "SELECT min(short_since) FROM pins WHERE short_since IS NOT NULL";
 /// The ranks of each provider's and account's line, by a seek for each.
 macro_rules! ranks {
     () => {
@@ -85,6 +87,7 @@ pub(super) fn stats(connection: &Connection, path: &Path, now: Timestamp) -> Res
         providers: providers(connection)?,
         jobs: jobs(connection)?,
         under_replicated: connection.query_row(SHORT, [], |row| row.get(0)).optional()?.unwrap_or(0),
+        short_since: short_since(connection)?,
         oldest_unsettled: oldest_unsettled(connection)?,
         due: Op::ALL.iter().map(|op| due(connection, *op, now)).collect::<Result<_, _>>()?,
         remerge: connection.query_row(REMERGE, [CAP], |row| row.get(0))?,
@@ -192,6 +195,11 @@ fn jobs(connection: &Connection) -> Result<Vec<(JobKind, JobState, u64)>, StoreE
         all.push((kind, state, row.get(2)?));
     }
     Ok(all)
+}
+
+fn short_since(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let oldest: Option<i64> = connection.prepare_cached(SHORT_SINCE)?.query_row([], |row| row.get(0))?;
+    Ok(oldest.map(Timestamp::from_millis))
 }
 
 fn oldest_unsettled(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {

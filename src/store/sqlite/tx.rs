@@ -199,6 +199,20 @@ impl<'a> Tx<'a> {
         Ok(counted.unwrap_or(0) + pending.iter().sum::<i64>())
     }
 
+    /// How many pins follow a policy, this batch's changes included.
+    pub(super) fn follow(&self, policy: PolicyId) -> Result<i64, StoreError> {
+        let what = format!("policy/{policy}");
+        // tallies: one
+        let counted: Option<i64> = self
+            .conn
+            .prepare_cached("SELECT n FROM tallies WHERE what = ?1")?
+            .query_row([&what], |row| row.get(0))
+            .optional()?;
+        let pending =
+            [self.before, &self.effects].map(|effects| effects.tallies.get(&what).copied().unwrap_or(0));
+        Ok(counted.unwrap_or(0) + pending.iter().sum::<i64>())
+    }
+
     /// Counts pins that are short of copies.
     pub(super) fn count_short(&mut self, n: i64) {
         self.tally(SHORT.to_owned(), n);

@@ -101,9 +101,14 @@ impl Writer {
 
 /// Brings the log into the file, which then holds everything: whoever copies it while nobody serves it misses nothing.
 fn close(conn: Connection) {
-    let merged = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
-    if !matches!(merged, Ok(false)) {
-        tracing::warn!(?merged, "the database's log could not be brought into its file; the next start will");
+    let is_busy = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    let why = match is_busy {
+        Ok(false) => None,
+        Ok(true) => Some("somebody reads it".to_owned()),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(why) = why {
+        tracing::warn!(why, "the database's log could not be brought into its file; the next start will");
     }
     drop(conn);
 }

@@ -63,7 +63,7 @@ fn a_request() {
         method: &Method::GET,
         route: Route::Pin.as_str(),
         code: StatusCode::OK,
-        elapsed: Duration::from_micros(1500),
+        elapsed: Duration::from_nanos(9_297_588),
         account: Some("default"),
         token: None,
         is_routine: false,
@@ -79,7 +79,7 @@ fn away_from_a_terminal_a_request_is_one_line_of_json() {
     assert_eq!(line["request_id"], "0190");
     assert_eq!(line["route"], "/pins/{requestid}");
     assert_eq!(line["code"], 200);
-    assert_eq!(line["ms"], 1.5);
+    assert_eq!(line["ms"], 9.297);
     assert_eq!(line["account"], "default");
     assert!(line.get("token").is_none());
 }

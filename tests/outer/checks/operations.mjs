@@ -38,7 +38,7 @@ function unpack () {
     const path = program === BINARY ? BINARY : spawnSync('which', [program], { encoding: 'utf8' }).stdout.trim()
     writeFileSync(join(bin, name), `#!/bin/sh\nexec setpriv --pdeathsig KILL ${path} "$@"\n`, { mode: 0o755 })
   }
-  return { folder, env: { PATH: `${bin}:${process.env.PATH}`, PINFOLD_ADMIN_URL: `http://127.0.0.1:${others.get('5081')}` } }
+  return { folder, env: { PATH: `${bin}:${process.env.PATH}` } }
 }
 
 const { folder, env } = unpack()

@@ -170,6 +170,24 @@ await check('an upgrade under the running gateway keeps its config and its pins'
   assert.equal(await gateway.stop(), 0)
 })
 
+await check('a backup that root or its user puts back is its user\'s, who reads no secret for it', async () => {
+  const file = join(scratch(), 'pins.backup')
+  run('/usr/bin/pinfold', ['backup', file, '--config', CONFIG])
+  const { uid, gid } = user()
+  const restore = ['/usr/bin/pinfold', 'restore', file, '--replace', '--config', CONFIG]
+  rmSync(join(STATE, 'pinfold.db.lock'))
+  run(restore[0], restore.slice(1))
+  for (const name of readdirSync(STATE)) assert.equal(about(join(STATE, name)).uid, uid, name)
+  assert.deepEqual(about(join(STATE, 'pinfold.db')), { mode: '600', uid, gid })
+  rmSync(join(STATE, 'pinfold.db'))
+  chmodSync(join(file, '..'), 0o711)
+  chownSync(file, uid, gid)
+  run('setpriv', ['--reuid', `${uid}`, '--regid', `${gid}`, '--clear-groups', ...restore])
+  await gateway.start()
+  assert.equal((await gateway.request('GET', `/pins/${requestid}`)).status, 200)
+  assert.equal(await gateway.stop(), 0)
+})
+
 await check('removed it leaves the config, purged it leaves the pins and nothing else', async () => {
   run('dpkg', ['--force-unsafe-io', '--remove', 'pinfold'])
   assert.ok(!existsSync('/usr/bin/pinfold') && existsSync(CONFIG))

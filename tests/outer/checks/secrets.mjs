@@ -148,7 +148,7 @@ async function command (args, { input = '', env = gateway.settings.env } = {}) {
 /** Its file is one of the things that come out. */
 async function probe (name) {
   const write = join(room, `probed-${name}.yaml`)
-  await command(['provider', 'probe', name, '--config', join(gateway.folder, 'config.yaml'), '--write', write])
+  await command(['provider', 'probe', name, '--config', join(gateway.folder, 'config.yaml'), '--write', write, '--beside-gateway'])
   if (existsSync(write)) out(`what the probe of ${name} wrote`, readFileSync(write))
 }
 

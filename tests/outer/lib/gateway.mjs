@@ -19,12 +19,12 @@ export class Gateway {
    * `api`, `engine`, `server`: keys of those sections. `store`: the database's path; by default in a folder of this
    * gateway's own. `lockWait`: how long it waits for another process to let go of that.
    * `presetsFile`: a file of presets, if any. `env`: what it finds in its environment. `limits`: by default none, for
-   * most checks ask as fast as they can.
+   * most checks ask as fast as they can. `firstLimits`: those of the first account.
    */
-  constructor ({ providers, policy = {}, api = {}, engine = {}, server = {}, store, lockWait, presetsFile, env, limits = UNLIMITED }) {
+  constructor ({ providers, policy = {}, api = {}, engine = {}, server = {}, store, lockWait, presetsFile, env, limits = UNLIMITED, firstLimits }) {
     this.folder = scratch()
     this.log = join(this.folder, 'pinfold.log')
-    this.settings = { providers, policy, api, engine, server, lockWait, presetsFile, env, limits, store: store ?? join(this.folder, 'pinfold.db') }
+    this.settings = { providers, policy, api, engine, server, lockWait, presetsFile, env, limits, firstLimits, store: store ?? join(this.folder, 'pinfold.db') }
   }
 
   async start () {
@@ -50,7 +50,7 @@ export class Gateway {
   }
 
   config () {
-    const { providers, policy, api, engine, server, store, lockWait, presetsFile, limits } = this.settings
+    const { providers, policy, api, engine, server, store, lockWait, presetsFile, limits, firstLimits } = this.settings
     return {
       server: { listen: `127.0.0.1:${this.port}`, ...server },
       admin: { listen: `127.0.0.1:${this.adminPort}` },
@@ -60,7 +60,7 @@ export class Gateway {
       limits,
       ...(presetsFile && { presets_file: presetsFile }),
       accounts: [
-        { name: 'first', policy: 'default', tokens: [{ name: 'outer', secret: TOKEN }] },
+        { name: 'first', policy: 'default', ...(firstLimits && { limits: firstLimits }), tokens: [{ name: 'outer', secret: TOKEN }] },
         { name: 'second', policy: 'default', tokens: [{ name: 'outer', secret: OTHER_TOKEN }] }
       ],
       providers: providers.map((entry) => ({ preset: 'generic', timeouts: TIMEOUTS, ...entry })),

@@ -107,6 +107,7 @@ fn lists(preset: &Preset) -> Vec<Fact> {
         fact("created", created),
         fact("count", preset.count.map(count)),
         fact("page", page),
+        fact("404 to a list", preset.empty_404.map(|is| if is { "nothing to list" } else { "an error" })),
         fact("order", preset.ordered.map(|is| if is { "newest first" } else { "none" })),
         fact("true states", Some(rows.unwrap_or_else(|| "in every list".to_owned()))),
         fact("CIDs in one look-up", Some(preset.batch())),

@@ -62,6 +62,7 @@ fn words(cursor: &Cursor, staged: &Staged, is_dry: bool) -> String {
         true => format!("would make {} pins, and {} copies elsewhere", staged.made, staged.copies),
         false => format!("{} pins were made", staged.made),
     };
+    words.push_str(&why_no_more(staged));
     if cursor.crowded > 0 {
         let crowded = cursor.crowded;
         words.push_str(&format!(
@@ -69,6 +70,22 @@ fn words(cursor: &Cursor, staged: &Staged, is_dry: bool) -> String {
         ));
     }
     words
+}
+
+/// Why what is listed became no pins.
+fn why_no_more(staged: &Staged) -> String {
+    let holders: Vec<_> = staged.holders.iter().map(|(name, pins)| format!("{pins} for {name}")).collect();
+    let mut why = String::new();
+    if staged.both > 0 {
+        why.push_str(&format!("; {} are on record already", staged.both));
+    }
+    if !holders.is_empty() {
+        why.push_str(&format!(" ({})", holders.join(", ")));
+    }
+    if staged.had > 0 {
+        why.push_str(&format!("; of {} the account has the same pin", staged.had));
+    }
+    why
 }
 
 fn counts<const N: usize>(counts: [(&str, u64); N]) -> JobCounts {

@@ -36,7 +36,7 @@ pub(super) async fn page(
         let words = "waits until the provider may be called again".to_owned();
         return Ok(Err(Held { wait: Some(until.since(now)), failed: false, gives_way: false, words }));
     }
-    let allowance = provider.allowance(now);
+    let allowance = provider.allowance();
     if let Some(wait) = tools.shared.store.audit_waits(id, allowance, patient, now).await? {
         let words = "waits for calls that nothing new needs".to_owned();
         return Ok(Err(Held {

@@ -74,8 +74,8 @@ struct State {
     minted: u64,
     /// Contents of which the last word was that they are pinned.
     told: BTreeSet<Content>,
-    /// Contents of which the word became another one, and when: what left at that instant did not know of it yet.
-    untold: BTreeMap<Content, Timestamp>,
+    /// Contents of which the word became another one in this step: what left in it was decided on before that was heard.
+    untold: BTreeSet<Content>,
     /// Contents that were removed though the last word on them was that they are pinned.
     removed: Vec<Content>,
     /// Calls that left for it, the oldest first.
@@ -136,20 +136,24 @@ impl Fake {
             late: Vec::new(),
             minted: 0,
             told: BTreeSet::new(),
-            untold: BTreeMap::new(),
+            untold: BTreeSet::new(),
             removed: Vec::new(),
             calls: Vec::new(),
             wrongs: Vec::new(),
         };
-        let budget = Mutex::new(Budget::new(traits.concurrency, BudgetSettings::new(name), None).into());
+        let budget = Mutex::new(
+            Budget::new(traits.concurrency, BudgetSettings::new(name), &(clock.clone() as _), None).into(),
+        );
         let name = name.to_owned();
         Arc::new(Self { name, traits, echoes, clock, rates, budget, state: Mutex::new(state) })
     }
 
     /// A process begins, which counts its calls there.
     pub(super) fn count_by(&self, ledger: Arc<dyn Ledger>) {
-        let settings = BudgetSettings { rates: self.rates, ledger, ..BudgetSettings::new(&self.name) };
-        *self.budget.lock().unwrap() = Budget::new(self.traits.concurrency, settings, None).into();
+        let settings =
+            BudgetSettings { rates: self.rates, ledger: Some(ledger), ..BudgetSettings::new(&self.name) };
+        let clock = self.clock.clone() as _;
+        *self.budget.lock().unwrap() = Budget::new(self.traits.concurrency, settings, &clock, None).into();
     }
 
     fn budget(&self) -> Arc<Budget> {
@@ -212,10 +216,15 @@ impl Fake {
         ours
     }
 
-    /// Whether the last word on a content was that it is pinned, before this instant.
+    /// Whether the last word on a content was that it is pinned, when this step began.
     pub(super) fn told(&self, content: &Content) -> bool {
-        let (now, state) = (self.clock.now(), self.state());
-        state.told.contains(content) || state.untold.get(content) == Some(&now)
+        let state = self.state();
+        state.told.contains(content) || state.untold.contains(content)
+    }
+
+    /// All that was said is known.
+    pub(super) fn end_step(&self) {
+        self.state().untold.clear();
     }
 
     /// Pinned contents that it was asked to remove since the last time.
@@ -235,6 +244,7 @@ impl Fake {
             operation,
             class,
             text: "by its mood".into(),
+            was_called: true,
             maybe_done,
             answered: false,
             retry_at,
@@ -247,7 +257,7 @@ impl Fake {
         operation: Operation,
         class: BudgetClass,
     ) -> Result<MutexGuard<'_, State>, ProviderError> {
-        let permit = self.budget().permit(class, || self.clock.now()).await;
+        let permit = self.budget().permit(class).await;
         let _permit = permit.map_err(|why| self.kept_back(operation, why))?;
         let mut state = self.state();
         state.count(class, self.clock.now(), &self.rates);
@@ -266,9 +276,10 @@ impl Fake {
 
     fn kept_back(&self, operation: Operation, why: NoPermit) -> ProviderError {
         let error = self.error(operation, ErrorClass::Throttled, false);
+        let error = ProviderError { was_called: false, ..error };
         match why {
-            NoPermit::Spent(until) | NoPermit::Throttled(until) => {
-                ProviderError { retry_at: Some(until), ..error }
+            NoPermit::Spent(span) | NoPermit::Throttled(span) => {
+                ProviderError { retry_at: Some(self.clock.now().plus(span)), ..error }
             }
             NoPermit::Uncounted => error,
         }
@@ -299,7 +310,7 @@ impl Fake {
         if status == Status::Pinned {
             state.told.insert(pin.content.clone());
         } else {
-            state.untell(&pin.content, now);
+            state.untell(&pin.content);
         }
         UpstreamPin {
             id: UpstreamId::new(id).expect("short"),
@@ -328,9 +339,9 @@ impl State {
         }
     }
 
-    fn untell(&mut self, content: &Content, now: Timestamp) {
+    fn untell(&mut self, content: &Content) {
         if self.told.remove(content) {
-            self.untold.insert(content.clone(), now);
+            self.untold.insert(content.clone());
         }
     }
 
@@ -383,11 +394,12 @@ impl Provider for Fake {
 
     fn readiness(&self, now: Timestamp) -> Readiness {
         let budget = self.budget();
-        match budget.blocked_at(BudgetClass::Any, now) {
+        let blocked = |class| budget.blocked_for(class).map(|span| now.plus(span));
+        match blocked(BudgetClass::Any) {
             Some(until) => Readiness::Wait { until, why: Wait::Throttled },
             None => {
-                let shut = ByClass::from_fn(|class| budget.blocked_at(class, now));
-                Readiness::Ready { permits: budget.free(), shut }
+                let shut = ByClass::from_fn(blocked);
+                Readiness::Ready { permits: budget.free(), trial: false, shut }
             }
         }
     }
@@ -397,9 +409,9 @@ impl Provider for Fake {
         Standing { breaker, since: now, until: None, last_error: None, rates }
     }
 
-    fn allowance(&self, now: Timestamp) -> Option<Allowance> {
+    fn allowance(&self) -> Option<Allowance> {
         let costs = Costs { batch: 10, lists_tell: self.traits.lists_tell };
-        self.budget().allowance(costs, now)
+        self.budget().allowance(costs)
     }
 
     fn credit(&self, calls: Vec<Reserved>) {
@@ -422,8 +434,7 @@ impl Provider for Fake {
 
     async fn look_up(&self, contents: &[Content]) -> Result<Vec<UpstreamPin>, ProviderError> {
         let mut state = self.admit(Operation::Look, BudgetClass::List).await?;
-        let now = self.clock.now();
-        contents.iter().for_each(|content| state.untell(content, now));
+        contents.iter().for_each(|content| state.untell(content));
         let found = state.pins.iter().filter(|(_, pin)| contents.contains(&pin.content));
         let ids: Vec<String> = found.map(|(id, _)| id.clone()).collect();
         Ok(ids.iter().map(|id| self.show(&mut state, id)).collect())
@@ -432,7 +443,7 @@ impl Provider for Fake {
     async fn see(&self, pin: Known<'_>) -> Result<Option<UpstreamPin>, ProviderError> {
         let mut state = self.admit(Operation::Look, BudgetClass::Read).await?;
         if !state.pins.contains_key(pin.id.as_str()) {
-            state.untell(pin.content, self.clock.now());
+            state.untell(pin.content);
             return Ok(None);
         }
         Ok(Some(self.show(&mut state, pin.id.as_str())))

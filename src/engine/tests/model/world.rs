@@ -139,6 +139,7 @@ impl World {
         let shared = Shared {
             store: store.clone(),
             clock: self.clock.clone(),
+            sure: SureClock::new(self.clock.clone(), registered.time),
             activator: Activator::default(),
             interest: Interest::default(),
             shutdown: Shutdown::default(),
@@ -285,7 +286,6 @@ impl World {
         let end = self.now().plus(span);
         loop {
             let next = self.catch_up().await.unwrap_or(end).max(self.now().plus(grain));
-            self.check_removals();
             if next >= end {
                 break;
             }
@@ -293,7 +293,6 @@ impl World {
         }
         self.clock.set(end);
         self.catch_up().await;
-        self.check_removals();
     }
 
     async fn catch_up(&mut self) -> Option<Timestamp> {
@@ -301,6 +300,7 @@ impl World {
         for _ in 0..500 {
             let inside = self.inside.as_mut().expect("it runs");
             let report = inside.engine.step(now).await.unwrap();
+            self.check_removals();
             if report.is_idle() && report.next.is_none_or(|at| at > now) {
                 return report.next;
             }
@@ -330,7 +330,8 @@ impl World {
         }
     }
 
-    /// I8: what went by our own hand was confirmed elsewhere as often as each pin's policy asks.
+    /// I8: what went by our own hand in this step was confirmed elsewhere as often as each pin's policy asks, by what was known
+    /// when it began.
     fn check_removals(&self) {
         for (n, fake) in self.fakes.iter().enumerate() {
             for removed in fake.take_removed() {
@@ -346,6 +347,7 @@ impl World {
                 }
             }
         }
+        self.fakes.iter().for_each(|fake| fake.end_step());
     }
 
     async fn come_to_rest(&mut self) {

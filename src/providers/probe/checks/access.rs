@@ -59,12 +59,23 @@ fn judge(lab: &mut Lab, answered: Result<(Reply, Option<Page>), Miss>) -> bool {
             lab.findings.fail("credential", said, advice);
         }
         _ => {
-            let advice = "write the endpoint to which /pins is appended; a web page is no pinning service";
             let seen = format!("{}: {said}", dialect(&reply.body));
+            let advice = elsewhere(reply.code);
             lab.findings.fail("speaks the API", seen, advice);
         }
     }
     false
+}
+
+/// What to do about an endpoint where no list of pins is.
+fn elsewhere(code: u16) -> &'static str {
+    match code {
+        404 => {
+            "correct the endpoint's host, port and path, to which /pins is appended; if that is how the service says \
+             that an account has no pins, write `empty_404: true` for its preset in a presets_file"
+        }
+        _ => "write the endpoint to which /pins is appended; a web page is no pinning service",
+    }
 }
 
 async fn wrong_token(lab: &mut Lab, query: &str) {

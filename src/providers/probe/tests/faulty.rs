@@ -85,6 +85,21 @@ async fn a_web_page_is_no_pinning_service() {
 }
 
 #[tokio::test]
+async fn a_404_is_no_list_unless_the_preset_says_so() {
+    for (preset, is_list) in [(GENERIC, false), ("fula", true)] {
+        let mut trial = Trial::of(preset, |builder| builder).await;
+        trial.settings.endpoint = Endpoint::parse(&format!("{}/nowhere", trial.sim.endpoint())).unwrap();
+        let report = trial.look().await;
+        let line = line(&report, "speaks the API");
+        assert_eq!(line.verdict.is_bad(), !is_list, "{preset}: {line:?}");
+        if !is_list {
+            assert!(line.advice.as_ref().unwrap().starts_with("correct the endpoint's host"), "{line:?}");
+            assert!(!report.lines.iter().any(|line| line.check == "credential"), "nobody took it");
+        }
+    }
+}
+
+#[tokio::test]
 async fn told_to_stop_it_cleans_up_first() {
     for after in [1, 3, 5] {
         let trial = Trial::correct().await;

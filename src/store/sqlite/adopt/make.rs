@@ -7,10 +7,10 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::{BOTH, HAD, MADE, OPEN, WAITING, is_on_record, same_pin};
 use crate::{
     model::{
-        Content, ContentId, Doubt, Goal, Meta, Origins, Owned, PinCid, PinSpec, PolicyId, Quota,
+        Content, ContentId, Doubt, Goal, Meta, Origins, Owned, PinCid, PinSpec, PolicyId, Quota, ReplicaId,
         ReplicaState, RequestId, Status, Timestamp, UpstreamId, replica::Replica,
     },
-    policy::{Own, PinView, Placement, Policy, replica::Event},
+    policy::{self, CopyView, PinView, Placement, Policy, replica::Event},
     store::{
         AcceptPin, Adopted, Adoption, StoreError,
         sqlite::{
@@ -373,13 +373,15 @@ impl<'t, 'a> Adopting<'t, 'a> {
     fn copies_elsewhere(&mut self, content: &Content, known: Option<ContentId>) -> Result<u64, StoreError> {
         let policy = self.policy.1.clone();
         let views = self.tx.views(&policy, self.now)?;
-        let provider = self.adoption.provider;
-        let counts = views.iter().any(|view| view.id == provider && view.listed && view.footing.counts());
         let lives = policy.ends(self.now, None).map(|ends| ends.since(self.now));
         let placement = Placement { policy: &policy, content, lives, views: &views };
-        let more = usize::from(policy.copies.max).saturating_sub(usize::from(counts));
+        let there = Replica::new(ReplicaId(0), self.adoption.provider, ContentId(0), self.now);
+        let there = CopyView::from(&Replica { state: ReplicaState::Pinned, ..there });
+        let own = policy::weigh(&[there], &placement, self.now);
+        let counting = own.iter().filter(|own| own.counts).count();
+        let more = usize::from(policy.copies.max).saturating_sub(counting);
         let mut copies = 0;
-        for chosen in placement.choose(more, &[Own { provider, counts }]) {
+        for chosen in placement.choose(more, &own) {
             let there = match known {
                 Some(known) => replicas::load_at(self.tx, chosen.provider, known)?,
                 None => None,

@@ -70,3 +70,18 @@ fn what_cannot_be_kept_is_left_in_its_place() {
         ("old".to_owned(), "another".to_owned())
     );
 }
+
+#[test]
+fn a_database_behind_a_link_is_replaced_where_it_is() {
+    let (near, far) = (crate::store::contract::scratch(), crate::store::contract::scratch());
+    let (link, here) = (near.path().join("pins.db"), far.path().join("real.db"));
+    let new = far.path().join("new.db");
+    database(&here, "old");
+    database(&new, "new");
+    std::os::unix::fs::symlink(&here, &link).unwrap();
+    let place = Place::take(&link).unwrap();
+    let aside = beside(place.database(), ".old");
+    place.put(&new, &aside).unwrap();
+    assert!(link.is_symlink() && !here.is_symlink() && !aside.is_symlink());
+    assert_eq!([account(&link), account(&here), account(&aside)], ["new", "new", "old"]);
+}

@@ -8,7 +8,8 @@ use crate::{
     model::{AccountId, Meta, PinCid, RequestId, Status, name},
     store::sqlite::{
         count::{WIDTHS, meta_key},
-        open::{self, LockFile},
+        files::LockFile,
+        open,
     },
 };
 

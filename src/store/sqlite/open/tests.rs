@@ -1,4 +1,7 @@
+use std::path::PathBuf;
+
 use super::*;
+use crate::store::sqlite::files::beside;
 
 fn database() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();

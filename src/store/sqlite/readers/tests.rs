@@ -93,6 +93,30 @@ async fn hold(readers: &Readers) -> mpsc::Sender<()> {
 }
 
 #[tokio::test]
+async fn a_thread_reads_on_only_when_its_answer_was_taken() {
+    let house = house(ReadSettings::default());
+    let (made, taken) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let read = || {
+        let (made, taken) = (made.clone(), taken.clone());
+        house.readers.long(move |_| {
+            Ok(made.fetch_add(1, Ordering::SeqCst).saturating_sub(taken.load(Ordering::SeqCst)))
+        })
+    };
+    let mut reads: Vec<_> = (0..50).map(|_| Box::pin(read())).collect();
+    for queued in &mut reads {
+        assert!(futures::poll!(queued.as_mut()).is_pending());
+    }
+    while made.load(Ordering::SeqCst) < 2 {
+        thread::yield_now();
+    }
+    for read in reads {
+        taken.fetch_add(1, Ordering::SeqCst);
+        let untaken = read.await.unwrap();
+        assert!(untaken <= 2, "{untaken} answers lay about");
+    }
+}
+
+#[tokio::test]
 async fn a_full_queue_answers_busy_while_point_reads_go_on() {
     let mut house = house(ReadSettings { queue: 1, ..ReadSettings::default() });
     let (_, id) = house.seed.pin(&row(1, "p", cid(1)));

@@ -5,7 +5,6 @@ use super::*;
 fn database() -> (tempfile::TempDir, PathBuf, PathBuf) {
     let dir = crate::store::contract::scratch();
     let (from, to) = (dir.path().join("pins.db"), dir.path().join("copy.db"));
-    std::fs::File::create(&to).unwrap();
     (dir, from, to)
 }
 
@@ -48,12 +47,12 @@ fn a_copy_is_one_whole_file_of_what_was_committed() {
 #[test]
 fn what_is_no_database_of_ours_is_refused() {
     let (dir, from, to) = database();
-    assert!(matches!(copy(&from, &to, &Stop::default()), Err(StoreError::Unavailable(_))));
+    assert!(matches!(copy(&from, &to, &Stop::default()), Err(CopyError::Unreadable { .. })));
     std::fs::write(&from, "hello ".repeat(1000)).unwrap();
-    assert!(matches!(copy(&from, &to, &Stop::default()), Err(StoreError::Corrupt(_))));
+    assert!(matches!(copy(&from, &to, &Stop::default()), Err(CopyError::Foreign { .. })));
     let other = dir.path().join("other.db");
     Connection::open(&other).unwrap().execute_batch("CREATE TABLE pins(x)").unwrap();
-    assert!(matches!(copy(&other, &to, &Stop::default()), Err(StoreError::Corrupt(_))));
+    assert!(matches!(copy(&other, &to, &Stop::default()), Err(CopyError::Foreign { .. })));
 }
 
 #[test]
@@ -62,12 +61,15 @@ fn one_of_a_newer_version_is_refused() {
     let (writer, _lock) = open::open_writer(&from).unwrap();
     let newer = "INSERT INTO refinery_schema_history SELECT 999, name, applied_on, checksum FROM refinery_schema_history LIMIT 1";
     writer.execute(newer, []).unwrap();
-    assert!(matches!(copy(&from, &to, &Stop::default()), Err(StoreError::Newer { found: 999, .. })));
+    assert!(matches!(
+        copy(&from, &to, &Stop::default()),
+        Err(CopyError::Store(StoreError::Newer { found: 999, .. }))
+    ));
 }
 
 #[test]
 fn a_page_that_was_spoilt_is_found() {
-    let (_dir, from, to) = database();
+    let (dir, from, to) = database();
     let (writer, _lock) = open::open_writer(&from).unwrap();
     add_pins(&writer, 2000);
     copy(&from, &to, &Stop::default()).unwrap();
@@ -76,6 +78,12 @@ fn a_page_that_was_spoilt_is_found() {
     bytes[at..at + 4096].fill(0xa5);
     std::fs::write(&to, bytes).unwrap();
     assert!(matches!(check(&to, &Stop::default()), Err(StoreError::Corrupt(_))));
+    let again = dir.path().join("again.db");
+    let error = copy(&to, &again, &Stop::default()).unwrap_err();
+    assert!(
+        matches!(&error, CopyError::Damaged { file, .. } if *file == to),
+        "what is told of is the file that was given: {error}"
+    );
     assert!(!matches!(quick_check(&to, Duration::from_secs(60)), Ok(None)));
 }
 
@@ -86,7 +94,9 @@ fn counters_that_do_not_fit_are_found() {
     add_pins(&writer, 10);
     writer.execute("UPDATE accounts SET pins = 11", []).unwrap();
     let error = copy(&from, &to, &Stop::default()).unwrap_err();
-    assert!(matches!(&error, StoreError::Corrupt(why) if why.to_string().contains("10 pins but counts 11")));
+    assert!(
+        matches!(&error, CopyError::Damaged { file, why } if *file == from && why.contains("10 pins but counts 11"))
+    );
 }
 
 #[test]
@@ -96,9 +106,5 @@ fn it_ends_when_it_is_told() {
     add_pins(&writer, 20_000);
     let stop = Stop::default();
     stop.tell();
-    let error = copy(&from, &to, &stop).unwrap_err();
-    assert!(
-        matches!(&error, StoreError::Unavailable(why) if why.to_string().contains("told to stop")),
-        "{error:?}"
-    );
+    assert!(matches!(copy(&from, &to, &stop), Err(CopyError::Stopped)));
 }

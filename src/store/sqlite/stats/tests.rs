@@ -49,6 +49,9 @@ fn pins_and_replicas_are_counted_from_counters_with_zeros() {
     assert!(stats.replicas.contains(&("alpha".into(), ReplicaState::Queued, 6)));
     assert_eq!((stats.under_replicated, stats.remerge), (4, 1));
     assert_eq!(stats.oldest_unsettled, Some(Timestamp::from_millis(3000)));
+    assert_eq!(stats.short_since, None);
+    seed.writer.execute_batch("UPDATE pins SET short_since = 5000 + id WHERE id > 2").unwrap();
+    assert_eq!(read(&path).short_since, Some(Timestamp::from_millis(5003)));
     assert_eq!(stats.created_ahead, Duration::from_secs(2));
     assert!(stats.size_bytes > 0);
 }

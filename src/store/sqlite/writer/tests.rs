@@ -102,9 +102,30 @@ async fn a_full_disk_is_told_as_such_and_writes_go_on_once_there_is_room() {
     house.pages_left(None).await;
     house.accept(kept).await.unwrap();
     assert_eq!(house.pins().await, kept + 1);
+    let refused =
+        house.store.register(crate::store::Registration { accounts: Vec::new(), ..config() }, t(3)).await;
+    assert!(matches!(refused, Err(StoreError::StillUsed { .. })), "{refused:?}");
     let text = house.metrics.render();
     assert!(text.contains(r#"pinfold_store_errors_total{kind="full"} 1"#));
+    let counted = text.lines().filter(|line| line.starts_with("pinfold_store_errors_total{"));
+    assert_eq!(counted.filter(|line| !line.ends_with(" 0")).count(), 1, "a refusal is no failure");
     assert!(text.contains(&format!(r#"pinfold_pin_transitions_total{{to="queued"}} {}"#, kept + 1)));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_logged_once_however_many_it_refuses() {
+    let (subscriber, _, sink) = crate::telemetry::logging::tests::captured("info");
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let house = house().await;
+    house.pages_left(Some(0)).await;
+    let mut refused = 0;
+    for n in 0..100 {
+        refused += u64::from(house.accept(n).await.is_err());
+    }
+    assert!(refused > 1);
+    let lines = sink.lines();
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert!(line["level"] == "ERROR" && line["error"].as_str().unwrap().contains("full"), "{line}");
 }
 
 #[tokio::test]
