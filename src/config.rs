@@ -192,20 +192,14 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         }
         None => reader.open(Field { path: String::new(), spot: None, value: &Value::Nothing }, ROOT),
     };
-    let before = reader.problems.len();
     let (presets, presets_file) = presets::read(reader, &root);
     let upstream = upstream::read(reader, &root);
     let (engine, dies_after) = general::engine(reader, &root);
-    let mut providers = providers::read(reader, &root, &presets, &upstream);
-    for provider in &mut providers {
+    let mut entries = providers::read(reader, &root, &presets, &upstream);
+    for provider in &mut entries.good {
         provider.facts.declare_dead_after.get_or_insert(dies_after);
     }
-    let listed = policies::Providers {
-        names: providers.iter().map(|provider| provider.name.as_str()).collect(),
-        facts: providers.iter().map(|provider| &provider.facts).collect(),
-        incomplete: reader.problems.len() > before,
-    };
-    let (policies, policy_names) = policies::read(reader, &root, &listed);
+    let (policies, policy_names) = policies::read(reader, &root, &entries);
     let limits = limits::general(reader, &root);
     let mut tokens = tokens::Tokens::new(limits.each_token.over(Caps::default()));
     let mut certificates = certificates::Certificates::default();
@@ -240,7 +234,7 @@ fn settings<'a>(reader: &mut Reader<'a>, root: Option<&'a Node>) -> Settings {
         routes,
         presets,
         presets_file,
-        providers,
+        providers: entries.good,
     };
     general::stray_variables(reader);
     certificates.warn_of_idle(reader, false, settings.server.asks_for_certificates());

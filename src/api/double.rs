@@ -92,6 +92,7 @@ impl ScriptedStore {
             want: 2,
             need: 1,
             copies: Vec::new(),
+            unfit: None,
             answered: false,
             delegates: Arc::default(),
             expires: request.expires,

@@ -57,7 +57,7 @@ pub(super) fn proxies(reader: &mut Reader<'_>, server: &Section<'_>) -> Proxies 
         protocol_v2: reader.parse_or(protocol, false, is_v2),
         forwarded_for: reader.parse_or(forwarded, true, boolean),
     };
-    if proxies.protocol_v2 && section.get("trusted").is_none() {
+    if proxies.protocol_v2 && section.get("trusted").is_none_or(|trusted| trusted.value.is_empty()) {
         let help = "add trusted: [ADDRESS], with the addresses that your proxies connect from";
         reader.wrong(
             section.path_of("protocol"),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::audits;
 use super::reader::{Reader, Section, Wrong};
-use super::value::{name, number, span};
+use super::value::{lasting, name, number};
 use crate::model::{Codec, Cost, Facts, Weight};
 use crate::presets::Preset;
 
@@ -23,10 +23,10 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &Section<'_>, preset: &Pres
         weight: Weight::new(weight).unwrap_or_default(),
         tags: tags(reader, section),
         cost: cost.and_then(|text| reader.parse(&text, price)),
-        max_pins: max_pins.and_then(|text| reader.parse(&text, number(0, u64::MAX >> 1))),
+        max_pins: max_pins.and_then(|text| reader.parse(&text, places)),
         codecs: codecs(reader, section).or_else(|| known_codecs(preset)),
-        retention: retention.and_then(|text| reader.parse(&text, span(DAY * 36_500))),
-        declare_dead_after: dead.and_then(|text| reader.parse(&text, span(DAY * 36_500))),
+        retention: retention.and_then(|text| reader.parse(&text, lasting(DAY * 36_500))),
+        declare_dead_after: dead.and_then(|text| reader.parse(&text, lasting(DAY * 36_500))),
         audit: audits::read(reader, section, preset),
         proof: None,
     }
@@ -51,7 +51,22 @@ fn price(text: &str) -> Result<Cost, Wrong> {
     })
 }
 
+fn places(text: &str) -> Result<u64, Wrong> {
+    number(1, u64::MAX >> 1)(text).map_err(|wrong| match text {
+        "0" => Wrong::new(
+            "would take no pin at all",
+            "write a larger number; to send nothing new there, take it off the policies or run `pinfold provider readonly`",
+        ),
+        _ => wrong,
+    })
+}
+
 fn codecs(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Vec<Codec>> {
+    if let Some(field) = section.get("codecs").filter(|field| field.value.is_empty()) {
+        let help = "write a list of codecs, such as [ raw, dag-pb ], or remove the key";
+        reader.wrong(field.path, field.spot, "names no codec, so that no pin would fit", help);
+        return None;
+    }
     let words = reader.words(section, "codecs", CODECS_HELP)?;
     Some(words.iter().filter_map(|text| reader.parse(text, codec)).collect())
 }

@@ -8,7 +8,7 @@ use super::accounts::Ways;
 use super::clients;
 use super::reader::{Keys, Reader, Section, Text, Wrong, nearest, variable};
 use super::settings::{AdminSettings, ApiSettings, LogFormat, LogSettings, ServerSettings, StoreUrl};
-use super::value::{self, address, admin_address, delegate, log_format, number, span, status};
+use super::value::{self, address, admin_address, delegate, lasting, log_format, number, span, status};
 use super::{tls, traces, upstream};
 use crate::model::{Facts, Status, StatusSet, delegates};
 use crate::policy::Timing;
@@ -158,7 +158,7 @@ pub(super) fn engine(reader: &mut Reader<'_>, root: &Section<'_>) -> (Timing, Du
         reader.wrong(section.path_of("poll_max"), section.spot.clone(), "is less than poll_min", help);
     }
     let dead = reader.setting(&section, "declare_dead_after");
-    let dead = reader.parse_or(dead, Facts::DIES_AFTER, span(36_500 * DAY));
+    let dead = reader.parse_or(dead, Facts::DIES_AFTER, lasting(36_500 * DAY));
     (Timing { retry_base: timing.retry_base.min(timing.retry_max), ..timing }, dead)
 }
 

@@ -4,8 +4,9 @@ use std::{collections::HashSet, time::Duration};
 
 use super::accounts::{DEFAULT_POLICY, Names};
 use super::proofs;
+use super::providers::Entries;
 use super::reader::{Field, Keys, Reader, Section, Text, Wrong, nearest};
-use super::value::{number, one_of, span};
+use super::value::{self, number, one_of};
 use super::yaml::Value;
 use crate::model::Facts;
 use crate::policy::{Choose, Copies, Deadlines, Late, Policy, Priority, Proof, UpstreamName};
@@ -33,19 +34,24 @@ const COPIES: Keys = Keys { known: &["min", "max"], later: &[] };
 const COPIES_HELP: &str = "write a number, `all`, or { min: 2, max: 3 }";
 const POLICIES_HELP: &str = "write policies: [ { name: default, copies: 2 } ]";
 
-/// What is known before the policies are read: the providers, and whether that list is to be trusted.
-pub(super) struct Providers<'a> {
-    pub names: Vec<&'a str>,
-    /// What is declared of each, in the same order.
-    pub facts: Vec<&'a Facts>,
-    /// Some entry was wrong, so that a missing name proves nothing.
-    pub incomplete: bool,
+/// The providers of a policy, most preferred first.
+struct Listed<'a> {
+    names: Vec<String>,
+    /// What is declared of those whose entries are without a fault.
+    facts: Vec<(&'a str, &'a Facts)>,
+    /// Whether all of them are known by name.
+    whole: bool,
 }
 
-impl Providers<'_> {
-    fn facts_of(&self, listed: &[String]) -> Vec<&Facts> {
-        let at = |name: &String| self.names.iter().position(|known| known == name);
-        listed.iter().filter_map(at).map(|at| self.facts[at]).collect()
+impl<'a> Listed<'a> {
+    fn new(names: Vec<String>, whole: bool, entries: &'a Entries) -> Self {
+        let good = entries.good.iter().filter(|provider| names.contains(&provider.name));
+        let facts = good.map(|provider| (provider.name.as_str(), &provider.facts)).collect();
+        Self { names, facts, whole }
+    }
+
+    fn are_all_good(&self) -> bool {
+        self.whole && self.facts.len() == self.names.len()
     }
 }
 
@@ -54,11 +60,11 @@ impl Providers<'_> {
 pub(super) fn read(
     reader: &mut Reader<'_>,
     root: &Section<'_>,
-    providers: &Providers<'_>,
+    entries: &Entries,
 ) -> (Vec<Policy>, Vec<String>) {
     let fields = reader.list(root, "policies", POLICIES_HELP);
     if fields.is_empty() {
-        let default = everywhere(providers);
+        let default = everywhere(entries);
         return (vec![default], vec![DEFAULT_POLICY.to_owned()]);
     }
     let mut names = Names::default();
@@ -68,24 +74,18 @@ pub(super) fn read(
         let section = reader.open(field, POLICY);
         let name = names.take(reader, &section);
         known.extend(name.clone());
-        policies.extend(policy(reader, &section, name.unwrap_or_default(), providers));
+        policies.extend(policy(reader, &section, name.unwrap_or_default(), entries));
     }
     (policies, known)
 }
 
-fn everywhere(providers: &Providers<'_>) -> Policy {
-    let all = count(providers.names.len());
-    let names = providers.names.iter().map(|name| (*name).to_owned()).collect();
-    Policy::plain(DEFAULT_POLICY, Copies { min: all, max: all }, 1, names)
+fn everywhere(entries: &Entries) -> Policy {
+    let all = count(entries.names.len());
+    Policy::plain(DEFAULT_POLICY, Copies { min: all, max: all }, 1, entries.names.clone())
 }
 
-fn policy(
-    reader: &mut Reader<'_>,
-    section: &Section<'_>,
-    name: String,
-    providers: &Providers<'_>,
-) -> Option<Policy> {
-    let listed = listed(reader, section, providers);
+fn policy(reader: &mut Reader<'_>, section: &Section<'_>, name: String, entries: &Entries) -> Option<Policy> {
+    let listed = listed(reader, section, entries);
     let asked = copies(reader, section);
     let need = reader.optional(section, "pinned_when");
     let need = match need {
@@ -100,12 +100,12 @@ fn policy(
     let priority = reader.optional(section, "priority");
     let priority = reader.parse_or(priority, Priority::default().get(), number(0, Priority::MAX));
     let expire_after = lasting(reader, section, "expire_after");
-    let (listed, asked, need) = (listed?, asked?, need?);
-    let spread_by = spread_by(reader, section, &listed, providers, &asked);
-    let copies = asked.resolve(count(listed.len()));
-    check(reader, section, copies, need, listed.len());
-    let facts = providers.facts_of(&listed);
-    let terms = Policy::plain(name, copies, need, listed);
+    let asked = asked?;
+    let spread_by = spread_by(reader, section, &listed, &asked);
+    check(reader, section, &asked, need, &listed);
+    let (need, copies) = (need?, asked.resolve(listed.names.len()));
+    let facts: Vec<&Facts> = listed.facts.iter().map(|(_, facts)| *facts).collect();
+    let terms = Policy::plain(name, copies, need, listed.names);
     let priority = Priority::new(priority).unwrap_or_default();
     let policy =
         Policy { choose, spread_by, deadlines, late, priority, expire_after, proof, upstream_name, ..terms };
@@ -134,32 +134,22 @@ fn deadlines(reader: &mut Reader<'_>, section: &Section<'_>) -> Deadlines {
     Deadlines { queued, pinning: lasting(reader, &section, "pinning") }
 }
 
-/// A span that is not nothing.
 fn lasting(reader: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<Duration> {
     let text = reader.optional(section, key)?;
-    reader.parse(&text, |text| match span(CENTURY)(text)? {
-        Duration::ZERO => Err(Wrong::new("would be over at once", "write a longer one, or remove the key")),
-        span => Ok(span),
-    })
+    reader.parse(&text, value::lasting(CENTURY))
 }
 
 /// The tag that copies are spread by, which every listed provider must have, with as many values as there are copies.
 fn spread_by(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
-    listed: &[String],
-    providers: &Providers<'_>,
+    listed: &Listed<'_>,
     asked: &Asked,
 ) -> Option<String> {
     let text = reader.optional(section, "spread_by")?;
-    let of = |name: &String| providers.names.iter().position(|known| known == name);
-    let facts = |name: &String| of(name).map(|at| providers.facts[at]);
     let tag = text.text;
-    let without: Vec<&str> = listed
-        .iter()
-        .filter(|name| facts(name).is_some_and(|facts| !facts.tags.contains_key(&tag)))
-        .map(String::as_str)
-        .collect();
+    let untagged = listed.facts.iter().filter(|(_, facts)| !facts.tags.contains_key(&tag));
+    let without: Vec<&str> = untagged.map(|(name, _)| *name).collect();
     if !without.is_empty() {
         let what = format!("{} without that tag", without.join(", "));
         let help = format!("write tags: {{ {tag}: ... }} at each provider of the policy");
@@ -167,9 +157,9 @@ fn spread_by(
         return None;
     }
     let values: HashSet<&String> =
-        listed.iter().filter_map(facts).filter_map(|facts| facts.tags.get(&tag)).collect();
-    let copies = asked.resolve(count(listed.len())).max;
-    if usize::from(copies) > values.len() && !providers.incomplete {
+        listed.facts.iter().filter_map(|(_, facts)| facts.tags.get(&tag)).collect();
+    let copies = asked.resolve(listed.names.len()).max;
+    if usize::from(copies) > values.len() && listed.are_all_good() {
         let what =
             format!("asks for {copies} copies, but {tag} has {} values among its providers", values.len());
         reader.wrong(
@@ -183,29 +173,36 @@ fn spread_by(
     Some(tag)
 }
 
-/// `1 <= pinned_when <= min <= max <= providers listed`
-fn check(reader: &mut Reader<'_>, section: &Section<'_>, copies: Copies, need: u16, listed: usize) {
+/// `1 <= pinned_when <= min <= max <= providers listed`, as far as these are known.
+fn check(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    asked: &Asked,
+    need: Option<u16>,
+    listed: &Listed<'_>,
+) {
+    let (all, copies) = (listed.names.len(), asked.resolve(listed.names.len()));
+    let depends = matches!(asked, Asked::All);
     let spot = |key: &str| section.get(key).and_then(|field| field.spot).or_else(|| section.spot.clone());
     let mut wrong = |key: &str, what: String, help: String| {
         reader.wrong(section.path_of(key), spot(key), what, help);
     };
-    if need > copies.min {
+    if let Some(need) = need.filter(|need| *need > copies.min && (listed.whole || !depends)) {
         let what = format!("asks for {need} copies of the {} that are kept", copies.min);
         wrong("pinned_when", what, format!("write at most {}", copies.min));
     }
     if copies.min > copies.max {
         wrong("copies", "min is more than max".to_owned(), format!("write a min of at most {}", copies.max));
     }
-    if usize::from(copies.max) > listed {
-        let what = format!("asks for {} copies at {listed} providers", copies.max);
-        wrong("copies", what, format!("write at most {listed}, or list more providers"));
+    if usize::from(copies.max) > all && listed.whole {
+        let what = format!("asks for {} copies at {all} providers", copies.max);
+        wrong("copies", what, format!("write at most {all}, or list more providers"));
     }
 }
 
-/// The providers of a policy, most preferred first; all of them where it names none.
-fn listed(reader: &mut Reader<'_>, section: &Section<'_>, providers: &Providers<'_>) -> Option<Vec<String>> {
-    let all =
-        || (!providers.incomplete).then(|| providers.names.iter().map(|name| (*name).to_owned()).collect());
+/// The providers of a policy; all of them where it names none.
+fn listed<'a>(reader: &mut Reader<'_>, section: &Section<'_>, entries: &'a Entries) -> Listed<'a> {
+    let all = || Listed::new(entries.names.clone(), !entries.nameless, entries);
     let Some(field) = section.get("providers") else { return all() };
     if matches!(field.value, Value::Scalar(text) if text == "all") {
         return all();
@@ -215,32 +212,30 @@ fn listed(reader: &mut Reader<'_>, section: &Section<'_>, providers: &Providers<
         reader.list(section, "providers", "write a list of providers' names, or leave it out for all");
     if items.is_empty() {
         let help = "name at least one provider, or leave the key out for all";
-        reader.wrong(field.path, field.spot, "names no provider", help);
-        return None;
+        if reader.problems.len() == before {
+            reader.wrong(field.path, field.spot, "names no provider", help);
+        }
+        return Listed::new(Vec::new(), false, entries);
     }
     let mut listed = Vec::new();
     for item in items {
-        listed.extend(one(reader, item, providers, &listed));
+        listed.extend(one(reader, item, entries, &listed));
     }
-    (reader.problems.len() == before).then_some(listed)
+    Listed::new(listed, reader.problems.len() == before, entries)
 }
 
-fn one(
-    reader: &mut Reader<'_>,
-    item: Field<'_>,
-    providers: &Providers<'_>,
-    listed: &[String],
-) -> Option<String> {
+fn one(reader: &mut Reader<'_>, item: Field<'_>, entries: &Entries, listed: &[String]) -> Option<String> {
     let text = reader.text(item)?;
     if listed.contains(&text.text) {
         let Text { path, spot, text } = text;
         reader.wrong(path, spot, format!("`{text}` is listed twice"), "remove one of the two");
         return None;
     }
-    if providers.incomplete && !providers.names.contains(&text.text.as_str()) {
+    if entries.nameless && !entries.names.contains(&text.text) {
         return Some(text.text);
     }
-    reader.parse(&text, |text| one_named(text, &providers.names, "provider"))
+    let names: Vec<&str> = entries.names.iter().map(String::as_str).collect();
+    reader.parse(&text, |text| one_named(text, &names, "provider"))
 }
 
 /// `text` if it is one of these names.
@@ -264,7 +259,8 @@ enum Asked {
 }
 
 impl Asked {
-    fn resolve(&self, listed: u16) -> Copies {
+    fn resolve(&self, listed: usize) -> Copies {
+        let listed = count(listed);
         match *self {
             Self::All => Copies { min: listed, max: listed },
             Self::Number(copies) => Copies { min: copies, max: copies },

@@ -8,7 +8,7 @@ use super::credential::{self, Credentials};
 use super::facts;
 use super::problem::Problem;
 use super::proofs;
-use super::reader::{Field, Keys, Reader, Section, Text, Wrong};
+use super::reader::{Keys, Reader, Section, Text, Wrong};
 use super::settings::ProviderSettings;
 use super::upstream::Upstream;
 use super::value::{boolean, endpoint, name, preset, span};
@@ -48,57 +48,71 @@ const TIMEOUTS: Keys = Keys { known: &["deadline", "settle"], later: &[] };
 const PROVIDERS_HELP: &str =
     "write providers: [ { name: alpha, endpoint: \"https://psa.example.com\", token_env: ALPHA_TOKEN } ]";
 
+/// The entries of the file, the faulty ones too, so that what names them can be looked at all the same.
+#[derive(Default)]
+pub(super) struct Entries {
+    /// Those without a fault.
+    pub good: Vec<ProviderSettings>,
+    /// The names of all, in their order.
+    pub names: Vec<String>,
+    /// Whether some entry has no name that can be used, so that a missing name proves nothing.
+    pub nameless: bool,
+}
+
 pub(super) fn read(
     reader: &mut Reader<'_>,
     root: &Section<'_>,
     presets: &Presets,
     upstream: &Upstream,
-) -> Vec<ProviderSettings> {
+) -> Entries {
+    let mut entries = Entries::default();
     let mut names = Names::default();
     let mut credentials = Credentials::default();
     let mut groups = Groups::default();
     let fields = reader.list(root, "providers", PROVIDERS_HELP);
     if fields.is_empty() {
         reader.wrong("providers", None, "no provider is given", PROVIDERS_HELP);
+        entries.nameless = true;
     }
-    fields
-        .into_iter()
-        .filter_map(|field| {
-            provider(reader, field, presets, upstream, &mut names, &mut credentials, &mut groups)
-        })
-        .collect()
+    for field in fields {
+        let section = reader.open(field, PROVIDER);
+        let (before, name) = (reader.problems.len(), names.take(reader, &section));
+        entries.nameless |= name.is_none();
+        entries.names.extend(name.clone());
+        let entry = provider(reader, &section, name, presets, upstream, &mut credentials, &mut groups);
+        entries.good.extend(entry.filter(|_| reader.problems.len() == before));
+    }
+    entries
 }
 
 fn provider(
     reader: &mut Reader<'_>,
-    field: Field<'_>,
+    section: &Section<'_>,
+    taken: Option<String>,
     presets: &Presets,
     upstream: &Upstream,
-    names: &mut Names,
     credentials: &mut Credentials,
     groups: &mut Groups,
 ) -> Option<ProviderSettings> {
-    let section = reader.open(field, PROVIDER);
-    let taken = names.take(reader, &section);
-    let kind = reader.optional(&section, "preset");
+    let kind = reader.optional(section, "preset");
     let preset = reader.parse_or(kind.clone(), Presets::known(GENERIC), preset(presets));
-    let endpoint = address(reader, &section, kind.as_ref(), &preset);
-    let credential = credential::read(reader, &section, &preset);
-    let account = reader.optional(&section, "account");
+    let endpoint = address(reader, section, kind.as_ref(), &preset);
+    let credential = credential::read(reader, section, &preset);
+    let account = reader.optional(section, "account");
     let account = account.and_then(|text| reader.parse(&text, name));
-    let exclusive = reader.optional(&section, "exclusive");
+    let exclusive = reader.optional(section, "exclusive");
     let exclusive = reader.parse_or(exclusive, false, boolean);
     if exclusive && preset.shares_pins() {
-        warn_of_shared_pins(reader, &section, &preset);
+        warn_of_shared_pins(reader, section, &preset);
     }
-    let mut facts = facts::read(reader, &section, &preset);
-    let budget = budget::read(reader, &section, &preset, groups);
-    let (deadline, settle) = timeouts(reader, &section, &preset);
-    let way = upstream.way(reader, &section, endpoint.as_deref());
-    let (gateway, sampling) = proofs::read(reader, &section, upstream, &way);
+    let mut facts = facts::read(reader, section, &preset);
+    let budget = budget::read(reader, section, &preset, groups);
+    let (deadline, settle) = timeouts(reader, section, &preset);
+    let way = upstream.way(reader, section, endpoint.as_deref());
+    let (gateway, sampling) = proofs::read(reader, section, upstream, &way);
     facts.proof = sampling;
     if let (Some(endpoint), Some(credential)) = (&endpoint, &credential) {
-        credentials.check(reader, &section, endpoint, credential);
+        credentials.check(reader, section, endpoint, credential);
     }
     let (name, endpoint, credential) = (taken?, endpoint?, credential?);
     Some(ProviderSettings {

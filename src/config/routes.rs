@@ -9,7 +9,6 @@ use super::problem::Problem;
 use super::reader::{Keys, Reader, Section, Wrong, nearest};
 use super::settings::{CertificateDecl, TokenDecl};
 use super::value::{boolean, name};
-use super::yaml::Value;
 use crate::model::{AccountDecl, Codec, Meta};
 use crate::policy::{Glob, Route, Routes, When};
 
@@ -186,14 +185,4 @@ fn conditions(when: &When) -> Vec<String> {
     ];
     let written = lists.into_iter().filter(|(_, _, left_out)| !left_out);
     written.map(|(key, value, _)| format!("{key}: {value}")).collect()
-}
-
-impl Value {
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::Nothing => true,
-            Self::List(items) => items.is_empty(),
-            Self::Scalar(_) | Self::Map(_) => false,
-        }
-    }
 }

@@ -10,6 +10,7 @@ mod tls;
 mod tokens;
 mod traces;
 mod upstream;
+mod zeros;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -154,6 +154,11 @@ fn expires(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Timestamp> 
 }
 
 pub(super) fn policies(reader: &mut Reader<'_>, section: &Section<'_>, known: &[String]) -> Vec<String> {
+    if let Some(field) = section.get("policies").filter(|field| field.value.is_empty()) {
+        let help = "name at least one policy, or remove the key: then it may use any";
+        reader.wrong(field.path, field.spot, "names no policy", help);
+        return Vec::new();
+    }
     let known: Vec<_> = known.iter().map(String::as_str).collect();
     let words = reader.words(section, "policies", "write a list of policies' names").unwrap_or_default();
     words.iter().filter_map(|word| reader.parse(word, |text| one_named(text, &known, "policy"))).collect()

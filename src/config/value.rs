@@ -47,6 +47,14 @@ pub(super) fn span(max: Duration) -> impl Fn(&str) -> Result<Duration, Wrong> {
     }
 }
 
+/// As [`span`], of one that is not nothing.
+pub(super) fn lasting(max: Duration) -> impl Fn(&str) -> Result<Duration, Wrong> {
+    move |text| match span(max)(text)? {
+        Duration::ZERO => Err(Wrong::new("would be over at once", "write a longer one, or remove the key")),
+        span => Ok(span),
+    }
+}
+
 /// A span in the form that [`span`] reads.
 pub(super) fn show_span(span: Duration) -> String {
     match jiff::SignedDuration::try_from(span) {

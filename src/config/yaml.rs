@@ -39,6 +39,15 @@ impl Value {
             Self::Map(_) => "a map",
         }
     }
+
+    /// Whether it names nothing, where a list is wanted.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::List(items) => items.is_empty(),
+            Self::Scalar(_) | Self::Map(_) => false,
+        }
+    }
 }
 
 /// The document of `source`, as far as it can be read, and what is wrong with it as YAML. Of the keys given twice

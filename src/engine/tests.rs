@@ -21,4 +21,5 @@ mod retrieving;
 mod sharing;
 mod starting;
 mod trouble;
+mod unfit;
 mod world;

@@ -211,6 +211,11 @@ impl Placement<'_> {
         self.consider(more, own).into_iter().filter(|considered| considered.passed_over.is_none())
     }
 
+    /// How many of the policy's providers take such a content at all, however they are now.
+    pub fn takers(&self) -> usize {
+        self.views.iter().filter(|view| view.listed && view.facts.takes(self.content)).count()
+    }
+
     fn unfit(&self, view: &ProviderView, own: &[Own]) -> Option<Reason> {
         if own.iter().any(|own| own.provider == view.id) {
             return Some(Reason::Holds);

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     model::{
-        AccountDecl, AccountId, Allowance, BudgetClass, Content, ContentId, ErrorClass, Goal, Health, JobId,
-        JobKind, JobState, KeptTime, Lesson, Mode, Op, PinId, PinSpec, ProviderDecl, ProviderId,
+        AccountDecl, AccountId, Allowance, BudgetClass, Codec, Content, ContentId, ErrorClass, Goal, Health,
+        JobId, JobKind, JobState, KeptTime, Lesson, Mode, Op, PinId, PinSpec, ProviderDecl, ProviderId,
         ProviderRecord, Quota, QuotaKind, ReplicaId, ReplicaState, RequestId, Reserved, Status, Timestamp,
         UpstreamId,
     },
@@ -97,6 +97,8 @@ pub struct PinRecord {
     pub need: u16,
     /// Its own copies; in lists only of pins that are not pinned.
     pub copies: Vec<CopyRecord>,
+    /// Providers of its policy that can never take it, where it waits for copies or failed for want of them.
+    pub unfit: Option<Unfit>,
     /// Whether every copy was answered for, or will not be within a moment.
     pub answered: bool,
     /// Where the client may send the data: the copies' own, else those last seen of providers. May be empty.
@@ -105,6 +107,13 @@ pub struct PinRecord {
     pub expires: Option<Timestamp>,
     /// When it was made at the provider that it was adopted from, by that provider's clock.
     pub adopted: Option<Timestamp>,
+}
+
+/// Providers that take nothing of a codec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    pub codec: Codec,
+    pub providers: Vec<String>,
 }
 
 /// One copy as its owner sees it.

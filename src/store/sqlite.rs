@@ -18,6 +18,8 @@ mod explain;
 mod export;
 pub mod files;
 mod forget;
+#[cfg(test)]
+pub(crate) mod founded;
 mod get;
 mod jobs;
 mod lanes;
@@ -41,6 +43,7 @@ pub mod snapshot;
 mod stats;
 mod tokens;
 mod tx;
+mod unfit;
 mod writer;
 
 use std::{

@@ -44,7 +44,7 @@ async fn unlocked(file: &Path, changes: &Changes) -> SqliteStore {
     let opening = async {
         loop {
             match SqliteStore::open(file, &SqliteSettings::default(), changes.clone(), &Metrics::new()) {
-                Err(StoreError::Locked { .. }) => tokio::task::yield_now().await,
+                Err(StoreError::Locked { .. }) => crate::moment().await,
                 opened => break opened.unwrap(),
             }
         }

@@ -50,7 +50,7 @@ async fn mailed(sim: &Sim) -> String {
             if let Some(code) = sim.mailed_code() {
                 return code;
             }
-            tokio::task::yield_now().await;
+            crate::moment().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(60), code).await.expect("a code is mailed")

@@ -24,3 +24,8 @@ fn scratch() -> tempfile::TempDir {
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     made.expect("a folder")
 }
+
+/// Between two looks at a state that is waited for: to look without a pause would take the time from what is waited for.
+async fn moment() {
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+}

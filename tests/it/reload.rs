@@ -33,11 +33,14 @@ struct Says {
     providers: &'static [&'static str],
     accounts: &'static [&'static str],
     copies: u16,
+    /// What the providers take; empty: anything.
+    codecs: &'static str,
     /// Of the providers' calls, in seconds.
     deadline: u32,
 }
 
-const FIRST: Says = Says { providers: &["alpha", "beta"], accounts: &["ada"], copies: 2, deadline: 60 };
+const FIRST: Says =
+    Says { providers: &["alpha", "beta"], accounts: &["ada"], copies: 2, codecs: "", deadline: 60 };
 
 struct House {
     sims: Vec<Sim>,
@@ -94,7 +97,7 @@ impl House {
     async fn until_pinned(&self, token: &str, many: u64) {
         let waiting = async {
             while self.pinned_count(token).await < many {
-                tokio::task::yield_now().await;
+                crate::moment().await;
             }
         };
         tokio::time::timeout(PATIENCE, waiting).await.expect("every pin comes to be pinned");
@@ -127,7 +130,8 @@ fn settings(dir: &TempDir, sims: &[Sim], says: &Says) -> Settings {
         put(
             &mut yaml,
             format!(
-                "  - {{ name: {name}, endpoint: \"{endpoint}\", token: {name}, timeouts: {{ deadline: {deadline}s }} }}"
+                "  - {{ name: {name}, endpoint: \"{endpoint}\", token: {name}, timeouts: {{ deadline: {deadline}s }}{} }}",
+                says.codecs
             ),
         );
     }
@@ -171,7 +175,7 @@ async fn fifty_reloads_under_load_fail_no_request_and_lose_no_pin() {
         assert_ne!(house.take_up(says).await.expect("it is taken up"), [""; 0]);
         // Some load between any two.
         while next.load(Ordering::SeqCst) < before + 8 {
-            tokio::task::yield_now().await;
+            crate::moment().await;
         }
     }
     stop.store(true, Ordering::SeqCst);
@@ -217,7 +221,7 @@ async fn accounts_and_providers_come_and_go() {
     house.until_pinned("ben", 1).await;
     let everywhere = async {
         while house.sims[2].pins().by_content().is_empty() {
-            tokio::task::yield_now().await;
+            crate::moment().await;
         }
     };
     tokio::time::timeout(PATIENCE, everywhere).await.expect("gamma is used");
@@ -228,6 +232,21 @@ async fn accounts_and_providers_come_and_go() {
     assert_eq!(house.add("ada", 2).await.0, 202);
     house.until_pinned("ada", 1).await;
     assert_eq!(house.sims[0].counts().calls(Route::Add), calls);
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_that_no_provider_takes_says_so_and_is_made_by_itself_once_one_does() {
+    let house = House::start(&Says { codecs: ", codecs: [dag-pb]", ..FIRST }).await;
+    let (code, pin) = house.add("ada", 1).await;
+    assert_eq!((code, &pin["status"]), (202, &json!("failed")), "{pin}");
+    let (_, failed) = house.ask(Method::GET, "/pins?status=failed", "ada", None).await;
+    for told in [&pin["info"], &failed["results"][0]["info"]] {
+        let details = told["status_details"].as_str().expect("a reason");
+        assert!(details.contains("alpha, beta take no CIDs of codec raw"), "{details}");
+    }
+    house.take_up(&FIRST).await.expect("it is taken up");
+    house.until_pinned("ada", 1).await;
     house.stop().await;
 }
 

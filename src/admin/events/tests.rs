@@ -18,7 +18,7 @@ struct House {
 
 impl House {
     fn open() -> Self {
-        let dir = crate::store::contract::scratch();
+        let dir = crate::store::sqlite::founded::founded();
         let changes = Changes::default();
         let path = dir.path().join("pins.db");
         let store = SqliteStore::open(&path, &Default::default(), changes.clone(), &Metrics::new());

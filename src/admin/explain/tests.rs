@@ -56,6 +56,7 @@ fn story(copies: Vec<CopyStory>, change: impl FnOnce(&mut [ProviderRecord])) -> 
             want: 2,
             need: 1,
             copies: Vec::new(),
+            unfit: None,
             answered: true,
             delegates: Default::default(),
             expires: Some(NOW.plus(std::time::Duration::from_secs(60))),

@@ -23,7 +23,7 @@ struct House {
 
 impl House {
     async fn open() -> Self {
-        let dir = crate::store::contract::scratch();
+        let dir = crate::store::sqlite::founded::founded();
         let path = dir.path().join("pins.db");
         let store = SqliteStore::open(&path, &Default::default(), Changes::default(), &Metrics::new());
         let store: SharedStore = Arc::new(store.unwrap());

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::{Detail, string, text};
 use crate::{
     model::{ErrorClass, ReplicaState, Status, Timestamp},
-    store::{CopyRecord, PinRecord},
+    store::{CopyRecord, PinRecord, Unfit},
 };
 
 /// The most characters of a provider's own words, and of all words together.
@@ -70,12 +70,12 @@ fn status_details(pin: &PinRecord) -> Option<String> {
         Status::Pinned if pin.have >= pin.want => None,
         Status::Pinned => Some(format!("pinned; {} being made", copies(pin.want - pin.have))),
         Status::Queued | Status::Pinning if pin.copies.is_empty() => {
-            Some("no provider can take it now: it is placed as soon as one can".into())
+            Some(told("no provider can take it now, and it is placed as soon as one can", pin))
         }
         Status::Queued | Status::Pinning => {
-            Some(told(format!("needs {}, has {}", copies(pin.need), pin.have), &pin.copies))
+            Some(told(&format!("needs {}, has {}", copies(pin.need), pin.have), pin))
         }
-        Status::Failed => Some(told("too few providers can take it".into(), &pin.copies)),
+        Status::Failed => Some(told("too few providers can take it", pin)),
     }
 }
 
@@ -83,14 +83,19 @@ fn copies(count: u16) -> String {
     format!("{count} {}", if count == 1 { "copy" } else { "copies" })
 }
 
-fn told(summary: String, copies: &[CopyRecord]) -> String {
-    let mut told = summary;
-    let missing = copies.iter().filter(|copy| copy.state != ReplicaState::Pinned);
-    for (n, copy) in missing.enumerate() {
-        told.push_str(if n == 0 { ": " } else { "; " });
-        told.push_str(&copy_story(copy));
-    }
+fn told(summary: &str, pin: &PinRecord) -> String {
+    let missing = pin.copies.iter().filter(|copy| copy.state != ReplicaState::Pinned);
+    let stories: Vec<String> = missing.map(copy_story).chain(pin.unfit.as_ref().map(unfit_story)).collect();
+    let told =
+        if stories.is_empty() { summary.to_owned() } else { format!("{summary}: {}", stories.join("; ")) };
     shortened(&told, MAX_DETAILS).to_owned()
+}
+
+fn unfit_story(unfit: &Unfit) -> String {
+    let Unfit { codec, providers } = unfit;
+    let take = if providers.len() == 1 { "takes" } else { "take" };
+    let names = providers.join(", ");
+    format!("{names} {take} no CIDs of codec {codec}, so that it needs a policy with providers that do")
 }
 
 fn copy_story(copy: &CopyRecord) -> String {

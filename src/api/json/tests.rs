@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    model::{ErrorClass, Op, ReplicaState, RequestId, Status, Timestamp},
-    store::CopyRecord,
+    model::{Codec, ErrorClass, Op, ReplicaState, RequestId, Status, Timestamp},
+    store::{CopyRecord, Unfit},
 };
 
 fn pin(status: Status) -> PinRecord {
@@ -22,6 +22,7 @@ fn pin(status: Status) -> PinRecord {
         want: 2,
         need: 1,
         copies: Vec::new(),
+        unfit: None,
         answered: false,
         delegates: Arc::default(),
         expires: None,
@@ -119,6 +120,24 @@ fn each_status_tells_why_it_is_not_better() {
     let failed = info(&PinRecord { copies: vec![refused], ..pin(Status::Failed) });
     assert_eq!(failed["status_details"], "too few providers can take it: alpha will not take it (too large)");
     assert_eq!(failed["copy.alpha"], "none; refused: too large");
+}
+
+#[test]
+fn a_codec_that_providers_do_not_take_is_told_with_what_helps() {
+    let unfit = |providers: &[&str]| {
+        let providers = providers.iter().map(ToString::to_string).collect();
+        Some(Unfit { codec: Codec::new(0x71), providers })
+    };
+    let nobody = PinRecord { unfit: unfit(&["alpha", "beta"]), ..pin(Status::Failed) };
+    assert_eq!(
+        info(&nobody)["status_details"],
+        "too few providers can take it: alpha, beta take no CIDs of codec dag-cbor, so that it needs a policy with \
+         providers that do"
+    );
+    let copies = vec![copy("beta", ReplicaState::Queued)];
+    let one = PinRecord { need: 2, unfit: unfit(&["alpha"]), copies, ..pin(Status::Failed) };
+    let told = info(&one)["status_details"].to_string();
+    assert!(told.contains("beta has queued it; alpha takes no CIDs of codec dag-cbor"), "{told}");
 }
 
 #[test]

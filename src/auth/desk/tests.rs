@@ -27,7 +27,7 @@ struct House {
 
 impl House {
     async fn open() -> Self {
-        let dir = crate::store::contract::scratch();
+        let dir = crate::store::sqlite::founded::founded();
         let store = SqliteStore::open(
             &dir.path().join("pins.db"),
             &Default::default(),

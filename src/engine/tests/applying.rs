@@ -26,7 +26,7 @@ fn applied() -> Change {
 }
 
 impl World {
-    async fn apply(&self) -> JobId {
+    pub(super) async fn apply(&self) -> JobId {
         let terms = r#"{"policy":"it"}"#.to_owned();
         let job = NewJob { kind: JobKind::Apply, provider: None, account: None, terms, by: None };
         self.inside().store.create_job(job, self.now()).await.unwrap().id

@@ -16,8 +16,7 @@ use crate::{
     sim::{Fault, Route, Sim},
     store::{
         AcceptPin, Change, EventQuery, EventsFrom, PinRecord, Registered, Registration, SharedStore,
-        contract::scratch,
-        sqlite::{SqliteSettings, SqliteStore},
+        sqlite::{SqliteSettings, SqliteStore, founded::founded},
     },
     telemetry::{Metrics, Traces},
 };
@@ -58,7 +57,7 @@ impl Builder {
             sims.push((self.quirks)(n, self.sim(name).clock(clock.clone())).start().await);
         }
         let named = NAMES[..self.sims].to_vec();
-        let dir = scratch();
+        let dir = founded();
         let client = http::Client::new(&http::Settings::default());
         let peers = Peers::default();
         let mut world = World { dir, clock, sims, named, setup: self, peers, client, inside: None };
@@ -282,6 +281,12 @@ impl World {
     /// Takes up a config whose policy says something else besides.
     pub(super) async fn declare(&mut self, policy: fn(&mut Policy)) {
         self.setup.policy = policy;
+        self.inside().store.reregister(self.registration(), self.now()).await.unwrap();
+    }
+
+    /// Takes up a config that says something else of the providers.
+    pub(super) async fn declare_facts(&mut self, facts: fn(usize, &mut Facts)) {
+        self.setup.facts = facts;
         self.inside().store.reregister(self.registration(), self.now()).await.unwrap();
     }
 

@@ -26,6 +26,25 @@ pub(in crate::store) async fn removes_go_before_submits_polls_and_verifies<B: Ba
     assert!(claimed.claims.is_empty() && claimed.next_due <= Some(t(60 * DAY)), "{:?}", claimed.next_due);
 }
 
+pub(in crate::store) async fn a_claim_that_finds_nothing_tells_when_there_is_something<B: Backend>() {
+    let house = House::<B>::open().await;
+    let claim = async |now| house.store().claim_due(house.due(0, now)).await.unwrap();
+    assert_eq!(claim(t(0)).await.next_due, None, "nothing is there");
+    house.add(0, "one", 1, t(0)).await;
+    house.serve(0, t(1), well).await;
+    house.add(1, "one", 2, t(2)).await;
+    house.serve(0, t(3), failing).await;
+    let soon = claim(t(4)).await.next_due.expect("a further try");
+    let early = claim(soon.minus(Duration::from_millis(1))).await;
+    assert!(early.claims.is_empty() && early.next_due == Some(soon), "{early:?}");
+    let claimed = claim(soon).await;
+    let [tried] = &claimed.claims[..] else { panic!("{claimed:?}") };
+    assert!(
+        tried.content == *cid(2).content() && claimed.next_due.is_some_and(|at| at > soon),
+        "{claimed:?}"
+    );
+}
+
 /// I9: no account can starve another.
 pub(in crate::store) async fn accounts_are_served_in_turn<B: Backend>() {
     let house = House::<B>::open().await;

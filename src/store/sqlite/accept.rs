@@ -97,8 +97,12 @@ pub(super) fn record(
         views: &views,
     };
     let verdict = policy::settle(&view, &shown, &placement, request.now);
-    // A first status is never failed, whatever the providers' state: clients would give up at once.
-    let status = if verdict.status == Status::Failed { Status::Queued } else { verdict.status };
+    // A first status is never failed, whatever the providers' state: clients would give up at once. Where too few of
+    // them ever take such a content they may.
+    let status = match verdict.status {
+        Status::Failed if placement.takers() >= view.need.into() => Status::Queued,
+        status => status,
+    };
     tx.saw(request.now);
     let meta = request.spec.meta.as_ref().map(Meta::to_json);
     let created = accounts::in_use(tx, request.account)?.accept(meta.as_deref(), request.now);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use rusqlite::Connection;
 
+use super::founded::founded;
 use super::*;
 use crate::store::contract::{Backend, contract_suite, scratch};
 
@@ -24,7 +25,7 @@ fn opened(dir: &tempfile::TempDir) -> SharedStore {
 
 impl Backend for SqliteBackend {
     async fn open() -> Self {
-        let dir = scratch();
+        let dir = founded();
         let store = opened(&dir);
         Self { dir, store }
     }

@@ -7,7 +7,10 @@ use crate::{
     store::{PinRecord, StoreError},
 };
 
-use super::rows::{self, DelegateSets, copy_columns, pin_columns};
+use super::{
+    rows::{self, DelegateSets, copy_columns, pin_columns},
+    unfit::Unfits,
+};
 
 /// get_pin: a row for each of its own copies, or one without.
 const GET: &str = concat!(
@@ -30,7 +33,7 @@ pub(super) fn get_pin(
     let mut statement = connection.prepare_cached(GET)?;
     let mut found = statement.query(params![requestid.as_bytes(), account.0])?;
     let Some(row) = found.next()? else { return Ok(None) };
-    let (_, mut pin) = rows::pin(row)?;
+    let (id, mut pin) = rows::pin(row)?;
     let mut copies = Vec::new();
     let mut next = Some(row);
     while let Some(row) = next {
@@ -44,6 +47,7 @@ pub(super) fn get_pin(
         pin.delegates = sets.last_seen(connection)?;
     }
     pin.copies = copies.into_iter().map(|copy| copy.record).collect();
+    Unfits::default().fill(connection, id, &mut pin)?;
     Ok(Some(pin))
 }
 
@@ -89,9 +93,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_pin_made_again_during_its_delete_is_queued_and_shows_no_copy() {
-        let folder = crate::store::contract::scratch();
+        let folder = crate::store::sqlite::founded::founded();
         let settings = SqliteSettings::default();
-        let path = folder.path().join("p.db");
+        let path = folder.path().join("pins.db");
         let store = SqliteStore::open(&path, &settings, Changes::default(), &Metrics::new()).unwrap();
         let known = store.register(config(), NOW).await.unwrap();
         let account = known.accounts[0].1;

@@ -14,6 +14,7 @@ use crate::{
 use super::{
     count,
     rows::{self, DelegateSets, pin_columns},
+    unfit::Unfits,
 };
 use plan::{Driver, Plan};
 
@@ -126,10 +127,11 @@ fn page(
     let (sql, values) = plan.page(pin_columns!(), limit);
     let mut statement = connection.prepare_cached(&sql)?;
     let mut found = statement.query(params_from_iter(values))?;
-    let mut pins = Vec::with_capacity(usize::from(limit));
+    let (mut pins, mut unfits) = (Vec::with_capacity(usize::from(limit)), Unfits::default());
     while let Some(row) = found.next()? {
         let (id, mut pin) = rows::pin(row)?;
         complete(connection, sets, id, &mut pin, &last_seen)?;
+        unfits.fill(connection, id, &mut pin)?;
         pins.push(pin);
     }
     // They come in this order already, but a join does not promise it.

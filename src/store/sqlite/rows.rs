@@ -63,6 +63,7 @@ pub(super) fn pin(row: &Row<'_>) -> Result<(i64, PinRecord), StoreError> {
         want: row.get(9)?,
         need: row.get(10)?,
         copies: Vec::new(),
+        unfit: None,
         answered: true,
         delegates: Arc::default(),
         expires: row.get::<_, Option<i64>>(12)?.map(Timestamp::from_millis),

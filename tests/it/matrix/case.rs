@@ -1,6 +1,12 @@
 //! One gateway in front of one simulated provider of one preset, on a clock that the case turns.
 
-use std::{fmt::Write as _, fs, os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
+use std::{
+    fmt::Write as _,
+    fs,
+    os::unix::fs::PermissionsExt,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Method, Request, header};
@@ -8,9 +14,11 @@ use pinfold::{
     app::{Gateway, Tuning},
     config::{self, Environment},
     engine, http as client,
+    lifecycle::Changes,
     model::{Clock, Content, ManualClock, Meta, PinCid, Timestamp},
     presets::Preset,
     sim::{Asked, Sim},
+    store::sqlite::{SqliteSettings, SqliteStore},
     telemetry::Metrics,
 };
 use serde_json::{Value, json};
@@ -23,6 +31,17 @@ const TOKEN: &str = "token-of-the-provider";
 const PASSWORD: &str = "password-at-the-provider";
 /// Real time in which anything here comes to its end.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A database in which nothing is yet, made once: each case begins with a copy.
+static NEW: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let dir = crate::scratch();
+    let path = dir.path().join("pins.db");
+    let made = SqliteStore::open(&path, &SqliteSettings::default(), Changes::default(), &Metrics::new());
+    drop(made.expect("a database"));
+    fs::read(path).expect("it is there")
+});
+/// Reads the machine's certificates, once.
+static CLIENT: LazyLock<client::Client> = LazyLock::new(|| client::Client::new(&client::Settings::default()));
 
 /// Two accounts of the gateway.
 #[derive(Clone, Copy, Debug)]
@@ -77,9 +96,10 @@ impl Case {
             preset: preset.clone(),
             clock,
             gateway: None,
-            client: client::Client::new(&client::Settings::default()),
+            client: CLIENT.clone(),
             dir: crate::scratch(),
         };
+        fs::write(case.dir.path().join("pins.db"), &*NEW).expect("written");
         case.give_token(TOKEN);
         case.serve().await;
         case

@@ -23,8 +23,7 @@ use crate::{
     policy::{Choose, Copies, Deadlines, Late, Policy},
     store::{
         AcceptPin, PinRecord, Registration, SharedStore,
-        contract::scratch,
-        sqlite::{ReadSettings, SqliteSettings, SqliteStore},
+        sqlite::{ReadSettings, SqliteSettings, SqliteStore, founded::founded},
     },
     telemetry::{Metrics, Traces},
 };
@@ -102,7 +101,7 @@ impl World {
         let clock = Arc::new(ManualClock::at(START));
         let mut chance = StdRng::seed_from_u64(seed);
         let fakes = NAMES.map(|name| Fake::new(name, chance.random(), clock.clone())).to_vec();
-        let (dir, metrics) = (scratch(), Metrics::new());
+        let (dir, metrics) = (founded(), Metrics::new());
         let (pins, let_go) = (BTreeMap::new(), BTreeSet::new());
         let mut world = Self { dir, clock, metrics, chance, fakes, inside: None, pins, let_go };
         for n in 0..CONTENTS {

@@ -17,7 +17,7 @@ struct House {
 }
 
 async fn house() -> House {
-    let dir = crate::store::contract::scratch();
+    let dir = crate::store::sqlite::founded::founded();
     let metrics = Metrics::new();
     let path = dir.path().join("pins.db");
     let store = SqliteStore::open(&path, &SqliteSettings::default(), Changes::default(), &metrics).unwrap();

@@ -1,0 +1,89 @@
+//! Pins of a codec that providers do not take: they fail with the reason where too few do, and only there.
+
+use super::world::*;
+use crate::{
+    model::{Codec, Facts, RequestId, Status},
+    policy::Policy,
+    sim::Route,
+    store::PinRecord,
+};
+
+const DAG_PB: Codec = Codec::new(0x70);
+
+/// The first takes nothing of what tests pin, which is raw.
+fn first_is_unfit(n: usize, facts: &mut Facts) {
+    facts.codecs = (n == 0).then(|| vec![DAG_PB]);
+}
+
+fn none_is_fit(_: usize, facts: &mut Facts) {
+    facts.codecs = Some(vec![DAG_PB]);
+}
+
+fn all_are_fit(_: usize, facts: &mut Facts) {
+    facts.codecs = None;
+}
+
+fn only_the_first(policy: &mut Policy) {
+    policy.providers = vec!["alpha".into()];
+}
+
+fn unfit(pin: &PinRecord) -> Vec<&str> {
+    pin.unfit.iter().flat_map(|unfit| &unfit.providers).map(String::as_str).collect()
+}
+
+async fn status_and_unfit(world: &World, pin: RequestId) -> (Status, usize) {
+    let pin = world.pin(pin).await;
+    (pin.status, unfit(&pin).len())
+}
+
+#[tokio::test]
+async fn a_pin_that_no_provider_ever_takes_fails_at_once_and_is_made_once_one_does() {
+    let mut world = World::of(2).exclusive().facts(none_is_fit).start().await;
+    let pin = world.add(1).await;
+    assert_eq!(unfit(&world.pin(pin).await), ["alpha", "beta"]);
+    assert_eq!(world.status(pin).await, Status::Failed);
+    world.run_for(DAY).await;
+    assert_eq!(world.status(pin).await, Status::Failed);
+    assert_eq!((world.calls(0, Route::Add), world.calls(1, Route::Add)), (0, 0));
+    world.declare_facts(all_are_fit).await;
+    world.run_for(2 * HOUR).await;
+    assert_eq!(status_and_unfit(&world, pin).await, (Status::Pinned, 0));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_pin_that_failed_for_its_codec_is_made_where_a_newer_policy_says() {
+    let world = World::of(2).exclusive().copies(1, 1).policy(only_the_first).facts(first_is_unfit);
+    let mut world = world.start().await;
+    let pin = world.add(1).await;
+    assert_eq!(status_and_unfit(&world, pin).await, (Status::Failed, 1));
+    world.declare(|policy| policy.providers = vec!["alpha".into(), "beta".into()]).await;
+    world.apply().await;
+    world.run_for(10 * MINUTE).await;
+    assert_eq!((world.status(pin).await, world.held(1)), (Status::Pinned, 1));
+    world.end().await;
+}
+
+/// Never failed while a placement remains.
+#[tokio::test]
+async fn a_pin_whose_only_taker_is_down_waits_for_it() {
+    let mut world = World::of(2).exclusive().copies(1, 1).facts(first_is_unfit).start().await;
+    world.sims[1].faults().down();
+    let pin = world.add(1).await;
+    assert_eq!(world.status(pin).await, Status::Queued);
+    world.run_for(DAY).await;
+    assert_eq!(world.status(pin).await, Status::Queued);
+    world.sims[1].faults().up();
+    world.run_for(HOUR).await;
+    assert_eq!(world.status(pin).await, Status::Pinned);
+    world.end().await;
+}
+
+/// One of two would not do.
+#[tokio::test]
+async fn a_pin_that_needs_more_copies_than_providers_take_it_fails() {
+    let world = World::of(2).exclusive().copies(2, 2).facts(first_is_unfit).start().await;
+    let pin = world.add(1).await;
+    assert_eq!(status_and_unfit(&world, pin).await, (Status::Failed, 1));
+    world.end().await;
+}

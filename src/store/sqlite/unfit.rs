@@ -1,0 +1,51 @@
+//! Which providers of a pin's policy can never take it, for pins that have too few copies: so that they say why.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use super::providers::load_providers;
+use crate::{
+    model::{Codec, Content, Status},
+    policy::Policy,
+    store::{PinRecord, StoreError, Unfit},
+};
+
+/// pin: its policy and content
+const POLICY: &str = "SELECT p.policy, o.body, c.key FROM pins p CROSS JOIN policies o ON o.id = p.policy \
+                      CROSS JOIN contents c ON c.id = p.content WHERE p.id = ?1";
+
+/// What was found out for the pins of one page: those of one policy and codec have it in common.
+#[derive(Default)]
+pub(super) struct Unfits(HashMap<(i64, Codec), Option<Unfit>>);
+
+impl Unfits {
+    /// Fills it in, after the copies.
+    pub(super) fn fill(&mut self, conn: &Connection, id: i64, pin: &mut PinRecord) -> Result<(), StoreError> {
+        let waits = matches!(pin.status, Status::Queued | Status::Failed);
+        if waits && pin.copies.len() < pin.need.into() {
+            pin.unfit = self.of(conn, id)?;
+        }
+        Ok(())
+    }
+
+    fn of(&mut self, conn: &Connection, id: i64) -> Result<Option<Unfit>, StoreError> {
+        let read =
+            |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?));
+        let (policy, body, key) = conn.prepare_cached(POLICY)?.query_row([id], read)?;
+        let content = Content::from_bytes(&key).map_err(|error| StoreError::Corrupt(error.into()))?;
+        let known = (policy, content.codec());
+        if !self.0.contains_key(&known) {
+            self.0.insert(known, unfit(conn, &body, &content)?);
+        }
+        Ok(self.0[&known].clone())
+    }
+}
+
+fn unfit(conn: &Connection, policy: &str, content: &Content) -> Result<Option<Unfit>, StoreError> {
+    let policy: Policy = serde_json::from_str(policy).map_err(|error| StoreError::Corrupt(error.into()))?;
+    let mut known = load_providers(conn)?;
+    known.retain(|provider| policy.providers.contains(&provider.name) && !provider.facts.takes(content));
+    let providers: Vec<String> = known.into_iter().map(|provider| provider.name).collect();
+    Ok((!providers.is_empty()).then(|| Unfit { codec: content.codec(), providers }))
+}
