@@ -35,8 +35,10 @@ pub struct BreakerSettings {
     pub max: Duration,
     /// After each such span of being closed the next time counts as one less.
     pub heal: Duration,
-    /// The longest that it stays open while no other provider is known to be well.
+    /// The longest that it stays open while no other provider is known to be well ...
     pub alone: Duration,
+    /// ... for so many times: what is sick for longer is no hiccup of our own network.
+    pub alone_times: u32,
 }
 
 impl Default for BreakerSettings {
@@ -50,6 +52,7 @@ impl Default for BreakerSettings {
             max: Duration::from_secs(30),
             heal: Duration::from_secs(60),
             alone: Duration::from_secs(5),
+            alone_times: 24,
         }
     }
 }
@@ -138,8 +141,8 @@ impl Breaker {
         let inner = self.lock();
         match inner.state {
             State::Closed { .. } => Gate::Open,
-            State::Open { pause, .. } => {
-                let shut = self.shut(&inner, pause, now);
+            State::Open { pause, level } => {
+                let shut = self.shut(&inner, pause, level, now);
                 if shut.holds_at(now) { Gate::ShutUntil(shut.until) } else { Gate::OneProbe }
             }
             State::HalfOpen { .. } => Gate::ShutUntil(self.tried_by(now)),
@@ -158,7 +161,7 @@ impl Breaker {
         match inner.state {
             State::Closed { .. } => Ok(Admission { breaker: self, probe: false }),
             State::Open { pause, level } => {
-                let shut = self.shut(&inner, pause, now);
+                let shut = self.shut(&inner, pause, level, now);
                 if shut.holds_at(now) {
                     return Err(shut.until);
                 }
@@ -169,9 +172,10 @@ impl Breaker {
         }
     }
 
-    /// While no other provider is known to be well the pause is short, however often it failed before.
-    fn shut(&self, inner: &Inner, pause: Pause, now: Timestamp) -> Pause {
-        if inner.seat.peers.none_is_left(now) { pause.at_most(self.settings.alone) } else { pause }
+    /// While no other provider is known to be well the pause is short, unless it was open for too many of them.
+    fn shut(&self, inner: &Inner, pause: Pause, level: u32, now: Timestamp) -> Pause {
+        let may_be_us = level < self.settings.alone_times && inner.seat.peers.none_is_left(now);
+        if may_be_us { pause.at_most(self.settings.alone) } else { pause }
     }
 
     /// When to ask again how the call went that is out to try.
@@ -229,6 +233,7 @@ impl Breaker {
 
     /// For twice as long as the level before, up to the cap; half of it is chance.
     fn open(&self, inner: &mut Inner, level: u32, now: Timestamp) {
+        let level = level.min(self.settings.alone_times);
         let wait = self.settings.base.saturating_mul(1 << level.min(16)).min(self.settings.max);
         let wait = wait.mul_f64(0.5 + rand::random::<f64>() / 2.0);
         self.enter(inner, State::Open { pause: Pause { since: now, until: now.plus(wait) }, level }, now);

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::{
     app::{Gateway, Sockets, Tuning, ground::Ground, signals},
-    model::Event,
+    model::{Clock, Event, ManualClock, Timestamp},
     store::EventQuery,
     telemetry::Metrics,
 };
@@ -80,16 +80,15 @@ async fn what_is_learned_of_a_provider_is_kept_while_it_is_called_as_before() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), "", "");
     let source = load(dir.path());
-    let ground =
-        Ground::lay(source.loaded.settings.clone(), &Tuning::default(), Metrics::new()).await.unwrap();
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+    let tuning = Tuning { clock: Some(clock.clone()), ..Tuning::default() };
+    let ground = Ground::lay(source.loaded.settings.clone(), &tuning, Metrics::new()).await.unwrap();
     let live = ground.live().await.unwrap();
     let reloader = Reloader::new(&source, Manager::default(), live.clone());
-    let since = || live.fleet.standings(live.clock.now())["alpha"].since;
+    let since = || live.fleet.standings(clock.now())["alpha"].since;
     let first = since();
     // One that is made anew has a breaker from now on.
-    while live.clock.now() <= first {
-        tokio::task::yield_now().await;
-    }
+    clock.advance(Duration::from_secs(1));
     for (says, kept) in [("weight: 3", true), ("timeouts: { deadline: 50s }", false)] {
         write(dir.path(), "", "");
         let file = dir.path().join("config.yaml");

@@ -96,8 +96,8 @@ async fn a_provider_that_is_down_is_not_called_much() {
         world.add(n).await;
     }
     world.run_for(HOUR).await;
-    // The only one: once in five seconds.
-    assert!(world.sims[0].counts().total() < 750, "{:?}", world.sims[0].counts());
+    // The only one: once in five seconds for two minutes, then twice to four times a minute.
+    assert!(world.sims[0].counts().total() < 300, "{:?}", world.sims[0].counts());
     world.end().await;
 }
 

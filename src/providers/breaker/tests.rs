@@ -12,6 +12,7 @@ const SETTINGS: BreakerSettings = BreakerSettings {
     max: Duration::from_secs(30),
     heal: Duration::from_secs(60),
     alone: Duration::from_secs(30),
+    alone_times: 24,
 };
 
 fn breaker() -> Breaker {
@@ -151,6 +152,22 @@ fn while_no_other_is_known_to_be_well_each_is_tried_at_a_steady_pace() {
     assert!(!steady(&one));
     drop(two);
     assert!(steady(&one), "the other one left");
+}
+
+/// It would be asked 720 times an hour, for as long as it is down.
+#[test]
+fn one_that_stays_sick_is_left_alone_for_longer_though_no_other_is_known_to_be_well() {
+    let alone = Duration::from_secs(5);
+    let breaker = among(&Peers::default(), BreakerSettings { alone, ..SETTINGS });
+    let last = |until: Timestamp| until.since(breaker.state().1);
+    assert!(last(fail(&breaker, NOW, 24)) <= alone);
+    assert!(last(fail(&breaker, breaker.state().1.plus(alone), 1)) >= SETTINGS.max / 2);
+    // As soon as that is forgotten again as it ever was.
+    let well = shut_until(&breaker, breaker.state().1);
+    end(&breaker, Verdict::Answered, well);
+    let sick = well.plus(24 * SETTINGS.heal);
+    let until = fail(&breaker, sick, 1);
+    assert!(until.since(sick) <= 2 * SETTINGS.base, "{:?}", until.since(sick));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 
 use crate::{
     model::{AccountId, Meta, PinCid, RequestId, Status, name},
+    policy::{Copies, Policy},
     store::sqlite::{
         count::{WIDTHS, meta_key},
         files::LockFile,
@@ -43,11 +44,16 @@ impl Seed {
         writer
             .execute_batch(
                 "INSERT INTO accounts(id, name) VALUES (1, 'one'), (2, 'two');
-                 INSERT INTO policies(id, name, rev, body) VALUES (1, 'default', 1, '{}');
                  INSERT INTO delegate_sets(id, body) VALUES (1, '[\"/a\",\"/b\"]'), (2, '[\"/c\"]'), (3, '[]');
                  INSERT INTO providers(id, name, fingerprint, mode, health, health_since, delegates)
-                 VALUES (1, 'alpha', x'00', 0, 0, 0, 1), (2, 'beta', x'00', 0, 0, 0, 2);",
+                 VALUES (1, 'alpha', zeroblob(32), 0, 0, 0, 1), (2, 'beta', zeroblob(32), 0, 0, 0, 2);",
             )
+            .unwrap();
+        let both = ["alpha", "beta"].map(String::from).to_vec();
+        let policy = Policy::plain("default", Copies { min: 2, max: 2 }, 1, both);
+        let body = serde_json::to_string(&policy).unwrap();
+        writer
+            .execute("INSERT INTO policies(id, name, rev, body) VALUES (1, 'default', 1, ?1)", [body])
             .unwrap();
         Self { writer, _lock }
     }
