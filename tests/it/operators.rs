@@ -342,8 +342,8 @@ async fn an_operator_sees_plans_before_anything_is_done_and_applies_a_policy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn i9_a_provider_with_limits_is_not_probed_beside_a_gateway_unasked() {
     let house = House::start(ADA).await;
-    let config = house.dir.path().join("probed.yaml");
-    let probe = async |limits: &str, words: &[&str]| {
+    let probe = async |name: &str, limits: &str, words: &[&str]| {
+        let config = house.dir.path().join(name);
         let text = format!(
             "store: {{ url: \"sqlite:{}\" }}\nproviders: [ {{ name: alpha, endpoint: \"{}\", token: alpha{limits} }} ]\n{ADA}",
             house.dir.path().join("pins.db").display(),
@@ -356,12 +356,13 @@ async fn i9_a_provider_with_limits_is_not_probed_beside_a_gateway_unasked() {
     };
     let before = house.sim.counts().total();
     let limits = ", budget: { any: 6000/min }";
-    let (code, _, err) = probe(limits, &[]).await;
+    let (code, _, err) = probe("kept.yaml", limits, &[]).await;
     assert!(code == 1 && err.contains("--beside-gateway"), "{code} {err}");
     assert_eq!(house.sim.counts().total(), before, "nothing was sent");
-    let (code, out, err) = probe(limits, &["--beside-gateway"]).await;
-    assert!(code != 1 && out.contains("credential"), "{code} {err}");
-    let (code, out, err) = probe("", &[]).await;
-    assert!(code != 1 && out.contains("credential"), "without limits none is exceeded: {code} {err}");
+    let (asked, unlimited) =
+        tokio::join!(probe("asked.yaml", limits, &["--beside-gateway"]), probe("unlimited.yaml", "", &[]));
+    for (code, out, err) in [asked, unlimited] {
+        assert!(code != 1 && out.contains("credential"), "{code} {err}");
+    }
     house.stop().await;
 }
