@@ -34,10 +34,10 @@ const ACCOUNTS: [&str; 2] = ["ada", "ben"];
 /// Few contents, so that pins share copies.
 const CONTENTS: u64 = 6;
 /// What clients, operators and providers do in a world.
-const ACTS: u32 = 40;
+const ACTS: u32 = 32;
 /// Looks for what is due while a span passes, at most: it is taken up that much too late. Short spans show what happens
 /// within seconds, long ones what comes of it.
-const LOOKS: u32 = 5;
+const LOOKS: u32 = 4;
 /// The time between looks once nothing happens any more.
 const SLOW: Duration = Duration::from_secs(6 * 3600);
 /// Providers that are well are asked how they are less often than usually: days pass in which nothing else is asked.
