@@ -10,6 +10,7 @@ mod roles;
 mod secret;
 mod stored;
 mod tokens;
+mod usage;
 
 #[cfg(test)]
 mod tests;

@@ -172,7 +172,9 @@ impl Desk {
     /// The tokens of the config.
     pub fn declared(&self) -> Vec<Listed> {
         let now = self.clock.now();
-        self.gate.declared().all().into_iter().map(|token| Listed::declared(token, now)).collect()
+        let seen = |token: &TokenDecl| self.gate.last_use(&token.sha256);
+        let all = self.gate.declared().all();
+        all.into_iter().map(|token| Listed::declared(seen(&token), token, now)).collect()
     }
 
     /// Stored tokens by id, ended ones included.

@@ -46,6 +46,7 @@ impl Gate {
 
     /// From now on these are the tokens of the config.
     pub fn declare(&self, tokens: Tokens) {
+        let tokens = tokens.after(&self.declared.load());
         self.declared.store(Arc::new(tokens));
     }
 
@@ -114,9 +115,9 @@ impl Gate {
         self.stored.operators(now, |account| declared.has_account(account)) == [id]
     }
 
-    /// When and from where this process last saw a stored token.
+    /// When and from where this process last saw a token.
     pub(super) fn last_use(&self, hash: &TokenHash) -> Option<(Timestamp, IpAddr)> {
-        self.stored.last_use(hash)
+        self.declared.load().last_use(hash).or_else(|| self.stored.last_use(hash))
     }
 
     /// Whom a live token or a certificate stands for, by its name in an account.
@@ -168,10 +169,14 @@ impl Gate {
                 if !held.account.is_none_or(|account| declared.has_account(account)) {
                     return Err(Unauthorized::NotServed);
                 }
-                held.note_use(now, peer);
+                held.known.usage().note(now, peer);
                 role(held.known.roles())
             }
-            found => role(found?.roles()),
+            found => {
+                let known = found?;
+                known.usage().note(now, peer);
+                role(known.roles())
+            }
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Listed {
     pub expires: Option<Timestamp>,
     pub revoked: Option<Timestamp>,
     pub replaced_by: Option<TokenId>,
-    /// To the second; a token of the config has none.
+    /// To the second; of a token of the config since this process began.
     pub last_use: Option<(Timestamp, IpAddr)>,
 }
 
@@ -50,8 +50,8 @@ impl TokenState {
 }
 
 impl Listed {
-    /// A token of the config.
-    pub(super) fn declared(token: TokenDecl, now: Timestamp) -> Self {
+    /// A token of the config, and its last use that this process saw.
+    pub(super) fn declared(last_use: Option<(Timestamp, IpAddr)>, token: TokenDecl, now: Timestamp) -> Self {
         let ended = token.expires.is_some_and(|end| now >= end);
         Self {
             id: None,
@@ -64,7 +64,7 @@ impl Listed {
             expires: token.expires,
             revoked: None,
             replaced_by: None,
-            last_use: None,
+            last_use,
         }
     }
 

@@ -4,21 +4,20 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        Arc,
+        atomic::{AtomicU64, Ordering},
     },
 };
 
 use dashmap::{DashMap, mapref::one::Ref};
 
-use super::{Owner, Scope, Scopes, TokenDecl, TokenHash, Unauthorized, roles::Roles, tokens::Known};
+use super::{
+    Owner, Scope, Scopes, TokenDecl, TokenHash, Unauthorized, roles::Roles, tokens::Known, usage::Usage,
+};
 use crate::{
-    model::{AccountId, Peer, Timestamp, TokenId},
+    model::{AccountId, Timestamp, TokenId},
     store::{StoreError, TokenRecord, TokenStore, TokenUse},
 };
-
-/// A token's use is noted at most so often, so that a busy one costs no more than an idle one.
-const NOTED_EVERY: i64 = 1000;
 
 #[derive(Default)]
 pub(super) struct Stored {
@@ -35,16 +34,6 @@ pub(super) struct Held {
     revoked: Option<Timestamp>,
     is_replaced: bool,
     revision: u64,
-    usage: Arc<Usage>,
-}
-
-/// How a token was last used.
-#[derive(Default)]
-struct Usage {
-    at: AtomicI64,
-    /// Up to then the store knows.
-    flushed: AtomicI64,
-    from: Mutex<Option<IpAddr>>,
 }
 
 impl Stored {
@@ -68,7 +57,7 @@ impl Stored {
         let key = *token.hash.as_bytes();
         match self.known.entry(key) {
             dashmap::Entry::Occupied(mut held) if held.get().revision < token.revision => {
-                let usage = held.get().usage.clone();
+                let usage = held.get().known.usage().clone();
                 held.insert(Held::new(token, usage));
             }
             dashmap::Entry::Occupied(_) => {}
@@ -123,8 +112,7 @@ impl Stored {
 
     /// The last use of a token that this process saw.
     pub(super) fn last_use(&self, hash: &TokenHash) -> Option<(Timestamp, IpAddr)> {
-        let held = self.known.get(hash.as_bytes())?;
-        held.usage.seen().map(|used| (used.0, used.1))
+        self.known.get(hash.as_bytes())?.known.usage().seen()
     }
 
     /// Writes down the uses that the store does not know of, a bounded number at a time.
@@ -135,7 +123,7 @@ impl Stored {
         let fresh: Vec<_> = self.known.iter().filter_map(|held| held.unflushed()).collect();
         for some in fresh.chunks(512) {
             store.note_token_uses(some.iter().map(|(used, _)| *used).collect()).await?;
-            some.iter().for_each(|(used, usage)| usage.flushed.store(used.at.as_millis(), Ordering::Relaxed));
+            some.iter().for_each(|(used, usage)| usage.flushed(used.at));
         }
         Ok(())
     }
@@ -160,38 +148,13 @@ impl Held {
         let account = owner.as_ref().map(|owner| owner.id);
         let decl = TokenDecl { owner, name: name.into(), sha256: hash, scopes, expires, policies };
         let is_replaced = replaced_by.is_some();
-        Self { known: Known::new(decl), account, id, revoked, is_replaced, revision, usage }
-    }
-
-    pub(super) fn note_use(&self, now: Timestamp, peer: Option<&Peer>) {
-        if let Some(peer) = peer {
-            self.usage.note(now, peer.address);
-        }
+        Self { known: Known::new(decl, usage), account, id, revoked, is_replaced, revision }
     }
 
     fn unflushed(&self) -> Option<(TokenUse, Arc<Usage>)> {
-        let (at, from) = self.usage.seen()?;
-        let known = self.usage.flushed.load(Ordering::Relaxed) >= at.as_millis();
-        (!known).then(|| (TokenUse { id: self.id, at, from }, self.usage.clone()))
-    }
-}
-
-impl Usage {
-    /// One load in most cases; one of those who come at the same time does the rest.
-    fn note(&self, now: Timestamp, from: IpAddr) {
-        let last = self.at.load(Ordering::Relaxed);
-        if now.as_millis() < last.saturating_add(NOTED_EVERY) {
-            return;
-        }
-        let mine = self.at.compare_exchange(last, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed);
-        if mine.is_ok() {
-            *self.from.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
-        }
-    }
-
-    fn seen(&self) -> Option<(Timestamp, IpAddr)> {
-        let from = (*self.from.lock().unwrap_or_else(PoisonError::into_inner))?;
-        Some((Timestamp::from_millis(self.at.load(Ordering::Relaxed)), from))
+        let usage = self.known.usage();
+        let used = |(at, from)| (TokenUse { id: self.id, at, from }, usage.clone());
+        usage.unflushed().map(used)
     }
 }
 

@@ -3,10 +3,11 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
+    net::IpAddr,
     sync::Arc,
 };
 
-use super::{Operator, Scope, Scopes, TokenHash, Unauthorized, roles::Roles};
+use super::{Operator, Scope, Scopes, TokenHash, Unauthorized, roles::Roles, usage::Usage};
 use crate::model::{AccountId, Timestamp};
 
 /// The account that a token stands for.
@@ -57,12 +58,13 @@ pub(super) struct Known {
     hash: TokenHash,
     expires: Option<Timestamp>,
     roles: Roles,
+    usage: Arc<Usage>,
 }
 
 impl Known {
-    pub(super) fn new(token: TokenDecl) -> Self {
+    pub(super) fn new(token: TokenDecl, usage: Arc<Usage>) -> Self {
         let TokenDecl { owner, name, sha256, scopes, expires, policies } = token;
-        Self { hash: sha256, expires, roles: Roles::new(owner, name, scopes, policies) }
+        Self { hash: sha256, expires, roles: Roles::new(owner, name, scopes, policies), usage }
     }
 
     /// The last word on whether this is the token that was sent: by a comparison in constant time.
@@ -89,6 +91,10 @@ impl Known {
         self.expires
     }
 
+    pub(super) fn usage(&self) -> &Arc<Usage> {
+        &self.usage
+    }
+
     /// Its own words for itself.
     pub(super) fn decl(&self) -> TokenDecl {
         let (principal, Operator { token_name, scopes }) = self.roles.both();
@@ -106,7 +112,8 @@ impl Known {
 impl Tokens {
     /// Of two tokens with one hash the later counts; the config refuses such a pair.
     pub fn new(tokens: impl IntoIterator<Item = TokenDecl>) -> Self {
-        let known = tokens.into_iter().map(|token| (*token.sha256.as_bytes(), Known::new(token)));
+        let known =
+            tokens.into_iter().map(|token| (*token.sha256.as_bytes(), Known::new(token, Arc::default())));
         Self { known: known.collect(), ..Self::default() }
     }
 
@@ -117,6 +124,21 @@ impl Tokens {
         self.ids = self.accounts.values().copied().collect();
         self.policies = policies;
         self
+    }
+
+    /// Those that were there before were last used as they were.
+    #[must_use]
+    pub(super) fn after(mut self, before: &Self) -> Self {
+        for (hash, known) in &mut self.known {
+            if let Some(same) = before.known.get(hash) {
+                known.usage = same.usage.clone();
+            }
+        }
+        self
+    }
+
+    pub(super) fn last_use(&self, hash: &TokenHash) -> Option<(Timestamp, IpAddr)> {
+        self.known.get(hash.as_bytes())?.usage.seen()
     }
 
     pub(super) fn has_account(&self, account: AccountId) -> bool {

@@ -62,7 +62,7 @@ export function graph (title, description, queries, { unit = 'short', stack = fa
       ...(max !== undefined && { max }),
       custom: { lineWidth: 1, fillOpacity: stack ? 30 : 5, showPoints: 'never', stacking: { mode: stack ? 'normal' : 'none' } }
     },
-    options: { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi', sort: 'desc' } }
+    options: { legend: { showLegend: true, displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi', sort: 'desc' } }
   })
 }
 
@@ -82,7 +82,7 @@ export function states (title, description, query, states, { width } = {}) {
   return panel('state-timeline', title, description, [query], {
     width,
     defaults: { mappings: [{ type: 'value', options }], color: { mode: 'thresholds' }, thresholds: thresholds(PLAIN) },
-    options: { mergeValues: true, showValue: 'never', legend: { displayMode: 'list', placement: 'bottom' } }
+    options: { mergeValues: true, showValue: 'never', legend: { showLegend: true, displayMode: 'list', placement: 'bottom' } }
   })
 }
 
@@ -107,7 +107,7 @@ export function table (title, description, key, columns, { width } = {}) {
 
 export const row = (title, height, panels) => ({ title, height, panels })
 
-/** Places panels from left to right; those without a width share what is left of their row. */
+/** Places panels from left to right; those without a width share what is left of their row, the first ones what cannot be shared. */
 function layOut (rows) {
   const placed = []
   let y = 0
@@ -115,8 +115,10 @@ function layOut (rows) {
     placed.push({ type: 'row', title, collapsed: false, panels: [], gridPos: { x: 0, y: y++, w: COLUMNS, h: 1 } })
     const open = panels.filter(({ width }) => width === undefined)
     const taken = panels.reduce((sum, { width = 0 }) => sum + width, 0)
+    const each = Math.floor((COLUMNS - taken) / open.length)
+    let over = (COLUMNS - taken) % open.length
     let x = 0
-    for (const { width = Math.floor((COLUMNS - taken) / open.length), ...panel } of panels) {
+    for (const { width = each + (over-- > 0 ? 1 : 0), ...panel } of panels) {
       if (x + width > COLUMNS) throw new Error(`${title}: ${panel.title} has no room`)
       placed.push({ ...panel, gridPos: { x, y, w: width, h: height } })
       x += width
@@ -146,7 +148,10 @@ export function dashboard (name, { description, from = 'now-6h', choose = [], ro
     graphTooltip: 1,
     refresh: '30s',
     time: { from, to: 'now' },
-    links: [{ type: 'dashboards', title: 'Pinfold', tags: ['pinfold'], includeVars: true, keepTime: true }],
+    links: [{
+      type: 'dashboards', title: 'Pinfold', tooltip: '', icon: 'external link', tags: ['pinfold'],
+      asDropdown: false, targetBlank: false, includeVars: true, keepTime: true
+    }],
     templating: {
       list: [
         { name: 'datasource', label: 'Prometheus', type: 'datasource', query: 'prometheus', regex: '' },

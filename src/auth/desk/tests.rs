@@ -200,6 +200,24 @@ async fn a_token_of_an_account_that_left_the_config_lets_nobody_in_until_it_is_b
 }
 
 #[tokio::test]
+async fn the_last_use_of_a_token_of_the_config_is_kept_over_a_reload_that_keeps_the_token() {
+    let house = House::open().await;
+    let last_use = || house.desk.declared().into_iter().find(|token| token.name == "desk").unwrap().last_use;
+    assert_eq!(last_use(), None);
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer declared"));
+    let peer = Peer::at([10, 0, 0, 7].into());
+    house.gate.authenticate(&headers, Some(&peer)).unwrap();
+    let used = Some((NOW, peer.address));
+    assert_eq!(last_use(), used);
+    house.gate.declare(declared(&house.accounts));
+    assert_eq!(last_use(), used);
+    house.gate.declare(Tokens::new([]).among(&house.accounts, vec![]));
+    house.gate.declare(declared(&house.accounts));
+    assert_eq!(last_use(), None, "it is another one of that secret");
+}
+
+#[tokio::test]
 async fn the_last_use_is_seen_at_once_and_written_down_later() {
     let house = House::open().await;
     let made = house.make("laptop").await;

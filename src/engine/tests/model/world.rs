@@ -332,7 +332,7 @@ impl World {
     }
 
     /// I8: what went by our own hand in this step was confirmed elsewhere as often as each pin's policy asks, by what was known
-    /// when it began.
+    /// when it began; or a pin has no fewer without it, as where another copy is in the same region.
     fn check_removals(&self) {
         for (n, fake) in self.fakes.iter().enumerate() {
             for removed in fake.take_removed() {
@@ -340,11 +340,21 @@ impl World {
                     cid(known.content).content() == &removed && !self.let_go.contains(&known.content)
                 });
                 let others =
-                    self.fakes.iter().enumerate().filter(|(other, fake)| *other != n && fake.told(&removed));
-                let others = others.count();
+                    (0..NAMES.len()).filter(|other| *other != n && self.fakes[*other].told(&removed));
+                let others: Vec<usize> = others.collect();
                 for known in needing {
-                    let least = usize::from(policies()[known.policy].copies.min);
-                    assert!(others >= least, "I8: {removed:?} went from {} with {others} left", NAMES[n]);
+                    let policy = &policies()[known.policy];
+                    let had = |places: &mut dyn Iterator<Item = usize>| match policy.spread_by {
+                        Some(_) => places.map(|at| REGIONS[at]).collect::<BTreeSet<_>>().len(),
+                        None => places.count(),
+                    };
+                    let left = had(&mut others.iter().copied());
+                    let before = had(&mut others.iter().copied().chain([n]));
+                    assert!(
+                        left >= policy.copies.min.into() || left == before,
+                        "I8: {removed:?} went from {} with {left} left",
+                        NAMES[n]
+                    );
                 }
             }
         }
