@@ -5,6 +5,8 @@ const AGE_OF_OLDEST = `(time() - max(${of('pins_oldest_unsettled_timestamp_secon
 const AGE_OF_SHORT = `(time() - max(${of('pins_oldest_under_replicated_timestamp_seconds')})) * (max(${of('pins_oldest_under_replicated_timestamp_seconds')}) > bool 0)`
 const FAILING = 'outcome=~"transient|auth|funds|unknown"'
 
+// One that left the config has a past, but no line.
+const there = (expr) => `${expr} and on (provider) min by (provider) (${of('provider_up')})`
 const calls = (...matchers) => `sum by (provider) (rate(${of('provider_requests_total', ...matchers)}[15m]))`
 
 export const overview = dashboard('overview', {
@@ -43,11 +45,11 @@ export const overview = dashboard('overview', {
     row('Who is in trouble?', 8, [
       table('Providers', 'A line for each provider. Failing and throttled: parts of the calls of the last 15 minutes.', 'provider', [
         { title: 'in use', expr: `min by (provider) (${of('provider_up')})`, steps: ALL_OR_BAD },
-        { title: 'failing', expr: share(calls(FAILING), calls()), unit: 'percentunit', decimals: 1, steps: [['green'], ['orange', 0.05], ['red', 0.5]] },
-        { title: 'throttled', expr: share(calls('outcome="throttled"'), calls()), unit: 'percentunit', decimals: 1, steps: [['green'], ['orange', 0.01], ['red', 0.1]] },
-        { title: 'answers in (p95)', expr: quantile(0.95, 'provider', of('provider_request_duration_seconds_bucket'), '15m'), unit: 's', decimals: 2 },
+        { title: 'failing', expr: there(share(calls(FAILING), calls())), unit: 'percentunit', decimals: 1, steps: [['green'], ['orange', 0.05], ['red', 0.5]] },
+        { title: 'throttled', expr: there(share(calls('outcome="throttled"'), calls())), unit: 'percentunit', decimals: 1, steps: [['green'], ['orange', 0.01], ['red', 0.1]] },
+        { title: 'answers in (p95)', expr: there(quantile(0.95, 'provider', of('provider_request_duration_seconds_bucket'), '15m')), unit: 's', decimals: 2 },
         { title: 'copies', expr: `max by (provider) (${of('replicas', 'state="pinned"')})` },
-        { title: 'lost today', expr: `round(sum by (provider) (increase(${of('provider_audited_copies_total', 'result="lost"')}[24h])))`, steps: ANY_IS_ODD },
+        { title: 'lost today', expr: there(`round(sum by (provider) (increase(${of('provider_audited_copies_total', 'result="lost"')}[24h])))`), steps: ANY_IS_ODD },
         { title: 'suspect', expr: `max by (provider) (${of('provider_drifted_replicas', 'kind="suspect"')})`, steps: ANY_IS_BAD },
         { title: 'does not serve', expr: `max by (provider) (${of('provider_unproven')})`, steps: ANY_IS_BAD },
         { title: 'leaving', expr: `max by (provider) (${of('provider_draining')})`, steps: ANY_IS_ODD },
