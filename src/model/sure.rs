@@ -60,6 +60,8 @@ struct Inner {
 struct State {
     /// Last believed.
     sure: Mark,
+    /// Last seen of the time that this process began with: who goes back and comes here again was set right.
+    even: Mark,
     doubted: Option<Doubted>,
 }
 
@@ -98,16 +100,21 @@ impl State {
         let wall = if kept.sure == Timestamp::ZERO { seen.wall } else { kept.sure };
         let before = Mark { wall: kept.wall, ..seen };
         let goes_on = !before.fell_to(seen) && seen.wall.since(kept.wall) <= SAME_WAIT;
-        let left = kept.left.filter(|_| goes_on).map(|left| left.max(SHORT_WAIT));
+        // A short wait was for a gap that this start may have made a long one.
+        let is_as_far = seen.wall.since(kept.wall) <= SHORT_GAP;
+        let left = kept.left.filter(|left| goes_on && (is_as_far || *left > SHORT_WAIT));
+        let left = left.map(|left| left.max(SHORT_WAIT));
         let doubted = left.map(|left| Doubted { seen, ends: seen.steady.saturating_add(left) });
-        Self { sure: Mark { wall, ..seen }, doubted }
+        let sure = Mark { wall, ..seen };
+        Self { sure, even: sure, doubted }
     }
 
     fn look(&mut self, seen: Mark) {
         let known = self.doubted.filter(|known| !known.seen.leapt_to(seen) && !known.seen.fell_to(seen));
         let has_waited = known.is_some_and(|known| known.ends <= seen.steady);
-        if has_waited || !self.sure.leapt_to(seen) {
-            *self = Self { sure: seen, doubted: None };
+        if has_waited || !self.sure.leapt_to(seen) || !self.even.leapt_to(seen) {
+            let goes_on = !self.even.leapt_to(seen) && !self.even.fell_to(seen);
+            *self = Self { sure: seen, even: if goes_on { seen } else { self.even }, doubted: None };
             return;
         }
         let ahead = seen.wall.since(self.sure.at(seen.steady));

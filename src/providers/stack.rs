@@ -161,7 +161,7 @@ pub(super) type Stack = BoxCloneSyncService<Call, Answer, ProviderError>;
 pub(super) fn build(parts: &Parts) -> Stack {
     let Parts { settings, clock, breaker, budget, errors, keeper, .. } = parts.clone();
     let (total, secrets) = (settings.deadline, keeper.secrets().clone());
-    let gate = retry::Gatekeeper { breaker, clock: clock.clone() };
+    let gate = retry::Gatekeeper { breaker, budget: budget.clone() };
     let stack = ServiceBuilder::new()
         // Errors get their class, their words and their context once, here at the edge.
         .layer(edge::EdgeLayer { settings: settings.clone(), clock, budget, errors, secrets })

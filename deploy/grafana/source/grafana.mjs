@@ -27,6 +27,7 @@ export const ANY_IS_ODD = [['green'], ['orange', 1]]
 export const ALL_OR_BAD = [['red'], ['green', 1]]
 export const FILLS_UP = [['green'], ['orange', 0.75], ['red', 0.95]]
 export const PLAIN = [['blue']]
+export const NO_OR_YES = ['no', 'yes']
 
 const thresholds = (steps) => ({ mode: 'absolute', steps: steps.map(([color, value = null]) => ({ color, value })) })
 const LAST = { calcs: ['lastNotNull'] }
@@ -86,17 +87,18 @@ export function states (title, description, query, states, { width } = {}) {
   })
 }
 
-/** A row for each value of the label `key`; a column has a title, a query by that label, and how it is shown. */
+/** A row for each value of the label `key`; a column has a title, a query by that label, and how it is shown: `words` for 0, 1 .. */
 export function table (title, description, key, columns, { width } = {}) {
   const queries = columns.map(({ expr }) => q(expr))
   const made = panel('table', title, description, queries, { width, instant: true, format: 'table' })
   // Where there is one query only, Grafana does not number its values.
   const values = columns.length > 1 ? made.targets.map(({ refId }) => `Value #${refId}`) : ['Value']
   const names = Object.fromEntries(columns.map(({ title }, index) => [values[index], title]))
-  made.fieldConfig.overrides = columns.map(({ title, unit = 'short', decimals, steps }) => ({
+  made.fieldConfig.overrides = columns.map(({ title, unit = 'short', decimals, steps, words }) => ({
     matcher: { id: 'byName', options: title },
     properties: [
       { id: 'unit', value: unit },
+      ...(words ? [{ id: 'mappings', value: [{ type: 'value', options: Object.fromEntries(words.map((text, value) => [value, { text }])) }] }] : []),
       ...(decimals === undefined ? [] : [{ id: 'decimals', value: decimals }]),
       ...(steps ? [{ id: 'thresholds', value: thresholds(steps) }, { id: 'custom.cellOptions', value: { type: 'color-background', mode: 'basic' } }] : [])
     ]

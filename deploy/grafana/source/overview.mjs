@@ -1,5 +1,5 @@
 // Five seconds: are all pins safe, who is in trouble, are we within budgets.
-import { ALL_OR_BAD, ANY_IS_BAD, ANY_IS_ODD, bars, dashboard, graph, of, q, quantile, row, share, stat, table } from './grafana.mjs'
+import { ALL_OR_BAD, ANY_IS_BAD, ANY_IS_ODD, NO_OR_YES, bars, dashboard, graph, of, q, quantile, row, share, stat, table } from './grafana.mjs'
 
 const AGE_OF_OLDEST = `(time() - max(${of('pins_oldest_unsettled_timestamp_seconds')})) * (max(${of('pins_oldest_unsettled_timestamp_seconds')}) > bool 0)`
 const AGE_OF_SHORT = `(time() - max(${of('pins_oldest_under_replicated_timestamp_seconds')})) * (max(${of('pins_oldest_under_replicated_timestamp_seconds')}) > bool 0)`
@@ -44,15 +44,15 @@ export const overview = dashboard('overview', {
     ]),
     row('Who is in trouble?', 8, [
       table('Providers', 'A line for each provider. Failing and throttled: parts of the calls of the last 15 minutes.', 'provider', [
-        { title: 'in use', expr: `min by (provider) (${of('provider_up')})`, steps: ALL_OR_BAD },
+        { title: 'in use', expr: `min by (provider) (${of('provider_up')})`, steps: ALL_OR_BAD, words: NO_OR_YES },
         { title: 'failing', expr: there(share(calls(FAILING), calls())), unit: 'percentunit', decimals: 1, steps: [['green'], ['orange', 0.05], ['red', 0.5]] },
         { title: 'throttled', expr: there(share(calls('outcome="throttled"'), calls())), unit: 'percentunit', decimals: 1, steps: [['green'], ['orange', 0.01], ['red', 0.1]] },
         { title: 'answers in (p95)', expr: there(quantile(0.95, 'provider', of('provider_request_duration_seconds_bucket'), '15m')), unit: 's', decimals: 2 },
         { title: 'copies', expr: `max by (provider) (${of('replicas', 'state="pinned"')})` },
         { title: 'lost today', expr: there(`round(sum by (provider) (increase(${of('provider_audited_copies_total', 'result="lost"')}[24h])))`), steps: ANY_IS_ODD },
         { title: 'suspect', expr: `max by (provider) (${of('provider_drifted_replicas', 'kind="suspect"')})`, steps: ANY_IS_BAD },
-        { title: 'does not serve', expr: `max by (provider) (${of('provider_unproven')})`, steps: ANY_IS_BAD },
-        { title: 'leaving', expr: `max by (provider) (${of('provider_draining')})`, steps: ANY_IS_ODD },
+        { title: 'does not serve', expr: `max by (provider) (${of('provider_unproven')})`, steps: ANY_IS_BAD, words: NO_OR_YES },
+        { title: 'leaving', expr: `max by (provider) (${of('provider_draining')})`, steps: ANY_IS_ODD, words: NO_OR_YES },
         { title: 'last good answer', expr: `time() - max by (provider) (${of('provider_last_success_timestamp_seconds')} > 0)`, unit: 's', decimals: 0 }
       ])
     ]),

@@ -85,6 +85,41 @@ fn i3_a_clock_that_goes_back_is_followed() {
 }
 
 #[test]
+fn i3_a_clock_that_went_back_is_believed_at_once_when_it_is_set_right() {
+    let house = House::new();
+    house.pass(HOUR);
+    house.clock.turn(START.minus(2 * DAY));
+    house.pass(HOUR);
+    house.clock.turn(START.plus(2 * HOUR));
+    assert_eq!((house.now(), house.left()), (START.plus(2 * HOUR), None));
+    house.clock.turn(START.plus(3 * DAY));
+    assert_eq!(house.left(), Some(DAY), "it is further than it ever was");
+}
+
+#[test]
+fn i3_a_wrong_time_that_was_waited_out_once_is_doubted_again() {
+    let house = House::new();
+    house.clock.turn(START.plus(1000 * DAY));
+    assert_eq!(house.left(), Some(DAY));
+    house.pass(DAY + HOUR);
+    assert_eq!(house.left(), None);
+    house.clock.turn(START.plus(DAY));
+    assert_eq!(house.left(), None);
+    house.pass(HOUR);
+    house.clock.turn(START.plus(1000 * DAY));
+    assert_eq!(house.left(), Some(DAY));
+}
+
+#[test]
+fn i3_a_short_wait_that_a_restart_cut_off_is_none_for_a_longer_gap() {
+    let mut house = House::new();
+    house.restart(8 * HOUR, Duration::ZERO);
+    assert_eq!(house.left(), Some(SHORT_WAIT));
+    house.restart(MINUTE, 29 * DAY);
+    assert_eq!(house.left(), Some(DAY));
+}
+
+#[test]
 fn nudges_and_quick_restarts_are_no_leaps() {
     let mut house = House::new();
     for _ in 0..5 {

@@ -9,15 +9,13 @@ use tokio::time::{Instant, Sleep};
 use super::{
     super::{
         breaker::{Breaker, Gate},
+        budget::Budget,
         classify::{Failure, Outcome},
         retries::Retries,
     },
     Call,
 };
-use crate::{
-    http,
-    model::{Clock, Operation},
-};
+use crate::{http, model::Operation};
 
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
@@ -33,12 +31,13 @@ pub(super) struct Policy {
 #[derive(Clone)]
 pub(super) struct Gatekeeper {
     pub(super) breaker: Arc<Breaker>,
-    pub(super) clock: Arc<dyn Clock>,
+    /// Whose time the breaker goes by.
+    pub(super) budget: Arc<Budget>,
 }
 
 impl Gatekeeper {
     fn is_shut(&self) -> bool {
-        matches!(self.breaker.gate(self.clock.now()), Gate::ShutUntil(_))
+        matches!(self.breaker.gate(self.budget.now()), Gate::ShutUntil(_))
     }
 }
 

@@ -45,6 +45,22 @@ pub(in crate::store) async fn a_claim_that_finds_nothing_tells_when_there_is_som
     );
 }
 
+/// A clock that was ahead when a provider went down would have it declared dead years too late.
+pub(in crate::store) async fn a_provider_is_down_since_now_at_the_latest<B: Backend>() {
+    let house = House::<B>::open().await;
+    let provider = house.due(0, t(0)).provider;
+    house.store().note_provider(provider, Health::Down, None, t(900 * DAY)).await.unwrap();
+    let since = async || {
+        let all = house.store().providers().await.unwrap();
+        all.into_iter().find(|one| one.id == provider).unwrap().health_since
+    };
+    assert_eq!(since().await, t(900 * DAY));
+    for now in [t(2), t(5)] {
+        house.store().mend_schedule(now).await.unwrap();
+        assert_eq!(since().await, t(2));
+    }
+}
+
 /// I9: no account can starve another.
 pub(in crate::store) async fn accounts_are_served_in_turn<B: Backend>() {
     let house = House::<B>::open().await;

@@ -236,6 +236,13 @@ pub(super) fn mend_schedule(tx: &Tx<'_>, now: Timestamp) -> Result<u64, StoreErr
     tx.conn
         .prepare_cached("UPDATE replicas SET late_at = ?1 WHERE late_at > ?2")?
         .execute([now.as_millis(), now.plus(tx.longest_wait()).as_millis()])?;
+    // providers: in their state since a time that is still to come
+    tx.conn
+        .prepare_cached(
+            "UPDATE providers SET health_since = min(health_since, ?1), absent_since = min(absent_since, ?1)
+             WHERE health_since > ?1 OR absent_since > ?1",
+        )?
+        .execute([now.as_millis()])?;
     // replicas: in doubt for longer than any call can take
     tx.conn
         .prepare_cached("UPDATE replicas SET doubt_until = ?1 WHERE doubt_until > ?1")?

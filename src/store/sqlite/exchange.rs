@@ -66,20 +66,28 @@ impl Place {
         };
         fs::File::open(new).and_then(|file| file.sync_all()).map_err(fail("write"))?;
         if self.is_taken() {
+            self.seal()?;
             self.set_aside(aside).map_err(fail("keep"))?;
         }
         fs::rename(new, &self.database).map_err(fail("replace"))?;
         sync_folder(&self.database).map_err(fail("replace"))
     }
 
+    /// Brings the log of what is here into it: should all end before the other is in its place, this one is served again.
+    fn seal(&self) -> Result<(), StoreError> {
+        match self.is_sound().then(|| snapshot::seal(&self.database)) {
+            Some(Err(full @ StoreError::Full(_))) => Err(full),
+            // One that is broken, or that somebody reads, keeps its log.
+            Some(Err(why)) => {
+                tracing::warn!(%why, "the log of the database that is put aside stays beside it");
+                Ok(())
+            }
+            Some(Ok(())) | None => Ok(()),
+        }
+    }
+
     /// Under another name first, so that at no instant there is none.
     fn set_aside(&self, aside: &Path) -> io::Result<()> {
-        // One that is broken keeps its log.
-        if self.is_sound()
-            && let Err(why) = snapshot::seal(&self.database)
-        {
-            tracing::warn!(%why, "the log of the database that is put aside stays beside it");
-        }
         let log = beside(&self.database, "-wal");
         if log.exists() {
             fs::hard_link(&log, beside(aside, "-wal"))?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::providers::load_providers;
 use crate::{
@@ -29,10 +29,12 @@ impl Unfits {
         Ok(())
     }
 
+    /// Nothing, too, where the pin went since it was read.
     fn of(&mut self, conn: &Connection, id: i64) -> Result<Option<Unfit>, StoreError> {
         let read =
             |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?));
-        let (policy, body, key) = conn.prepare_cached(POLICY)?.query_row([id], read)?;
+        let found = conn.prepare_cached(POLICY)?.query_row([id], read).optional()?;
+        let Some((policy, body, key)) = found else { return Ok(None) };
         let content = Content::from_bytes(&key).map_err(|error| StoreError::Corrupt(error.into()))?;
         let known = (policy, content.codec());
         if !self.0.contains_key(&known) {
@@ -48,4 +50,18 @@ fn unfit(conn: &Connection, policy: &str, content: &Content) -> Result<Option<Un
     known.retain(|provider| policy.providers.contains(&provider.name) && !provider.facts.takes(content));
     let providers: Vec<String> = known.into_iter().map(|provider| provider.name).collect();
     Ok((!providers.is_empty()).then(|| Unfit { codec: content.codec(), providers }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::list::seed::Seed;
+
+    /// A read of one pin is no transaction: a delete may come between its statements.
+    #[test]
+    fn a_pin_that_goes_while_it_is_read_has_nothing_that_does_not_fit() {
+        let dir = crate::store::contract::scratch();
+        let seed = Seed::at(&dir.path().join("pins.db"));
+        assert!(Unfits::default().of(&seed.writer, 4711).unwrap().is_none());
+    }
 }

@@ -153,6 +153,9 @@ await check('each dashboard has a fixed uid, a datasource to choose, and nothing
     assert.equal(dashboard.templating.list[0].type, 'datasource')
     const ids = dashboard.panels.map(({ id }) => id)
     assert.equal(new Set(ids).size, ids.length)
+    const widths = new Map()
+    for (const { gridPos: { y, w } } of dashboard.panels) widths.set(y, (widths.get(y) ?? 0) + w)
+    assert.ok([...widths.values()].every((width) => width === 24), `${dashboard.uid} has gaps`)
   }
   for (const panel of panels) {
     assert.equal(panel.datasource.uid, '${datasource}', panel.title)
