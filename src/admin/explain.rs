@@ -99,7 +99,9 @@ impl<'a> Weighed<'a> {
             _ if self.story.pin.want == 0 => "the CID holds the data itself: there is nothing to keep".into(),
             (Some(reason), _) => reason.to_string(),
             (None, Footing::Usable) => "gets a copy next".to_owned(),
-            (None, _) => "would get a copy next, but is not answering".to_owned(),
+            (None, _) => {
+                "would get a copy next, but is of no use now: `pinfold provider ls` tells why".to_owned()
+            }
         };
         json!({
             "provider": known.map(|known| known.name.as_str()),

@@ -10,6 +10,7 @@ use http::Uri;
 use super::reader::{Wrong, nearest};
 use super::settings::{LogFormat, StoreUrl};
 use crate::admin;
+pub(super) use crate::model::span::show_span;
 use crate::model::{Status, expiry::parse_days};
 use crate::presets::{Preset, Presets};
 
@@ -52,14 +53,6 @@ pub(super) fn lasting(max: Duration) -> impl Fn(&str) -> Result<Duration, Wrong>
     move |text| match span(max)(text)? {
         Duration::ZERO => Err(Wrong::new("would be over at once", "write a longer one, or remove the key")),
         span => Ok(span),
-    }
-}
-
-/// A span in the form that [`span`] reads.
-pub(super) fn show_span(span: Duration) -> String {
-    match jiff::SignedDuration::try_from(span) {
-        Ok(span) => format!("{span:#}"),
-        Err(_) => format!("{}s", span.as_secs()),
     }
 }
 

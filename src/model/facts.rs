@@ -44,6 +44,11 @@ impl Facts {
         self.audit.is_some_and(|audit| audit.by != AuditBy::Look)
     }
 
+    /// Whether it ever keeps a pin to its end, or for ever where it has none: one with an end comes nearer to it.
+    pub fn keeps(&self, has_end: bool) -> bool {
+        has_end || self.retention.is_none()
+    }
+
     pub fn takes(&self, content: &Content) -> bool {
         self.codecs.as_ref().is_none_or(|codecs| codecs.contains(&content.codec()))
     }

@@ -19,6 +19,14 @@ pub fn print_span(span: Duration) -> String {
     }
 }
 
+/// As people write it: `3d 2h`.
+pub fn show_span(span: Duration) -> String {
+    match SignedDuration::try_from(span) {
+        Ok(span) => format!("{span:#}"),
+        Err(_) => format!("{}s", span.as_secs()),
+    }
+}
+
 /// Makes a type that has `FromStr` and `Display` speak the same text in JSON.
 macro_rules! serde_as_text {
     ($name:ty) => {

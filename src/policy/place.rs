@@ -3,7 +3,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{Policy, Proof};
-use crate::model::{Codec, Content, Facts, Health, Mode, ProofState, ProviderId, ProviderRecord, Timestamp};
+use crate::model::{
+    Codec, Content, Facts, Health, Mode, ProofState, ProviderId, ProviderRecord, Timestamp, span::show_span,
+};
 
 /// What may be asked of a provider now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub struct ProviderView {
     pub facts: Arc<Facts>,
     /// On record there; 0 where nothing depends on it.
     pub copies: u64,
+    /// Whether this content is one of them, so that it takes no further place; said only where a place matters.
+    pub has_it: bool,
     /// Whether its copies are being moved elsewhere, however it is.
     pub leaving: bool,
     /// Whether it may leave a pin with fewer copies than its policy asks.
@@ -70,6 +74,7 @@ impl ProviderView {
             listed,
             facts: provider.facts.clone(),
             copies: 0,
+            has_it: false,
             leaving: provider.mode == Mode::Draining,
             allow_fewer: provider.allow_fewer,
         }
@@ -135,14 +140,16 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Holds => f.write_str("has a copy already"),
-            Self::Footing(Footing::Usable | Footing::Waiting) => f.write_str("is not answering"),
+            Self::Footing(Footing::Usable | Footing::Waiting) => {
+                f.write_str("is of no use now: `pinfold provider ls` tells why")
+            }
             Self::Footing(Footing::Readonly) => f.write_str("is set to get nothing new"),
             Self::Footing(Footing::Absent) => f.write_str("is not in the config any more"),
             Self::Footing(Footing::Leaving) => f.write_str("is being drained"),
             Self::Footing(Footing::Distrusted) => f.write_str("did not serve what it says is pinned"),
             Self::Footing(Footing::Dead) => f.write_str("is declared dead"),
             Self::Codec(codec) => write!(f, "takes no CIDs of codec {codec}"),
-            Self::Retention(span) => write!(f, "its pins end after {} s", span.as_secs()),
+            Self::Retention(span) => write!(f, "its pins end after {}", show_span(*span)),
             Self::Full(most) => write!(f, "has as many copies as it may have: {most}"),
             Self::Shares { tag, value, .. } => write!(f, "shares {tag}={value} with one that has a copy"),
             Self::Untagged(tag) => write!(f, "has no tag {tag} to spread copies by"),
@@ -213,7 +220,10 @@ impl Placement<'_> {
 
     /// How many of the policy's providers take such a content at all, however they are now.
     pub fn takers(&self) -> usize {
-        self.views.iter().filter(|view| view.listed && view.facts.takes(self.content)).count()
+        let has_end = self.lives.is_some();
+        let may =
+            |view: &&ProviderView| view.listed && view.facts.takes(self.content) && view.facts.keeps(has_end);
+        self.views.iter().filter(may).count()
     }
 
     fn unfit(&self, view: &ProviderView, own: &[Own]) -> Option<Reason> {
@@ -230,7 +240,7 @@ impl Placement<'_> {
         if let Some(span) = view.facts.retention.filter(too_short) {
             return Some(Reason::Retention(span));
         }
-        view.facts.max_pins.filter(|most| view.copies >= *most).map(Reason::Full)
+        view.facts.max_pins.filter(|most| view.copies >= *most && !view.has_it).map(Reason::Full)
     }
 
     fn shares(&self, view: &ProviderView, with: &[ProviderId]) -> Option<Reason> {

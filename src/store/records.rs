@@ -109,11 +109,14 @@ pub struct PinRecord {
     pub adopted: Option<Timestamp>,
 }
 
-/// Providers that take nothing of a codec.
+/// Providers that never can take a pin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfit {
     pub codec: Codec,
+    /// Those that take nothing of its codec.
     pub providers: Vec<String>,
+    /// Those whose pins end, while it does not.
+    pub ending: Vec<String>,
 }
 
 /// One copy as its owner sees it.

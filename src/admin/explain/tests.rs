@@ -103,7 +103,10 @@ fn a_provider_that_is_to_get_a_copy_is_told_from_one_that_cannot() {
     let why = |n: usize| told["others"][n]["why"].as_str().unwrap().to_owned();
     assert_eq!(
         (why(0), why(1)),
-        ("would get a copy next, but is not answering".into(), "is set to get nothing new".into())
+        (
+            "would get a copy next, but is of no use now: `pinfold provider ls` tells why".into(),
+            "is set to get nothing new".into()
+        )
     );
     let told = explained(&story(vec![own(replica(1))], |_| {}), NOW);
     assert_eq!(told["others"][0]["why"], "gets a copy next");

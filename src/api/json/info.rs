@@ -68,9 +68,9 @@ fn status_details(pin: &PinRecord) -> Option<String> {
             Some("the CID holds the data itself: there is nothing to fetch or keep".into())
         }
         Status::Pinned if pin.have >= pin.want => None,
-        Status::Pinned => Some(format!("pinned; {} being made", copies(pin.want - pin.have))),
+        Status::Pinned => Some(format!("pinned; short of {} more", copies(pin.want - pin.have))),
         Status::Queued | Status::Pinning if pin.copies.is_empty() => {
-            Some(told("no provider can take it now, and it is placed as soon as one can", pin))
+            Some(told("no provider can take it now, and it is placed once one can", pin))
         }
         Status::Queued | Status::Pinning => {
             Some(told(&format!("needs {}, has {}", copies(pin.need), pin.have), pin))
@@ -85,17 +85,23 @@ fn copies(count: u16) -> String {
 
 fn told(summary: &str, pin: &PinRecord) -> String {
     let missing = pin.copies.iter().filter(|copy| copy.state != ReplicaState::Pinned);
-    let stories: Vec<String> = missing.map(copy_story).chain(pin.unfit.as_ref().map(unfit_story)).collect();
+    let stories: Vec<String> =
+        missing.map(copy_story).chain(pin.unfit.iter().flat_map(unfit_stories)).collect();
     let told =
         if stories.is_empty() { summary.to_owned() } else { format!("{summary}: {}", stories.join("; ")) };
     shortened(&told, MAX_DETAILS).to_owned()
 }
 
-fn unfit_story(unfit: &Unfit) -> String {
-    let Unfit { codec, providers } = unfit;
-    let take = if providers.len() == 1 { "takes" } else { "take" };
-    let names = providers.join(", ");
-    format!("{names} {take} no CIDs of codec {codec}, so that it needs a policy with providers that do")
+fn unfit_stories(unfit: &Unfit) -> Vec<String> {
+    let Unfit { codec, providers, ending } = unfit;
+    let told = |names: &[String], one: &str, many: &str, rest: String| {
+        let verb = if names.len() == 1 { one } else { many };
+        (!names.is_empty()).then(|| format!("{} {verb} {rest}", names.join(", ")))
+    };
+    let other = "so that it needs a policy with others";
+    let codec = told(providers, "takes", "take", format!("no CIDs of codec {codec}, {other}"));
+    let ending = told(ending, "ends", "end", format!("pins after a while, {other}, or an end of its own"));
+    codec.into_iter().chain(ending).collect()
 }
 
 fn copy_story(copy: &CopyRecord) -> String {

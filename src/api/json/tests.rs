@@ -107,7 +107,7 @@ fn each_status_tells_why_it_is_not_better() {
     );
     assert_eq!(
         info(&PinRecord { have: 1, ..pin(Status::Pinned) })["status_details"],
-        "pinned; 1 copy being made"
+        "pinned; short of 1 copy more"
     );
     let inline = info(&PinRecord { want: 0, need: 0, ..pin(Status::Pinned) });
     assert!(inline.get("copies").is_none());
@@ -126,18 +126,21 @@ fn each_status_tells_why_it_is_not_better() {
 fn a_codec_that_providers_do_not_take_is_told_with_what_helps() {
     let unfit = |providers: &[&str]| {
         let providers = providers.iter().map(ToString::to_string).collect();
-        Some(Unfit { codec: Codec::new(0x71), providers })
+        Some(Unfit { codec: Codec::new(0x71), providers, ending: Vec::new() })
     };
     let nobody = PinRecord { unfit: unfit(&["alpha", "beta"]), ..pin(Status::Failed) };
     assert_eq!(
         info(&nobody)["status_details"],
         "too few providers can take it: alpha, beta take no CIDs of codec dag-cbor, so that it needs a policy with \
-         providers that do"
+         others"
     );
     let copies = vec![copy("beta", ReplicaState::Queued)];
     let one = PinRecord { need: 2, unfit: unfit(&["alpha"]), copies, ..pin(Status::Failed) };
     let told = info(&one)["status_details"].to_string();
     assert!(told.contains("beta has queued it; alpha takes no CIDs of codec dag-cbor"), "{told}");
+    let ending = Some(Unfit { codec: Codec::new(0x71), providers: vec![], ending: vec!["beta".into()] });
+    let told = info(&PinRecord { unfit: ending, ..pin(Status::Failed) })["status_details"].to_string();
+    assert!(told.contains("beta ends pins after a while"), "{told}");
 }
 
 #[test]

@@ -64,7 +64,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     on_runtime(async {
         let mut pins = Vec::new();
         for cid in &args.cids {
-            pins.push(add(&admin, args, cid).await?);
+            match add(&admin, args, cid).await {
+                Ok(pin) => pins.push(pin),
+                Err(why) => {
+                    // Those are there all the same, and nobody else tells of them.
+                    pins.iter().try_for_each(|pin| heard(&text(args, pin)).map(drop))?;
+                    return Err(why);
+                }
+            }
         }
         let patience = args.timeout.and_then(|span| Instant::now().checked_add(span));
         let mut exit = Exit::Ok;
@@ -74,13 +81,16 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             if exit != Exit::PinFailed && ended != Exit::Ok {
                 exit = ended;
             }
-            let text = if args.json { format!("{pin}\n") } else { line(pin) };
-            if !heard(&text)? {
+            if !heard(&text(args, pin))? {
                 break;
             }
         }
         Ok(exit)
     })?
+}
+
+fn text(args: &Args, pin: &Value) -> String {
+    if args.json { format!("{pin}\n") } else { line(pin) }
 }
 
 async fn add(admin: &Admin, args: &Args, cid: &str) -> Result<Value, Failure> {
@@ -114,6 +124,8 @@ async fn settle(admin: &Admin, pin: &mut Value, patience: Option<Instant>) -> Re
         sleep_until(patience.map_or(next, |end| end.min(next))).await;
         is_last = patience.is_some_and(|end| end <= Instant::now());
         pin["status"] = admin.call(Method::GET, &address, None).await?["status"].take();
+        // It told of the moment in which it was recorded.
+        pin.as_object_mut().map(|pin| pin.remove("info"));
     }
 }
 

@@ -10,6 +10,10 @@ use crate::model::{Content, Facts, Health, Operation, PinCid, Timestamp};
 /// The shortest that one that is well is not heard of.
 const SILENCE_MIN: Duration = Duration::from_secs(30);
 
+/// One that refused our credential may have been mended over there, and nothing may be due to find that out; so seldom that
+/// nobody is locked out for it.
+const REFUSED: Duration = Duration::from_secs(20 * 60);
+
 /// How long one that is well may be silent: much less than what it would be declared dead after.
 fn silence(settings: &Settings, facts: &Facts) -> Duration {
     (facts.dies_after() / 4).min(settings.longest_silence).max(SILENCE_MIN)
@@ -47,8 +51,9 @@ impl Driver {
             Health::Healthy => silence(settings, &self.facts.load()),
             Health::Degraded => settings.down_after,
             Health::Down | Health::Dead => settings.probe_max,
-            // Those have a time of their own.
-            Health::AuthFailed | Health::NoFunds => return None,
+            Health::AuthFailed => REFUSED,
+            // That has a time of its own.
+            Health::NoFunds => return None,
         };
         // One that was kept here is made up for, but not at once.
         Some(observed.heard_at(now).plus(wait).max(self.knocked_at.plus(SILENCE_MIN)))

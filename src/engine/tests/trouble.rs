@@ -264,6 +264,24 @@ async fn one_without_funds_is_tried_again_though_nothing_waits_there() {
 }
 
 #[tokio::test]
+async fn a_credential_that_was_mended_over_there_is_found_out_though_nothing_waits_there() {
+    let mut world = World::of(2).exclusive().copies(1, 1).start().await;
+    world.sims[0].faults().always(Routes::Any, Fault::UNAUTHORIZED);
+    let gone = world.add(1).await;
+    world.settle().await;
+    world.delete(gone).await;
+    world.run_for(HOUR).await;
+    assert_eq!(world.health(0).await, Health::AuthFailed);
+    let before = world.sims[0].counts().total();
+    world.run_for(HOUR).await;
+    assert!(world.sims[0].counts().total() <= before + 4, "nobody is to be locked out for it");
+    world.sims[0].faults().clear();
+    world.run_for(30 * MINUTE).await;
+    assert_eq!(world.health(0).await, Health::Healthy);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_pin_that_failed_upstream_is_deleted_and_tried_three_times() {
     let mut world = World::of(1).quirks(|_, sim| sim.fail_rate(1.0)).start().await;
     let pin = world.add(1).await;

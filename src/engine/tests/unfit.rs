@@ -64,6 +64,37 @@ async fn a_pin_that_failed_for_its_codec_is_made_where_a_newer_policy_says() {
     world.end().await;
 }
 
+fn all_end(_: usize, facts: &mut Facts) {
+    facts.retention = Some(30 * DAY);
+}
+
+#[tokio::test]
+async fn a_pin_without_an_end_fails_where_all_providers_end_pins() {
+    let world = World::of(2).exclusive().facts(all_end).start().await;
+    let pin = world.pin(world.add(1).await).await;
+    let ending = pin.unfit.map(|unfit| unfit.ending).unwrap_or_default();
+    assert_eq!((pin.status, ending), (Status::Failed, vec!["alpha".to_owned(), "beta".to_owned()]));
+    world.end().await;
+}
+
+fn one_place(_: usize, facts: &mut Facts) {
+    facts.max_pins = Some(1);
+}
+
+#[tokio::test]
+async fn a_full_provider_has_room_for_what_it_has() {
+    let mut world = World::of(1).exclusive().facts(one_place).start().await;
+    let first = world.add(1).await;
+    world.settle().await;
+    let (second, other) = (world.add(1).await, world.add(2).await);
+    assert_eq!(world.status(second).await, Status::Pinned);
+    assert_eq!(world.status(other).await, Status::Queued);
+    world.delete(first).await;
+    world.settle().await;
+    assert_eq!((world.status(second).await, world.calls(0, Route::Add)), (Status::Pinned, 1));
+    world.end().await;
+}
+
 /// Never failed while a placement remains.
 #[tokio::test]
 async fn a_pin_whose_only_taker_is_down_waits_for_it() {

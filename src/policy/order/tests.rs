@@ -14,6 +14,7 @@ fn view(id: i64, facts: Facts) -> ProviderView {
         listed: true,
         facts: Arc::new(facts),
         copies: 0,
+        has_it: false,
         leaving: false,
         allow_fewer: false,
     }

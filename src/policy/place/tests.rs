@@ -21,6 +21,7 @@ fn view(id: i64, footing: Footing) -> ProviderView {
         listed: true,
         facts,
         copies: 0,
+        has_it: false,
         leaving: false,
         allow_fewer: false,
     }

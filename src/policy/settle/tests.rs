@@ -20,6 +20,7 @@ pub(super) fn at(id: i64, footing: Footing) -> ProviderView {
         listed: true,
         facts,
         copies: 0,
+        has_it: false,
         leaving: footing == Footing::Leaving,
         allow_fewer: false,
     }

@@ -92,7 +92,7 @@ pub(in crate::store) async fn a_plan_of_a_drain_says_what_moves_and_who_cannot<B
     let drain = Change::Drain { provider: house.providers[0], allow_fewer: false };
     let planned = plan(&house, drain.clone(), t(3)).await;
     assert_eq!(planned.leaving, Leaving { moving: 1, staying: 1, ..Leaving::default() });
-    let why = "2 copies asked, 1 elsewhere: z does not answer now".to_owned();
+    let why = "2 copies asked, 1 elsewhere: z is of no use now".to_owned();
     assert_eq!((planned.pins, planned.first), (2, vec![(pins[1], why)]));
     assert_eq!(planned.coming.into_iter().collect::<Vec<_>>(), [(house.providers[1], 1)]);
     let going = Going { copies: 1, calls: 1 };

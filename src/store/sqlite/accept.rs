@@ -62,7 +62,7 @@ pub(super) fn accept(tx: &mut Tx<'_>, request: &AcceptPin) -> Result<Accepted, S
         false => (policy.need, policy.copies.max),
     };
     let mut copies = Vec::new();
-    let views = tx.views(&policy, request.now)?;
+    let views = tx.views(&policy, Some(content), request.now)?;
     let placement = Placement {
         policy: &policy,
         content: request.spec.cid.content(),
@@ -89,7 +89,7 @@ pub(super) fn record(
     copies: &[Replica],
 ) -> Result<Accepted, StoreError> {
     let shown: Vec<CopyView> = copies.iter().map(CopyView::from).collect();
-    let views = tx.views(policy, request.now)?;
+    let views = tx.views(policy, Some(content), request.now)?;
     let placement = Placement {
         policy,
         content: request.spec.cid.content(),

@@ -49,7 +49,7 @@ pub(super) fn explain(
     let providers = load_providers(conn)?;
     Ok(Some(PinStory {
         content: Content::from_bytes(&key).map_err(|error| StoreError::Corrupt(error.into()))?,
-        views: views(conn, &policy, &providers, now)?,
+        views: views(conn, id, &policy, &providers, now)?,
         account: (AccountId(row.get(PIN_WIDTH)?), row.get(PIN_WIDTH + 1)?),
         pin,
         accepted: Timestamp::from_millis(row.get(PIN_WIDTH + 2)?),
@@ -65,6 +65,7 @@ pub(super) fn explain(
 /// All providers; those of which it matters with how many copies there are.
 fn views(
     conn: &Connection,
+    pin: i64,
     policy: &Policy,
     providers: &[ProviderRecord],
     now: Timestamp,
@@ -75,6 +76,12 @@ fn views(
         let mut select =
             conn.prepare_cached("SELECT coalesce(sum(n), 0) FROM replica_counts WHERE provider = ?1")?;
         view.copies = select.query_row([view.id.0], |row| row.get(0))?;
+        // replica of a pin's content at a provider
+        let mut select = conn.prepare_cached(
+            "SELECT EXISTS(SELECT 1 FROM pins p JOIN replicas r ON r.content = p.content
+             WHERE p.id = ?1 AND r.provider = ?2)",
+        )?;
+        view.has_it = select.query_row([pin, view.id.0], |row| row.get(0))?;
     }
     Ok(views)
 }

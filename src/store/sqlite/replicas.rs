@@ -1,6 +1,6 @@
 //! Replicas' rows: loading, stepping by the pure machine, and saving by compare-and-set on the attempt.
 
-use rusqlite::{OptionalExtension, Row, params, types::ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row, params, types::ValueRef};
 
 use super::{errors::bad_code, tx::Tx};
 use crate::{
@@ -145,6 +145,14 @@ pub(super) fn want(
         Some(known) => want_again(tx, known, now),
         None => make(tx, provider, content, lane, now),
     }
+}
+
+/// Whether a provider has a copy of a content, or is to have one.
+pub(super) fn is_at(conn: &Connection, provider: ProviderId, content: ContentId) -> Result<bool, StoreError> {
+    // replica of a content at a provider
+    let mut select =
+        conn.prepare_cached("SELECT EXISTS(SELECT 1 FROM replicas WHERE provider = ?1 AND content = ?2)")?;
+    Ok(select.query_row([provider.0, content.0], |row| row.get(0))?)
 }
 
 /// One more pin asks for a replica. One that was refused is tried anew, which its other pins are to see.

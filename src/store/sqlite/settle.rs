@@ -128,7 +128,7 @@ struct Ground {
 impl Ground {
     fn of(tx: &mut Tx<'_>, pin: &Pin, now: Timestamp) -> Result<Self, StoreError> {
         let policy = tx.policy(pin.policy)?;
-        let views = tx.views(&policy, now)?;
+        let views = tx.views(&policy, Some(pin.content), now)?;
         let content = replicas::content(tx, pin.content)?;
         Ok(Self { policy, content, views, lives: pin.expires.map(|expires| expires.since(now)), now })
     }

@@ -5,12 +5,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{accounts::Account, count::WIDTHS, lanes::Turn, providers::load_providers};
+use super::{accounts::Account, count::WIDTHS, lanes::Turn, providers::load_providers, replicas};
 use crate::{
     lifecycle::{Change, Changes},
     model::{
-        AccountId, Audit, AuditBy, PolicyId, ProviderId, ProviderRecord, ReplicaState, RequestId, Status,
-        Timestamp, Weight,
+        AccountId, Audit, AuditBy, ContentId, PolicyId, ProviderId, ProviderRecord, ReplicaState, RequestId,
+        Status, Timestamp, Weight,
     },
     policy::{Moment, Policy, ProviderView, Timing},
     store::StoreError,
@@ -320,11 +320,20 @@ impl<'a> Tx<'a> {
         Ok(id)
     }
 
-    /// The providers as placement by a policy sees them now.
-    pub(super) fn views(&mut self, policy: &Policy, now: Timestamp) -> Result<Vec<ProviderView>, StoreError> {
+    /// The providers as placement of a content by a policy sees them now.
+    pub(super) fn views(
+        &mut self,
+        policy: &Policy,
+        content: Option<ContentId>,
+        now: Timestamp,
+    ) -> Result<Vec<ProviderView>, StoreError> {
         let mut views = policy.views(&self.providers()?, now);
         for view in views.iter_mut().filter(|view| view.needs_load(policy)) {
             view.copies = self.copies_at(view.id)?;
+            view.has_it = match content {
+                Some(content) => replicas::is_at(self.conn, view.id, content)?,
+                None => false,
+            };
         }
         Ok(views)
     }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::providers::load_providers;
 use crate::{
-    model::{Codec, Content, Status},
+    model::{Codec, Content, ProviderRecord, Status},
     policy::Policy,
     store::{PinRecord, StoreError, Unfit},
 };
@@ -15,41 +15,51 @@ use crate::{
 const POLICY: &str = "SELECT p.policy, o.body, c.key FROM pins p CROSS JOIN policies o ON o.id = p.policy \
                       CROSS JOIN contents c ON c.id = p.content WHERE p.id = ?1";
 
-/// What was found out for the pins of one page: those of one policy and codec have it in common.
+/// What was found out for the pins of one page: those of one policy and codec, with or without an end, have it in common.
 #[derive(Default)]
-pub(super) struct Unfits(HashMap<(i64, Codec), Option<Unfit>>);
+pub(super) struct Unfits(HashMap<(i64, Codec, bool), Option<Unfit>>);
 
 impl Unfits {
     /// Fills it in, after the copies.
     pub(super) fn fill(&mut self, conn: &Connection, id: i64, pin: &mut PinRecord) -> Result<(), StoreError> {
         let waits = matches!(pin.status, Status::Queued | Status::Failed);
         if waits && pin.copies.len() < pin.need.into() {
-            pin.unfit = self.of(conn, id)?;
+            pin.unfit = self.of(conn, id, pin.expires.is_some())?;
         }
         Ok(())
     }
 
     /// Nothing, too, where the pin went since it was read.
-    fn of(&mut self, conn: &Connection, id: i64) -> Result<Option<Unfit>, StoreError> {
+    fn of(&mut self, conn: &Connection, id: i64, has_end: bool) -> Result<Option<Unfit>, StoreError> {
         let read =
             |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?));
         let found = conn.prepare_cached(POLICY)?.query_row([id], read).optional()?;
         let Some((policy, body, key)) = found else { return Ok(None) };
         let content = Content::from_bytes(&key).map_err(|error| StoreError::Corrupt(error.into()))?;
-        let known = (policy, content.codec());
+        let known = (policy, content.codec(), has_end);
         if !self.0.contains_key(&known) {
-            self.0.insert(known, unfit(conn, &body, &content)?);
+            self.0.insert(known, unfit(conn, &body, &content, has_end)?);
         }
         Ok(self.0[&known].clone())
     }
 }
 
-fn unfit(conn: &Connection, policy: &str, content: &Content) -> Result<Option<Unfit>, StoreError> {
+fn unfit(
+    conn: &Connection,
+    policy: &str,
+    content: &Content,
+    has_end: bool,
+) -> Result<Option<Unfit>, StoreError> {
     let policy: Policy = serde_json::from_str(policy).map_err(|error| StoreError::Corrupt(error.into()))?;
     let mut known = load_providers(conn)?;
-    known.retain(|provider| policy.providers.contains(&provider.name) && !provider.facts.takes(content));
-    let providers: Vec<String> = known.into_iter().map(|provider| provider.name).collect();
-    Ok((!providers.is_empty()).then(|| Unfit { codec: content.codec(), providers }))
+    known.retain(|provider| policy.providers.contains(&provider.name));
+    let (takers, others): (Vec<_>, Vec<_>) =
+        known.into_iter().partition(|provider| provider.facts.takes(content));
+    let names = |all: Vec<ProviderRecord>| all.into_iter().map(|provider| provider.name).collect::<Vec<_>>();
+    let ending = takers.into_iter().filter(|provider| !provider.facts.keeps(has_end)).collect();
+    let (providers, ending) = (names(others), names(ending));
+    let is_any = !providers.is_empty() || !ending.is_empty();
+    Ok(is_any.then(|| Unfit { codec: content.codec(), providers, ending }))
 }
 
 #[cfg(test)]
@@ -62,6 +72,6 @@ mod tests {
     fn a_pin_that_goes_while_it_is_read_has_nothing_that_does_not_fit() {
         let dir = crate::store::contract::scratch();
         let seed = Seed::at(&dir.path().join("pins.db"));
-        assert!(Unfits::default().of(&seed.writer, 4711).unwrap().is_none());
+        assert!(Unfits::default().of(&seed.writer, 4711, false).unwrap().is_none());
     }
 }

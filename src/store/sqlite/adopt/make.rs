@@ -372,7 +372,7 @@ impl<'t, 'a> Adopting<'t, 'a> {
     /// Copies that the policy wants beside the one that is there, and that nobody has asked for yet.
     fn copies_elsewhere(&mut self, content: &Content, known: Option<ContentId>) -> Result<u64, StoreError> {
         let policy = self.policy.1.clone();
-        let views = self.tx.views(&policy, self.now)?;
+        let views = self.tx.views(&policy, known, self.now)?;
         let lives = policy.ends(self.now, None).map(|ends| ends.since(self.now));
         let placement = Placement { policy: &policy, content, lives, views: &views };
         let there = Replica::new(ReplicaId(0), self.adoption.provider, ContentId(0), self.now);

@@ -207,7 +207,7 @@ impl<'a> Sheet<'a> {
         let others = end.others.iter().filter_map(|(id, reason)| {
             let name = &self.providers.iter().find(|provider| provider.id == *id)?.name;
             match reason {
-                None => Some(format!("{name} does not answer now")),
+                None => Some(format!("{name} is of no use now")),
                 Some(Reason::Holds) if end.stuck.contains(id) || end.safe.contains(id) => None,
                 Some(Reason::Holds) => Some(format!("{name} has not confirmed its copy")),
                 Some(reason) => Some(format!("{name} {reason}")),
