@@ -180,15 +180,16 @@ fn loaded(
     load: impl FnOnce(&Path, &Environment) -> Result<Loaded, Problems>,
 ) -> Result<Loaded, Failure> {
     let environment = Environment::of_process();
-    let plain = no_color();
-    let loaded = load(file, &environment).map_err(|problems| {
-        let drawn = io::stderr().is_terminal();
-        let text = if drawn { problems.drawn(!plain) } else { problems.to_string() };
-        Failure::new(Exit::BadConfig, text)
-    })?;
+    let loaded = load(file, &environment).map_err(|problems| unusable(&problems))?;
     let name = file.display().to_string();
     loaded.warnings.iter().for_each(|warning| complain(&warning_line(&name, warning)));
     Ok(loaded)
+}
+
+fn unusable(problems: &Problems) -> Failure {
+    let drawn = io::stderr().is_terminal();
+    let text = if drawn { problems.drawn(!no_color()) } else { problems.to_string() };
+    Failure::new(Exit::BadConfig, text)
 }
 
 fn warning_line(file: &str, warning: &Problem) -> String {

@@ -127,24 +127,30 @@ pub fn load_past_secrets(file: &Path, environment: &Environment) -> Result<Loade
 }
 
 fn load_by(file: &Path, environment: &Environment, secrets: Secrets) -> Result<Loaded, Problems> {
-    let (name, seen) = (file.display().to_string(), Seen::now(file));
-    let source = fs::read_to_string(file).map_err(|error| {
+    let seen = Seen::now(file);
+    let source = source_of(file)?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut loaded = parse_by(&file.display().to_string(), &source, folder, environment, secrets);
+    match &mut loaded {
+        Ok(loaded) => loaded.files.push(seen),
+        Err(problems) => problems.files.push(seen),
+    }
+    loaded
+}
+
+/// What the file says; that it cannot be read is a problem like others.
+fn source_of(file: &Path) -> Result<String, Problems> {
+    let seen = Seen::now(file);
+    fs::read_to_string(file).map_err(|error| {
         let what = format!("cannot be read: {error}");
         let help = match error.kind() {
             io::ErrorKind::PermissionDenied => "let the user that Pinfold runs as read it",
             _ => "name a readable file with --config",
         };
         let list = vec![Problem::new("", None, what).help(help)];
-        let (files, secret_files) = (vec![seen.clone()], Vec::new());
-        Problems { file: name.clone(), list, files, secret_files, covered: String::new() }
-    })?;
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let mut loaded = parse_by(&name, &source, folder, environment, secrets);
-    match &mut loaded {
-        Ok(loaded) => loaded.files.push(seen),
-        Err(problems) => problems.files.push(seen),
-    }
-    loaded
+        let (file, covered) = (file.display().to_string(), String::new());
+        Problems { file, list, files: vec![seen], secret_files: Vec::new(), covered }
+    })
 }
 
 /// [`load`] for a text; `folder` is what relative paths are relative to.

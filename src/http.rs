@@ -77,6 +77,9 @@ pub enum Error {
     ConnectTimeout(Duration),
     #[error("no TLS connection: {0}")]
     Tls(String),
+    /// What answered the greeting is not TLS.
+    #[error("no TLS connection: what answers there speaks plain text")]
+    NotTls,
     /// Reset or closed after the request may have left, or an answer that is no HTTP.
     #[error("the connection broke before the whole answer came: {0}")]
     Broken(String),

@@ -97,8 +97,8 @@ impl Default for Senses {
 pub struct Doctor {
     /// The configuration's file.
     pub file: PathBuf,
-    /// By the configuration, whatever else is wrong with it.
-    pub store: PathBuf,
+    /// By the configuration, whatever else is wrong with it; `None` where it cannot be read.
+    pub store: Option<PathBuf>,
     pub config: Result<Loaded, Problems>,
     /// Only this provider, and nothing else.
     pub only: Option<String>,
@@ -141,8 +141,9 @@ impl Doctor {
             Ok(loaded) => &loaded.secret_files,
             Err(problems) => &problems.secret_files,
         };
-        found.extend(secrets::look(named, &self.store));
-        let (lines, latest) = store::look(&self.store, self.senses.space);
+        let Some(store) = &self.store else { return found };
+        found.extend(secrets::look(named, store));
+        let (lines, latest) = store::look(store, self.senses.space);
         found.extend(lines);
         found.push(clock::against_the_store(latest, self.now()));
         found
@@ -156,6 +157,13 @@ impl Doctor {
         settings.providers.iter().filter(|entry| self.only.as_ref().is_none_or(|only| *only == entry.name))
     }
 
+    /// What a configuration that cannot be used leaves unseen.
+    fn passed_over(&self) -> Finding {
+        let what = if self.store.is_some() { "providers" } else { "store and providers" };
+        let seen = "not looked at: the configuration does not say which they are";
+        Finding::warn(what, seen, "correct it first")
+    }
+
     fn configuration(&self) -> Vec<Finding> {
         let file = self.file.display().to_string();
         let line = |health, problem: &Problem| {
@@ -164,7 +172,8 @@ impl Doctor {
         };
         let loaded = match &self.config {
             Err(problems) => {
-                return problems.list.iter().map(|problem| line(Health::Bad, problem)).collect();
+                let wrong = problems.list.iter().map(|problem| line(Health::Bad, problem));
+                return wrong.chain([self.passed_over()]).collect();
             }
             Ok(loaded) => loaded,
         };

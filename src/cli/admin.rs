@@ -13,7 +13,7 @@ use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::{Exit, Failure, complain};
+use super::{Exit, Failure, complain, unusable};
 use crate::app;
 use crate::config::{self, Environment, Whereabouts};
 use crate::http::{Client, Roots, Settings};
@@ -56,9 +56,15 @@ struct Answer {
 impl AdminArgs {
     pub(super) fn client(&self) -> Result<Admin, Failure> {
         let environment = Environment::of_process();
-        let found = found(self.config.as_deref(), &environment)?;
+        let told = self.told_token(&environment)?;
+        // A configuration that has nothing to tell may be broken: the gateway runs by the one it has read.
+        let config = self.config.as_deref().filter(|_| self.admin.is_none() || told.is_none());
+        let found = found(config, &environment)?;
         let base = base(self.admin.as_ref(), found.as_ref())?;
-        let token = self.token(&environment, found.as_ref())?;
+        let token = match (told, &found) {
+            (None, Some(found)) => read(&app::admin_token_file(&found.store))?,
+            (told, _) => told,
+        };
         if token.is_some() && is_open(&base) {
             complain(&format!("warning: {base} is not https: others may read along, the token included"));
         }
@@ -74,21 +80,16 @@ impl AdminArgs {
         Roots::parse(&pem).map_err(|error| failed(format!("error: {shown} {error}")))
     }
 
-    fn token(
-        &self,
-        environment: &Environment,
-        found: Option<&Whereabouts>,
-    ) -> Result<Option<SecretString>, Failure> {
+    /// The token that was named with the command, or by the environment.
+    fn told_token(&self, environment: &Environment) -> Result<Option<SecretString>, Failure> {
         if let Some(file) = &self.admin_token_file {
             return match read(file)? {
                 Some(token) => Ok(Some(token)),
                 None => Err(failed(format!("error: there is no file {}", file.display()))),
             };
         }
-        if let Some(token) = environment.get("PINFOLD_ADMIN_TOKEN").filter(|token| !token.is_empty()) {
-            return Ok(Some(token.into()));
-        }
-        found.map_or(Ok(None), |found| read(&app::admin_token_file(&found.store)))
+        let token = environment.get("PINFOLD_ADMIN_TOKEN").filter(|token| !token.is_empty());
+        Ok(token.map(SecretString::from))
     }
 }
 
@@ -101,12 +102,8 @@ pub(super) fn found(
     config: Option<&Path>,
     environment: &Environment,
 ) -> Result<Option<Whereabouts>, Failure> {
-    let found = config.map(|file| {
-        config::whereabouts(file, environment).map_err(|error| {
-            Failure::new(Exit::BadConfig, format!("error: cannot read {}: {error}", file.display()))
-        })
-    });
-    found.transpose()
+    let found = config.map(|file| config::whereabouts(file, environment));
+    found.transpose().map_err(|problems| unusable(&problems))
 }
 
 pub(super) fn base(given: Option<&Uri>, found: Option<&Whereabouts>) -> Result<String, Failure> {

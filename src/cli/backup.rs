@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Exit, Failure, on_runtime, say};
+use super::{Exit, Failure, on_runtime, say, unusable};
 use crate::{
     app,
     config::{self, Environment},
@@ -32,8 +32,6 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
 
 /// The store that a configuration names, whatever else is wrong with it.
 pub(super) fn store_of(config: &Path) -> Result<PathBuf, Failure> {
-    let found = config::whereabouts(config, &Environment::of_process()).map_err(|error| {
-        Failure::new(Exit::BadConfig, format!("error: cannot read {}: {error}", config.display()))
-    })?;
-    Ok(found.store)
+    let found = config::whereabouts(config, &Environment::of_process());
+    found.map(|found| found.store).map_err(|problems| unusable(&problems))
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Exit, Failure, backup::store_of, heard, on_runtime, provider};
+use super::{Exit, Failure, heard, on_runtime, provider};
 use crate::{
     app::doctor::{Doctor, Finding, Health, Senses},
     config::{self, Environment},
@@ -20,13 +20,16 @@ pub(super) struct Args {
     config: PathBuf,
 }
 
-/// Exit code 1 where something is bad; warnings are none.
+/// Exit code 1 where something is bad, 78 where the configuration cannot be read; warnings are none.
 pub(super) fn run(args: Args) -> Result<Exit, Failure> {
-    let store = store_of(&args.config)?;
-    let config = config::load_past_secrets(&args.config, &Environment::of_process());
+    let environment = Environment::of_process();
+    // What is wrong with it says `config`.
+    let store = config::whereabouts(&args.config, &environment).ok().map(|found| found.store);
+    let config = config::load_past_secrets(&args.config, &environment);
     if let (Some(name), Ok(loaded)) = (&args.name, &config) {
         provider::entry(&loaded.settings, name, &args.config)?;
     }
+    let is_blind = store.is_none();
     let doctor = Doctor { file: args.config, store, config, only: args.name, senses: Senses::default() };
     let mut failure = None;
     let tell = |finding: Finding| match shown(&finding, args.json).and_then(|line| heard(&line)) {
@@ -39,6 +42,7 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     let worst = on_runtime(doctor.visit(tell))?;
     match failure {
         Some(failure) => Err(failure),
+        None if is_blind => Ok(Exit::BadConfig),
         None if worst == Health::Bad => Ok(Exit::Failed),
         None => Ok(Exit::Ok),
     }

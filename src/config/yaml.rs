@@ -94,7 +94,8 @@ fn problem(error: &Error) -> Problem {
 
 fn spot(location: Location) -> Option<Spot> {
     let span = location.span();
-    let start = usize::try_from(span.byte_offset()?).ok()?;
+    // The parser tells where it stopped by line and column alone.
+    let start = usize::try_from(span.byte_offset().unwrap_or(0)).ok()?;
     let length = usize::try_from(span.byte_len().unwrap_or(0)).ok()?;
     (location != Location::UNKNOWN).then(|| Spot {
         line: location.line(),
@@ -264,6 +265,20 @@ mod tests {
             root.map(|node| show(&node)).as_deref(),
             Some(r#"1:1 {1:1 a: 1:4 "1", 2:1 b: 2:4 "2", 4:1 c: 4:4 "4"}"#)
         );
+    }
+
+    #[test]
+    fn broken_yaml_is_told_with_its_place() {
+        for (source, line, column) in [
+            ("a:\n\t- b\n", 2, 1),
+            ("a: 1\n  b: 2\nc: 3\n", 2, 4),
+            ("a: 1\nb: \"x\nc: 3\n", 3, 1),
+            ("a: 1\nb: [x, y\nc: 3\n", 3, 2),
+        ] {
+            let (_, problems) = parse(source);
+            let place = problems[0].spot.as_ref().map(|spot| (spot.line, spot.column));
+            assert_eq!(place, Some((line, column)), "{source:?}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ use hyper_util::{
     },
     rt::TokioIo,
 };
+use rustls::InvalidMessage;
 use tokio::net::TcpStream;
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
@@ -111,9 +112,17 @@ pub(super) fn classify(error: &legacy::Error) -> Error {
         return Error::Dns(why.to_string());
     }
     if let Some(why) = cause::<rustls::Error>(error) {
-        return Error::Tls(why.to_string());
+        return refused(why);
     }
     Error::Connect(words(error))
+}
+
+/// A handshake that came to nothing.
+pub(super) fn refused(why: &rustls::Error) -> Error {
+    match why {
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Error::NotTls,
+        why => Error::Tls(why.to_string()),
+    }
 }
 
 /// The first cause of one kind; also one that an `io::Error` was made of, which its own chain leaves out.

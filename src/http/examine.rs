@@ -10,7 +10,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{
     Error, Settings,
-    connect::{cause, words},
+    connect::{cause, refused, words},
     roots,
 };
 
@@ -64,7 +64,7 @@ async fn shake_hands(host: &str, stream: TcpStream, settings: &Settings) -> Resu
     let connector = TlsConnector::from(Arc::new(roots::tls(&settings.roots)));
     let stream =
         connector.connect(name, stream).await.map_err(|error| match cause::<rustls::Error>(&error) {
-            Some(why) => Error::Tls(why.to_string()),
+            Some(why) => refused(why),
             None => Error::Connect(words(&error)),
         })?;
     let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());

@@ -24,6 +24,11 @@ pub enum StoreError {
         "the database has schema version {found}, but this Pinfold knows only up to {known}: run the newer Pinfold that made it, or restore a backup"
     )]
     Newer { found: i64, known: i64 },
+    /// The file is not one of ours; nothing was written to it.
+    #[error(
+        "{path} is {what} and was left as it is: name another file under store.url, or move it away and start again"
+    )]
+    Foreign { path: String, what: &'static str },
     /// Another process serves this database.
     #[error("the database {path} is in use by another pinfold process: stop that one first")]
     Locked { path: String },

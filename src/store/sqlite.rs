@@ -170,9 +170,10 @@ fn kind(error: &StoreError) -> Option<StoreErrorKind> {
         StoreError::Full(_) => StoreErrorKind::Full,
         StoreError::Timeout => StoreErrorKind::Timeout,
         StoreError::Busy => StoreErrorKind::Busy,
-        StoreError::Unavailable(_) | StoreError::Newer { .. } | StoreError::Locked { .. } => {
-            StoreErrorKind::Connection
-        }
+        StoreError::Unavailable(_)
+        | StoreError::Newer { .. }
+        | StoreError::Foreign { .. }
+        | StoreError::Locked { .. } => StoreErrorKind::Connection,
         StoreError::Rebind { .. }
         | StoreError::StillUsed { .. }
         | StoreError::Unknown { .. }

@@ -95,6 +95,51 @@ fn a_missing_configuration_is_78_for_every_command_that_needs_one() {
 }
 
 #[test]
+fn broken_yaml_is_78_for_every_command_and_never_means_the_defaults() {
+    let folder = crate::scratch();
+    drop(with_a_pin(folder.path()));
+    let file = write(folder.path(), "store: { url: \"sqlite:other.db\"\nadmin: {}\n");
+    let copy = folder.path().join("copy.db");
+    let copy = copy.to_str().expect("UTF-8");
+    let asked = |command: &[&str]| run(pinfold(command).arg("--config").arg(&file));
+    let (_, _, told) = asked(&["check-config"]);
+    assert!(told.contains("config.yaml:2:"), "{told}");
+    let commands: [&[&str]; 5] =
+        [&["backup", copy], &["export"], &["reload"], &["healthcheck"], &["provider", "ls"]];
+    for command in commands {
+        assert_eq!(asked(command), (78, String::new(), told.clone()), "{command:?}");
+    }
+    let (code, out, _) = asked(&["doctor"]);
+    assert!(
+        code == 78 && out.starts_with("bad  config: ") && out.contains("store and providers: not"),
+        "{out}"
+    );
+    assert!(!out.contains("pinfold.db"), "{out}");
+}
+
+#[test]
+fn where_address_and_token_are_told_no_configuration_is_read() {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|server| server.local_addr()).expect("a free port");
+    let folder = crate::scratch();
+    let file = write(folder.path(), "store: [");
+    let url = format!("http://{free}");
+    for command in [["reload", "--admin", &url], ["healthcheck", "--admin", &url]] {
+        let mut command = pinfold(&command);
+        let (code, _, err) = run(command.arg("--config").arg(&file).env("PINFOLD_ADMIN_TOKEN", "hunter2"));
+        assert_eq!(code, 6, "{err}");
+    }
+}
+
+#[test]
+fn a_database_of_another_program_is_1_and_one_line() {
+    let folder = crate::scratch();
+    fs::write(folder.path().join("pinfold.db"), "hello ".repeat(1000)).expect("written");
+    let (code, err) = serve(folder.path(), GOOD);
+    assert_eq!((code, err.lines().count()), (1, 1), "{err}");
+    assert!(err.contains("pinfold.db is no SQLite database and was left as it is"), "{err}");
+}
+
+#[test]
 fn a_wrong_command_line_is_2() {
     let wrong: [&[&str]; 5] = [
         &[],

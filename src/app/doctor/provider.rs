@@ -3,6 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ::http::Uri;
+
 use super::{Finding, Health, clock};
 use crate::{
     app::{Tuning, parts},
@@ -32,13 +34,13 @@ pub(super) async fn look(
 
 async fn findings(settings: &Settings, entry: &ProviderSettings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
     let what = |check: &str| format!("{}: {check}", entry.name);
-    let Ok(uri) = entry.endpoint.parse() else {
+    let Ok(uri) = entry.endpoint.parse::<Uri>() else {
         return vec![Finding::bad(what("endpoint"), "it is no URL", "correct the entry's endpoint")];
     };
     let mut found = match http::examine(&uri, &entry.way.http).await {
         Ok(way) => on_the_way(&way, clock.now(), &what),
         // What cannot be reached is not asked.
-        Err(error) => return vec![stuck(&error, &entry.name)],
+        Err(error) => return vec![stuck(&error, &uri, &entry.name)],
     };
     let connection = match parts::provider(entry, &settings.store, &Tuning::default()) {
         Ok(connection) => connection,
@@ -79,11 +81,16 @@ fn dns(addresses: usize) -> String {
 }
 
 /// The step that failed, and what to do about it.
-fn stuck(error: &Error, name: &str) -> Finding {
+fn stuck(error: &Error, uri: &Uri, name: &str) -> Finding {
+    let host = uri.host().unwrap_or_default();
+    let resolve = format!(
+        "see that the endpoint's host is written right, and that names are resolved here: getent hosts {host}"
+    );
     let (step, advice) = match error {
-        Error::Dns(_) => (
-            "dns",
-            "see that the endpoint's host is written right, and that names are resolved here: getent hosts HOST",
+        Error::Dns(_) => ("dns", resolve.as_str()),
+        Error::NotTls => (
+            "tls",
+            "write http:// in the entry's endpoint if it is to be without TLS, else the port where the service speaks TLS",
         ),
         Error::Tls(_) => (
             "tls",

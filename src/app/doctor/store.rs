@@ -41,6 +41,9 @@ pub(super) fn look(path: &Path, space: fn(&Path) -> io::Result<Space>) -> (Vec<F
         found.push(file(path));
         found.push(lock(path));
         found.push(match snapshot::version(path) {
+            _ if snapshot::is_blank(path) => {
+                Finding::ok("store: schema", "there is none yet: the first start makes it")
+            }
             Ok((version, time)) => {
                 latest = Some(time);
                 schema(version)
@@ -73,11 +76,9 @@ fn file(path: &Path) -> Finding {
     // Nothing is written; SQLite has it not open in this process.
     match OpenOptions::new().write(true).open(path) {
         Ok(_) => Finding::ok(WHAT, shown.to_string()),
-        Err(error) => Finding::bad(
-            WHAT,
-            format!("{shown} cannot be written: {error}"),
-            "run this as the user that runs the gateway, or give the file to that user with chown",
-        ),
+        Err(error) => {
+            Finding::bad(WHAT, format!("{shown} cannot be written: {error}"), unwritable(&error, path))
+        }
     }
 }
 
@@ -95,11 +96,27 @@ fn nothing_yet(path: &Path) -> Finding {
         Err(error) => Finding::bad(
             WHAT,
             format!("{shown} is not there and cannot be made: {error}"),
-            format!(
-                "run: mkdir -p {0} && chown USER {0}, with the user that runs the gateway",
-                folder(path).display()
-            ),
+            unwritable(&error, path),
         ),
+    }
+}
+
+/// What to do where a file cannot be written or made.
+pub(super) fn unwritable(error: &io::Error, path: &Path) -> String {
+    let folder = folder(path);
+    let shown = folder.display();
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => format!(
+            "its file system is read-only: mount it to be written (findmnt -T {shown} tells which it is; a container's volume \
+             must not be :ro, a unit needs it under ReadWritePaths), or name a file elsewhere under store.url"
+        ),
+        _ if path.exists() => {
+            "run this as the user that runs the gateway, or give the file to that user with chown".to_owned()
+        }
+        _ if folder.is_dir() => {
+            format!("run this as the user that runs the gateway, or run: chown USER {shown}, with that user")
+        }
+        _ => format!("run: mkdir -p {shown} && chown USER {shown}, with the user that runs the gateway"),
     }
 }
 
@@ -133,7 +150,9 @@ fn unreadable(path: &Path, error: &StoreError) -> Finding {
             "run this as the user that runs the gateway, and see the disk with dmesg".to_owned()
         }
         _ => {
-            format!("put a backup in its place: pinfold restore BACKUP --replace (it is kept beside {shown})")
+            format!(
+                "name another file under store.url, or put a backup in its place: pinfold restore BACKUP --replace (it is kept beside {shown})"
+            )
         }
     };
     Finding::bad("store: schema", why, advice)

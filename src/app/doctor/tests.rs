@@ -44,13 +44,17 @@ impl Call {
         fs::set_permissions(dir.path().join("alpha.token"), fs::Permissions::from_mode(0o600)).unwrap();
         let config = config::load(&file, &Environment::default());
         let senses = Senses { space: roomy, ..Senses::default() };
-        let store = dir.path().join("pins.db");
+        let store = Some(dir.path().join("pins.db"));
         Self { doctor: Doctor { file, store, config, only: None, senses }, dir }
+    }
+
+    fn store(&self) -> &Path {
+        self.doctor.store.as_deref().unwrap()
     }
 
     fn make_store(&self) -> SqliteStore {
         let settings = SqliteSettings::default();
-        SqliteStore::open(&self.doctor.store, &settings, Changes::default(), &Metrics::new()).unwrap()
+        SqliteStore::open(self.store(), &settings, Changes::default(), &Metrics::new()).unwrap()
     }
 
     async fn findings(&self) -> (Health, Vec<Finding>) {
@@ -139,6 +143,7 @@ async fn a_service_that_is_down_or_no_pinning_service_is_bad() {
 async fn a_host_that_nobody_knows_is_bad() {
     let bad = Call::to("http://no-such-host.invalid", "").bad().await;
     assert_eq!(bad.what, "alpha: dns");
+    assert!(bad.advice.unwrap().contains("getent hosts no-such-host.invalid;"));
 }
 
 /// A listener with a certificate for localhost; returns the port and the certificate.
@@ -227,25 +232,28 @@ async fn a_disk_that_is_nearly_full_is_bad() {
 async fn a_store_that_cannot_be_made_or_is_none_or_is_open_to_others_is_bad() {
     let sim = Sim::builder("alpha").start().await;
     let mut call = Call::to(&sim.endpoint(), "");
-    let there = std::mem::replace(&mut call.doctor.store, "/proc/pinfold/pins.db".into());
+    let there = std::mem::replace(&mut call.doctor.store, Some("/proc/pinfold/pins.db".into()));
     let (_, found) = call.findings().await;
     let of_the_store: Vec<_> = found.iter().filter(|finding| finding.what.starts_with("store")).collect();
     let [file] = &of_the_store[..] else { panic!("{of_the_store:?}") };
     assert!(file.health == Health::Bad && file.advice.as_ref().unwrap().contains("mkdir -p /proc/pinfold"));
-    call.doctor.store = call.dir.path().to_owned();
+    call.doctor.store = Some(call.dir.path().to_owned());
     let bad = call.bad().await;
     assert!(bad.seen.ends_with("is a folder") && bad.advice.unwrap().contains("store.url"));
     call.doctor.store = there;
-    fs::write(&call.doctor.store, "hello ".repeat(1000)).unwrap();
-    fs::set_permissions(&call.doctor.store, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(call.store(), "hello ".repeat(1000)).unwrap();
+    fs::set_permissions(call.store(), fs::Permissions::from_mode(0o600)).unwrap();
     let bad = call.bad().await;
-    assert!(bad.what == "store: schema" && bad.advice.unwrap().contains("pinfold restore"));
-    fs::remove_file(&call.doctor.store).unwrap();
+    let advice = bad.advice.unwrap();
+    assert!(
+        bad.what == "store: schema" && advice.contains("pinfold restore") && advice.contains("store.url")
+    );
+    fs::remove_file(call.store()).unwrap();
     drop(call.make_store());
-    fs::set_permissions(&call.doctor.store, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(call.store(), fs::Permissions::from_mode(0o644)).unwrap();
     let advice = call.bad().await.advice.unwrap();
     // Those of its log go with the last connection, which may take a moment.
-    let file = call.doctor.store.display().to_string();
+    let file = call.store().display().to_string();
     assert!(advice.starts_with(&format!("run: chmod 600 {file}")) && !advice.contains('*'), "{advice}");
 }
 
@@ -345,4 +353,54 @@ async fn one_address_is_no_addresses() {
     let sim = Sim::builder("alpha").start().await;
     let (_, found) = Call::to(&sim.endpoint(), "").findings().await;
     assert!(found.iter().any(|finding| finding.to_string() == "ok   alpha: dns: 1 address"), "{found:?}");
+}
+
+#[tokio::test]
+async fn without_a_configuration_no_store_is_looked_at_and_that_is_said() {
+    let sim = Sim::builder("alpha").start().await;
+    let mut call = Call::to(&sim.endpoint(), "");
+    fs::write(&call.doctor.file, "store: [").unwrap();
+    call.doctor.config = config::load(&call.doctor.file, &Environment::default());
+    call.doctor.store = None;
+    let (worst, found) = call.findings().await;
+    let [config, unseen] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(
+        (worst, config.what.as_str(), unseen.what.as_str()),
+        (Health::Bad, "config", "store and providers")
+    );
+    assert!(config.seen.contains("config.yaml:1:") && unseen.seen.starts_with("not looked at"), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_store_that_holds_nothing_yet_is_made_by_the_first_start() {
+    let sim = Sim::builder("alpha").start().await;
+    let call = Call::to(&sim.endpoint(), "");
+    fs::write(call.store(), "").unwrap();
+    fs::set_permissions(call.store(), fs::Permissions::from_mode(0o600)).unwrap();
+    let (worst, found) = call.findings().await;
+    let schema = found.iter().find(|finding| finding.what == "store: schema").unwrap();
+    assert_eq!((worst, schema.seen.as_str()), (Health::Ok, "there is none yet: the first start makes it"));
+    drop(call.make_store());
+}
+
+#[tokio::test]
+async fn https_where_plain_http_is_spoken_is_told_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let no = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+            tokio::io::AsyncWriteExt::write_all(&mut stream, no).await.unwrap();
+        }
+    });
+    let bad = Call::to(&format!("https://{at}"), "").bad().await;
+    assert!(bad.what == "alpha: tls" && bad.advice.unwrap().starts_with("write http:// "), "{}", bad.seen);
+}
+
+#[test]
+fn where_nothing_can_be_written_no_owner_is_advised() {
+    let file = Path::new("/data/pins.db");
+    let advice = |kind| store::unwritable(&io::Error::from(kind), file);
+    assert!(advice(io::ErrorKind::ReadOnlyFilesystem).contains("mount"));
+    assert!(advice(io::ErrorKind::PermissionDenied).contains("chown"));
 }

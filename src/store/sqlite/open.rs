@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::anyhow;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig};
 use uuid::Uuid;
 
 use super::files::{LockFile, private, real, unavailable};
@@ -25,6 +25,7 @@ pub(super) fn open_writer(path: &Path) -> Result<(Connection, LockFile), StoreEr
     drop(private(&file).map_err(|error| unavailable(error, "open", &file))?);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut writer = Connection::open_with_flags(path, flags)?;
+    refuse_foreign(&writer, path)?;
     tune(&writer, 64 * 1024)?;
     refuse_newer(&writer)?;
     let mode: String = writer.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
@@ -65,6 +66,25 @@ fn tune(connection: &Connection, cache_kib: i64) -> Result<(), StoreError> {
     // cost of a point read. It also means that the plans which the tests see are those of every value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
+}
+
+/// Leaves alone what somebody else has made.
+fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let foreign = |what| StoreError::Foreign { path: path.display().to_string(), what };
+    let ours = "SELECT count(*) FROM sqlite_schema WHERE name = 'refinery_schema_history'";
+    match connection.query_row(ours, [], |row| row.get::<_, i64>(0)) {
+        Ok(0) if !is_blank(connection)? => Err(foreign("another program's SQLite database")),
+        Ok(_) => Ok(()),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            Err(foreign("no SQLite database"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn is_blank(connection: &Connection) -> Result<bool, StoreError> {
+    let made: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(made == 0)
 }
 
 pub(super) fn refuse_newer(connection: &Connection) -> Result<(), StoreError> {

@@ -176,6 +176,11 @@ pub fn version(file: &Path) -> Result<(i64, Timestamp), StoreError> {
     Ok((schema(&found)?, latest(&found)?))
 }
 
+/// Whether it is a database in which nobody has made a table: an empty file, too.
+pub fn is_blank(file: &Path) -> bool {
+    read_only(file).and_then(|found| open::is_blank(&found)).unwrap_or(false)
+}
+
 /// Makes one file of a database that nobody has open: its log is brought into it.
 ///
 /// # Errors

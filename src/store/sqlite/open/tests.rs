@@ -39,6 +39,26 @@ fn a_database_of_a_newer_version_is_refused_and_left_alone() {
 }
 
 #[test]
+fn what_another_program_made_is_refused_and_left_alone() {
+    let (_dir, path) = database();
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs(x)").unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let told = open_writer(&path).unwrap_err();
+    assert!(matches!(told, StoreError::Foreign { .. }), "{told:?}");
+    assert!(told.to_string().contains("pins.db is another program's SQLite database"), "{told}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    std::fs::write(&path, "hello ".repeat(1000)).unwrap();
+    assert!(open_writer(&path).unwrap_err().to_string().contains("pins.db is no SQLite database"));
+}
+
+#[test]
+fn a_database_without_tables_is_taken() {
+    let (_dir, path) = database();
+    std::fs::write(&path, "").unwrap();
+    drop(open_writer(&path).unwrap());
+}
+
+#[test]
 fn the_writer_is_durable_and_checks_references() {
     let (_dir, path) = database();
     let (writer, _lock) = open_writer(&path).unwrap();
