@@ -232,7 +232,7 @@ async fn a_disk_that_is_nearly_full_is_bad() {
 async fn a_store_that_cannot_be_made_or_is_none_or_is_open_to_others_is_bad() {
     let sim = Sim::builder("alpha").start().await;
     let mut call = Call::to(&sim.endpoint(), "");
-    let there = std::mem::replace(&mut call.doctor.store, Some("/proc/pinfold/pins.db".into()));
+    let there = call.doctor.store.replace("/proc/pinfold/pins.db".into());
     let (_, found) = call.findings().await;
     let of_the_store: Vec<_> = found.iter().filter(|finding| finding.what.starts_with("store")).collect();
     let [file] = &of_the_store[..] else { panic!("{of_the_store:?}") };

@@ -170,7 +170,7 @@ fn each_reason_to_pass_over_a_provider_is_told() {
     let reason = |id: i64| told[&id].as_deref();
     assert_eq!(reason(1), Some("is set to get nothing new"));
     assert_eq!(reason(2), Some("takes no CIDs of codec raw"));
-    assert_eq!(reason(3), Some("its pins end after 86400 s"));
+    assert_eq!(reason(3), Some("its pins end after 24h"));
     assert_eq!(reason(4), Some("has as many copies as it may have: 2"));
     assert_eq!(reason(5), None);
     assert_eq!(reason(6), Some("shares region=d with one that has a copy"));

@@ -37,10 +37,12 @@ impl Unfits {
         let Some((policy, body, key)) = found else { return Ok(None) };
         let content = Content::from_bytes(&key).map_err(|error| StoreError::Corrupt(error.into()))?;
         let known = (policy, content.codec(), has_end);
-        if !self.0.contains_key(&known) {
-            self.0.insert(known, unfit(conn, &body, &content, has_end)?);
+        if let Some(found) = self.0.get(&known) {
+            return Ok(found.clone());
         }
-        Ok(self.0[&known].clone())
+        let found = unfit(conn, &body, &content, has_end)?;
+        self.0.insert(known, found.clone());
+        Ok(found)
     }
 }
 
