@@ -1,12 +1,16 @@
-//! The whole reconciler against random providers: they fail, forget, lie, close and come back, while clients add, replace
-//! and delete, operators drain, and the process dies. Time is virtual, and the providers are in memory, so that a world is
+//! The whole reconciler against random providers: they fail, forget, lie, close for good or come back, leave the config, are
+//! full, and are used by others too, while clients add, replace and delete pins, of which some end by themselves, operators
+//! drain, audit, adopt, and change their policies, and the process dies. Time is virtual, and the providers are in memory, so that a world is
 //! a fraction of a second. Once the trouble is over, every pin must come to what its policy asks, and nothing of ours may
 //! be left that nobody needs.
 //!
 //! `PINFOLD_SEEDS=5000` runs that many worlds, `PINFOLD_FIRST=200` passes over those below, `PINFOLD_SECONDS=180` begins
 //! none after that time, and `PINFOLD_SEED=17` runs the one that failed.
 
+mod acts;
 mod fake;
+mod judge;
+mod policies;
 mod world;
 
 use std::{

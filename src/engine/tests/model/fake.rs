@@ -1,5 +1,7 @@
 //! A provider in memory, in virtual time, in any mood.
 
+mod upstream;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -7,13 +9,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use rand::{Rng, SeedableRng, rngs::StdRng, seq::IteratorRandom};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 
+use self::upstream::{Effect, Kept, State};
 use crate::{
     model::*,
     providers::{
-        Accepted, Budget, BudgetSettings, Edge, Held, Known, Ledger, NoPermit, Provider, ProviderError,
-        Readiness, Standing, Submit, Traits, UpstreamPage, UpstreamPin, Wait,
+        Accepted, Asked, Budget, BudgetSettings, Edge, Held, Known, Ledger, NoPermit, Provider,
+        ProviderError, Readiness, Standing, Submit, Traits, UpstreamPage, UpstreamPin, Wait,
     },
     telemetry::BreakerState,
 };
@@ -39,10 +42,12 @@ pub(super) enum Mood {
     Stuck,
     /// It says of pins that it could not make them.
     Failing,
+    /// It tells of what it lost as pinned, and its list leaves out some of what it has.
+    Lying,
 }
 
 impl Mood {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Well,
         Self::Flaky,
         Self::Away,
@@ -51,43 +56,8 @@ impl Mood {
         Self::Broke,
         Self::Stuck,
         Self::Failing,
+        Self::Lying,
     ];
-}
-
-#[derive(Clone, Debug)]
-struct Held1 {
-    content: Content,
-    /// `None`: somebody else's.
-    tag: Option<String>,
-    /// When it is pinned.
-    ready: Timestamp,
-    failed: bool,
-    created: Timestamp,
-}
-
-struct State {
-    mood: Mood,
-    chance: StdRng,
-    pins: BTreeMap<String, Held1>,
-    /// What will take effect then, though its answer was lost.
-    late: Vec<(Timestamp, Effect)>,
-    minted: u64,
-    /// Contents of which the last word was that they are pinned.
-    told: BTreeSet<Content>,
-    /// Contents of which the word became another one in this step: what left in it was decided on before that was heard.
-    untold: BTreeSet<Content>,
-    /// Contents that were removed though the last word on them was that they are pinned.
-    removed: Vec<Content>,
-    /// Calls that left for it, the oldest first.
-    calls: Vec<(Timestamp, BudgetClass)>,
-    /// What must never be: told at the end.
-    wrongs: Vec<String>,
-}
-
-#[derive(Clone, Debug)]
-enum Effect {
-    Submit(Submit),
-    Remove(UpstreamId),
 }
 
 pub(super) struct Fake {
@@ -129,23 +99,11 @@ impl Fake {
             introduces: false,
         };
         let (echoes, rates) = (chance.random_bool(0.5), some_rates(&mut chance));
-        let state = State {
-            mood: Mood::Well,
-            chance,
-            pins: BTreeMap::new(),
-            late: Vec::new(),
-            minted: 0,
-            told: BTreeSet::new(),
-            untold: BTreeSet::new(),
-            removed: Vec::new(),
-            calls: Vec::new(),
-            wrongs: Vec::new(),
-        };
         let budget = Mutex::new(
             Budget::new(traits.concurrency, BudgetSettings::new(name), &(clock.clone() as _), None).into(),
         );
         let name = name.to_owned();
-        Arc::new(Self { name, traits, echoes, clock, rates, budget, state: Mutex::new(state) })
+        Arc::new(Self { name, traits, echoes, clock, rates, budget, state: Mutex::new(State::new(chance)) })
     }
 
     /// A process begins, which counts its calls there.
@@ -189,14 +147,16 @@ impl Fake {
 
     /// Loses a pin without a word.
     pub(super) fn forget_one(&self) {
-        let mut state = self.state();
-        let State { chance, pins, .. } = &mut *state;
-        let lost = pins.keys().choose(chance).cloned();
-        lost.map(|id| pins.remove(&id));
+        self.state().forget_one();
     }
 
     pub(super) fn forget_all(&self) {
-        self.state().pins.clear();
+        self.state().forget_all();
+    }
+
+    /// From now on an adoption may make ours what its list tells of.
+    pub(super) fn may_be_adopted(&self) {
+        self.state().adopts = true;
     }
 
     /// Contents that are pinned there, ours and others'.
@@ -251,6 +211,17 @@ impl Fake {
         }
     }
 
+    fn list_row(&self, state: &mut State, id: &str) -> UpstreamPin {
+        let pin = self.show(state, id);
+        if state.adopts
+            && let Some(kept) = state.pins.get_mut(id)
+        {
+            kept.adoptable = true;
+        }
+        let spec = PinSpec::bare(PinCid::canonical(pin.content.clone()));
+        UpstreamPin { asked: Some(Asked { spec, is_cut: false }.into()), ..pin }
+    }
+
     /// How a call goes, before anything is done: counted, as all are that leave.
     async fn admit(
         &self,
@@ -300,7 +271,8 @@ impl Fake {
 
     fn show(&self, state: &mut State, id: &str) -> UpstreamPin {
         let now = self.clock.now();
-        let pin = state.pins[id].clone();
+        let found = state.shown().find(|(known, _)| *known == id);
+        let pin = found.map(|(_, pin)| pin.clone()).expect("it is shown");
         let status = match () {
             () if pin.failed => Status::Failed,
             () if pin.ready <= now => Status::Pinned,
@@ -322,62 +294,6 @@ impl Fake {
             tag: pin.tag.filter(|_| self.echoes),
             why: None,
             asked: None,
-        }
-    }
-}
-
-impl State {
-    /// I9, by the windows of each limit.
-    fn count(&mut self, class: BudgetClass, now: Timestamp, rates: &Rates) {
-        self.calls.push((now, class));
-        for (bound, rate) in rates.bounds(class) {
-            let recent = self.calls.iter().rev().take_while(|(at, _)| now.since(*at) < rate.per);
-            let counted = recent.filter(|(_, class)| bound == BudgetClass::Any || *class == bound).count();
-            if counted > rate.calls as usize {
-                self.wrongs.push(format!("I9: {counted} calls in a window of {rate:?} of {bound}"));
-            }
-        }
-    }
-
-    fn untell(&mut self, content: &Content) {
-        if self.told.remove(content) {
-            self.untold.insert(content.clone());
-        }
-    }
-
-    fn take_effect(&mut self, effect: Effect, at: Timestamp) {
-        match effect {
-            Effect::Submit(submit) => {
-                self.insert(submit.content, Some(submit.tag), at);
-            }
-            Effect::Remove(id) => self.remove(&id),
-        }
-    }
-
-    fn insert(&mut self, content: Content, tag: Option<String>, now: Timestamp) -> String {
-        self.minted += 1;
-        let id = format!("up-{}", self.minted);
-        let wait = match self.mood {
-            Mood::Stuck => Duration::from_secs(3 * 24 * 3600),
-            _ => Duration::from_secs(self.chance.random_range(0..300)),
-        };
-        let failed = tag.is_some() && self.mood == Mood::Failing;
-        if tag.is_some() && self.pins.values().any(|pin| pin.content == content && pin.tag.is_some()) {
-            self.wrongs.push(format!("I7: {content:?} was made twice"));
-        }
-        self.pins.insert(id.clone(), Held1 { content, tag, ready: now.plus(wait), failed, created: now });
-        id
-    }
-
-    fn remove(&mut self, id: &UpstreamId) {
-        let Some(pin) = self.pins.remove(id.as_str()) else { return };
-        if pin.tag.is_none() {
-            self.wrongs.push(format!("I13: {:?} of somebody else was deleted", pin.content));
-        }
-        // One that never was pinned is no copy yet.
-        if self.told.remove(&pin.content) {
-            self.untold.remove(&pin.content);
-            self.removed.push(pin.content);
         }
     }
 }
@@ -435,14 +351,14 @@ impl Provider for Fake {
     async fn look_up(&self, contents: &[Content]) -> Result<Vec<UpstreamPin>, ProviderError> {
         let mut state = self.admit(Operation::Look, BudgetClass::List).await?;
         contents.iter().for_each(|content| state.untell(content));
-        let found = state.pins.iter().filter(|(_, pin)| contents.contains(&pin.content));
+        let found = state.shown().filter(|(_, pin)| contents.contains(&pin.content));
         let ids: Vec<String> = found.map(|(id, _)| id.clone()).collect();
         Ok(ids.iter().map(|id| self.show(&mut state, id)).collect())
     }
 
     async fn see(&self, pin: Known<'_>) -> Result<Option<UpstreamPin>, ProviderError> {
         let mut state = self.admit(Operation::Look, BudgetClass::Read).await?;
-        if !state.pins.contains_key(pin.id.as_str()) {
+        if !state.shown().any(|(id, _)| id == pin.id.as_str()) {
             state.untell(pin.content);
             return Ok(None);
         }
@@ -455,11 +371,14 @@ impl Provider for Fake {
 
     async fn list(&self, before: Option<Timestamp>) -> Result<UpstreamPage, ProviderError> {
         let mut state = self.admit(Operation::List, BudgetClass::List).await?;
-        let older = |pin: &Held1| before.is_none_or(|before| pin.created < before);
-        let mut ids: Vec<String> =
-            state.pins.iter().filter(|(_, pin)| older(pin)).map(|(id, _)| id.clone()).collect();
-        ids.sort_by_key(|id| std::cmp::Reverse(state.pins[id].created));
-        let pins: Vec<UpstreamPin> = ids.iter().map(|id| self.show(&mut state, id)).collect();
+        let older = |pin: &Kept| before.is_none_or(|before| pin.created < before);
+        let shown = state.shown().filter(|(_, pin)| older(pin));
+        let mut shown: Vec<(Timestamp, String)> = shown.map(|(id, pin)| (pin.created, id.clone())).collect();
+        shown.sort_unstable_by(|one, two| two.cmp(one));
+        if state.mood == Mood::Lying {
+            shown.retain(|_| state.chance.random_bool(0.8));
+        }
+        let pins: Vec<UpstreamPin> = shown.iter().map(|(_, id)| self.list_row(&mut state, id)).collect();
         let edge = Edge {
             rows: pins.len(),
             count: Some(pins.len() as u64),
