@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     lanes::{self, LINES},
     means::{self, Means},
-    replicas,
+    replicas, settle,
     tx::Tx,
 };
 use crate::{
@@ -111,7 +111,8 @@ impl Claiming<'_> {
 /// Claims one replica; `None` where there is nothing to call for.
 fn take(tx: &mut Tx<'_>, request: &ClaimRequest, id: ReplicaId) -> Result<Option<Claim>, StoreError> {
     let Some(replica) = replicas::load(tx, id)? else { return Ok(None) };
-    if replica.goal == Goal::Remove && wait_to_remove(tx, &replica, request.now)? {
+    let goes = replica.goal == Goal::Remove;
+    if goes && (wait_to_remove(tx, &replica, request.now)? || settle::inherit(tx, &replica, request.now)?) {
         return Ok(None);
     }
     let due_at = replica.due.map_or(request.now, |(_, at)| at);

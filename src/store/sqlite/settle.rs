@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use rusqlite::{OptionalExtension, params};
 
+pub(super) use self::heir::inherit;
 use super::{events, replicas, tx::Tx};
 use crate::{
     lifecycle::Change,

@@ -88,7 +88,6 @@ impl World {
         let known = self.pins.remove(&pin).unwrap();
         let account = self.inside().accounts[known.account];
         assert!(self.inside().store.delete_pin(account, pin, None, self.now()).await.unwrap());
-        self.let_go(known.content);
     }
 
     async fn replace(&mut self) {
@@ -96,7 +95,6 @@ impl World {
         let gone = self.pins.remove(&old).unwrap();
         let (request, known) = self.request(gone.account);
         let new = self.inside().store.replace_pin(old, request).await.unwrap().unwrap();
-        self.let_go(gone.content);
         self.pins.insert(new.requestid, known);
     }
 

@@ -279,11 +279,7 @@ impl Fake {
             () if pin.created == now => Status::Queued,
             () => Status::Pinning,
         };
-        if status == Status::Pinned {
-            state.told.insert(pin.content.clone());
-        } else {
-            state.untell(&pin.content);
-        }
+        state.tell(&pin.content, status);
         UpstreamPin {
             id: UpstreamId::new(id).expect("short"),
             content: pin.content,
@@ -353,6 +349,7 @@ impl Provider for Fake {
         contents.iter().for_each(|content| state.untell(content));
         let found = state.shown().filter(|(_, pin)| contents.contains(&pin.content));
         let ids: Vec<String> = found.map(|(id, _)| id.clone()).collect();
+        state.leaving.retain(|id| !ids.contains(id));
         Ok(ids.iter().map(|id| self.show(&mut state, id)).collect())
     }
 
@@ -362,6 +359,7 @@ impl Provider for Fake {
             state.untell(pin.content);
             return Ok(None);
         }
+        state.leaving.remove(pin.id.as_str());
         Ok(Some(self.show(&mut state, pin.id.as_str())))
     }
 
@@ -389,7 +387,12 @@ impl Provider for Fake {
     }
 
     async fn remove(&self, id: &UpstreamId) -> Result<(), ProviderError> {
-        let mut state = self.admit(Operation::Remove, BudgetClass::Write).await?;
+        let admitted = self.admit(Operation::Remove, BudgetClass::Write).await;
+        if admitted.as_ref().is_err_and(|error| error.was_called) {
+            self.state().begin_removal(id, self.clock.now());
+        }
+        let mut state = admitted?;
+        state.begin_removal(id, self.clock.now());
         self.loses(&mut state, Operation::Remove, Effect::Remove(id.clone()))?;
         state.remove(id);
         Ok(())

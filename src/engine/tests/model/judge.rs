@@ -28,17 +28,12 @@ impl World {
     pub(super) async fn check(&mut self) {
         self.note_adopted().await;
         let mut pinned = Vec::new();
-        let mut let_go = std::mem::take(&mut self.let_go);
         for (id, known) in &self.pins {
             let pin = self.record(*id, known).await;
             let failed = pin.status == Status::Failed;
             assert!(!(known.was_pinned && failed), "I10: {id} was pinned and is failed");
             pinned.extend((pin.status == Status::Pinned).then_some(*id));
-            for copy in &pin.copies {
-                let_go.remove(&(place(&copy.provider), known.content));
-            }
         }
-        self.let_go = let_go;
         for id in pinned {
             self.pins.get_mut(&id).unwrap().was_pinned = true;
         }
@@ -72,18 +67,16 @@ impl World {
 
     /// I8: what went by our own hand in this step was confirmed elsewhere as often as each pin's policy asks, by what was known
     /// when it began; or a pin has no fewer without it, as where another copy is in the same region.
-    pub(super) async fn check_removals(&self) {
+    /// `dead`: those whose copies did not count then.
+    pub(super) fn check_removals(&self, dead: &BTreeSet<usize>) {
         let removed: Vec<(usize, Content)> = self
             .fakes
             .iter()
             .enumerate()
             .flat_map(|(n, fake)| fake.take_removed().into_iter().map(move |content| (n, content)))
             .collect();
-        if !removed.is_empty() {
-            let dead = self.dead().await;
-            for (n, content) in removed {
-                self.check_removal(n, &content, &dead);
-            }
+        for (n, content) in removed.into_iter().filter(|(n, _)| !dead.contains(n)) {
+            self.check_removal(n, &content, dead);
         }
         self.fakes.iter().for_each(|fake| fake.end_step());
     }
@@ -91,9 +84,7 @@ impl World {
     fn check_removal(&self, n: usize, removed: &Content, dead: &BTreeSet<usize>) {
         let told = |other: &usize| *other != n && !dead.contains(other) && self.fakes[*other].told(removed);
         let others: Vec<usize> = (0..NAMES.len()).filter(told).collect();
-        let needing = self.pins.values().filter(|known| {
-            cid(known.content).content() == removed && !self.let_go.contains(&(n, known.content))
-        });
+        let needing = self.pins.values().filter(|known| cid(known.content).content() == removed);
         for known in needing {
             let allows = |second: &bool| {
                 let policy = policy(known.policy, *second);
@@ -112,12 +103,10 @@ impl World {
         }
     }
 
-    /// Those whose copies did not count when this step began.
-    async fn dead(&self) -> BTreeSet<usize> {
+    pub(super) async fn dead(&self) -> BTreeSet<usize> {
         let records = self.inside().store.providers().await.unwrap();
-        let dead =
-            |record: &&ProviderRecord| record.health == Health::Dead && record.health_since < self.now();
-        records.iter().filter(dead).map(|record| place(&record.name)).collect()
+        let dead = records.iter().filter(|record| record.health == Health::Dead);
+        dead.map(|record| place(&record.name)).collect()
     }
 
     pub(super) async fn come_to_rest(&mut self) {

@@ -65,9 +65,6 @@ pub(super) struct World {
     pub(super) second: [bool; POLICIES],
     inside: Option<Inside>,
     pub(super) pins: BTreeMap<RequestId, Known>,
-    /// Where contents were, as far as a client let go of them and no pin counts on the copy there since: it goes by no will of
-    /// ours.
-    pub(super) let_go: BTreeSet<(usize, u64)>,
     /// Pins whose time has come.
     pub(super) ended: Vec<(usize, RequestId)>,
 }
@@ -113,7 +110,6 @@ impl World {
             second: [false; POLICIES],
             inside: None,
             pins: BTreeMap::new(),
-            let_go: BTreeSet::new(),
             ended: Vec::new(),
         };
         for _ in 0..world.chance.random_range(0..4) {
@@ -212,9 +208,10 @@ impl World {
         let now = self.now();
         self.end_pins(now);
         for _ in 0..500 {
+            let dead = self.dead().await;
             let inside = self.inside.as_mut().expect("it runs");
             let report = inside.engine.step(now).await.unwrap();
-            self.check_removals().await;
+            self.check_removals(&dead);
             if report.is_idle() && report.next.is_none_or(|at| at > now) {
                 return report.next;
             }
@@ -226,14 +223,7 @@ impl World {
     fn end_pins(&mut self, now: Timestamp) {
         let has_ended = |known: &Known| known.expires.is_some_and(|end| end <= now);
         let ended: Vec<(RequestId, Known)> = self.pins.extract_if(.., |_, known| has_ended(known)).collect();
-        for (id, known) in ended {
-            self.let_go(known.content);
-            self.ended.push((known.account, id));
-        }
-    }
-
-    pub(super) fn let_go(&mut self, content: u64) {
-        self.let_go.extend((0..NAMES.len()).map(|n| (n, content)));
+        self.ended.extend(ended.into_iter().map(|(id, known)| (known.account, id)));
     }
 }
 

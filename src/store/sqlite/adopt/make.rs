@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{BOTH, HAD, MADE, OPEN, WAITING, is_on_record, same_pin};
+use super::{BOTH, GONE, HAD, MADE, OPEN, WAITING, is_on_record, same_pin};
 use crate::{
     model::{
         Content, ContentId, Doubt, Goal, Meta, Origins, Owned, PinCid, PinSpec, PolicyId, Quota, ReplicaId,
@@ -210,13 +210,29 @@ impl<'t, 'a> Adopting<'t, 'a> {
             return if is_ours { Ok(known) } else { self.own(known) };
         }
         let best = self.best(listed)?;
-        if stays(&known, is_ours, best.status) {
+        if stays(&known, is_ours, self.was_listed(&known)?, best.status) {
             return Ok(known);
         }
         if let Some(other) = known.upstream.clone().filter(|other| is_ours && *other != best.upstream) {
             self.delete_later(&other, content)?;
         }
         self.adopt(known, best)
+    }
+
+    /// Whether the pin that stands for a replica was in the list, too: another one that was is not to go for it (I8) otherwise.
+    fn was_listed(&self, known: &Replica) -> Result<bool, StoreError> {
+        // adopting: one of a job
+        let listed = self
+            .tx
+            .conn
+            .prepare_cached(
+                "SELECT EXISTS(SELECT 1 FROM adopting WHERE job = ?1 AND upstream = ?2 AND state <> ?3)",
+            )?
+            .query_row(
+                params![self.adoption.job.0, known.upstream.as_ref().map(upstream_value), GONE],
+                |row| row.get(0),
+            )?;
+        Ok(listed)
     }
 
     /// What was found there is the account's by its operator's word, and so ours.
@@ -397,11 +413,11 @@ fn is_busy(copy: &Replica) -> bool {
     copy.leased || copy.doubt != Doubt::None || copy.goal == Goal::Remove
 }
 
-/// Whether the pin that stands for a replica is as good as the best that was listed. One of ours may be taken at its word;
-/// one that was only found may be somebody else's and gone by now.
-fn stays(copy: &Replica, is_ours: bool, best: Status) -> bool {
+/// Whether the pin that stands for a replica is as good as the best that was listed. One of ours may be taken at its word
+/// where it was listed, too; one that was only found may be somebody else's and gone by now.
+fn stays(copy: &Replica, is_ours: bool, was_listed: bool, best: Status) -> bool {
     let pinned = copy.state == ReplicaState::Pinned;
-    let better = best == Status::Pinned && !(is_ours && pinned);
+    let better = best == Status::Pinned && !(is_ours && was_listed && pinned);
     let missing = copy.upstream.is_none() || !(is_ours || pinned);
     !(better || missing)
 }

@@ -1,19 +1,22 @@
-//! What a pin lets go, while another pin of the content is short of copies, becomes that one's (I8).
+//! What nobody needs any more, while a pin of the content is short of copies, becomes that one's (I8): as soon as it is let
+//! go, and, as pins come and copies are lost meanwhile, once more before it is deleted.
 
 use rusqlite::params;
 
-use super::{Ground, Pin, copies_of};
+use super::{Ground, Pin, copies_of, insert_link, settle};
 use crate::{
-    model::{ReplicaId, ReplicaState, Timestamp},
-    policy::CopyView,
-    store::{StoreError, sqlite::tx::Tx},
+    model::{ContentId, Doubt, ReplicaId, ReplicaState, Timestamp, replica::Replica},
+    policy::{CopyView, replica::Event},
+    store::{
+        StoreError,
+        sqlite::{replicas, tx::Tx},
+    },
 };
 
 /// Pins that are looked at for one copy.
 const LOOKED: u32 = 256;
 
-/// The pin that gets a pinned copy whose last pin lets it go: one that is short of copies, keeps it, and has more by it. Any
-/// other would let it go in its turn, perhaps to the one it came from.
+/// The pin that gets a pinned copy whose last pin lets it go.
 pub(super) fn find(
     tx: &mut Tx<'_>,
     pin: &Pin,
@@ -23,14 +26,43 @@ pub(super) fn find(
     if copy.state != ReplicaState::Pinned || !is_last(tx, pin, copy.replica)? {
         return Ok(None);
     }
+    helped(tx, pin.content, Some(pin.id), copy, now)
+}
+
+/// Gives a copy that is about to be deleted to a pin that it helps; whether there is one.
+pub(in crate::store::sqlite) fn inherit(
+    tx: &mut Tx<'_>,
+    replica: &Replica,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    if replica.state != ReplicaState::Pinned || replica.doubt != Doubt::None {
+        return Ok(false);
+    }
+    let copy = CopyView::from(replica);
+    let Some(heir) = helped(tx, replica.content, None, &copy, now)? else { return Ok(false) };
+    replicas::step(tx, replica.clone(), Event::Wanted, now)?;
+    insert_link(tx, heir, replica.id, None)?;
+    settle(tx, heir, now)?;
+    Ok(true)
+}
+
+/// A pin of the content that is short of copies, keeps this one, and has more by it. Any other would let it go in its turn,
+/// perhaps to the one it came from.
+fn helped(
+    tx: &mut Tx<'_>,
+    content: ContentId,
+    but: Option<i64>,
+    copy: &CopyView,
+    now: Timestamp,
+) -> Result<Option<i64>, StoreError> {
     // pins of a content that have fewer copies than they want, as far as is on record
     let others: Vec<i64> = tx
         .conn
         .prepare_cached(
             "SELECT id FROM pins INDEXED BY pins_content
-             WHERE content = ?1 AND have < want AND id <> ?2 ORDER BY id LIMIT ?3",
+             WHERE content = ?1 AND have < want AND id IS NOT ?2 ORDER BY id LIMIT ?3",
         )?
-        .query_map(params![pin.content.0, pin.id, LOOKED], |row| row.get(0))?
+        .query_map(params![content.0, but, LOOKED], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for other in others {
         if helps(tx, other, copy, now)? {

@@ -38,7 +38,9 @@ pub(super) struct State {
     pub(super) told: BTreeSet<Content>,
     /// Contents of which the word became another one in this step: what left in it was decided on before that was heard.
     pub(super) untold: BTreeSet<Content>,
-    /// Contents that were removed though the last word on them was that they are pinned.
+    /// Pins of which the removal was asked for since they were last looked at: whether it was done, nobody may know.
+    pub(super) leaving: BTreeSet<String>,
+    /// Contents of which the removal was asked for though the last word on them was that they are pinned.
     pub(super) removed: Vec<Content>,
     /// Calls that left for it, the oldest first.
     calls: Vec<(Timestamp, BudgetClass)>,
@@ -64,6 +66,7 @@ impl State {
             minted: 0,
             told: BTreeSet::new(),
             untold: BTreeSet::new(),
+            leaving: BTreeSet::new(),
             removed: Vec::new(),
             calls: Vec::new(),
             wrongs: Vec::new(),
@@ -132,6 +135,26 @@ impl State {
         id
     }
 
+    /// A call to remove it arrives, or is lost on its way.
+    pub(super) fn begin_removal(&mut self, id: &UpstreamId, now: Timestamp) {
+        let Some(pin) = self.pins.get(id.as_str()).or_else(|| self.lost.get(id.as_str())) else { return };
+        let is_first = self.leaving.insert(id.as_str().to_owned());
+        // One that never was pinned is no copy yet, and where another one is pinned the copy stays.
+        let is_other = |(other, kept): (&String, &Kept)| {
+            other != id.as_str() && kept.content == pin.content && kept.ready <= now && !kept.failed
+        };
+        if is_first && self.told.contains(&pin.content) && !self.pins.iter().any(is_other) {
+            self.removed.push(pin.content.clone());
+        }
+    }
+
+    pub(super) fn tell(&mut self, content: &Content, status: Status) {
+        match status {
+            Status::Pinned => _ = self.told.insert(content.clone()),
+            _ => self.untell(content),
+        }
+    }
+
     pub(super) fn remove(&mut self, id: &UpstreamId) {
         let Some(pin) = self.pins.remove(id.as_str()).or_else(|| self.lost.remove(id.as_str())) else {
             return;
@@ -139,10 +162,8 @@ impl State {
         if pin.tag.is_none() && !pin.adoptable {
             self.wrongs.push(format!("I13: {:?} of somebody else was deleted", pin.content));
         }
-        // One that never was pinned is no copy yet.
         if self.told.remove(&pin.content) {
             self.untold.remove(&pin.content);
-            self.removed.push(pin.content);
         }
     }
 }
