@@ -277,6 +277,9 @@ impl Store for ScriptedStore {
     async fn explain_pin(&self, _: RequestId, _: Timestamp) -> Result<Option<PinStory>, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
+    fn takes_room(&self) -> bool {
+        unreachable!("{NOT_ASKED}")
+    }
     async fn settle_missing(&self, _: PinId, _: u32, _: Timestamp) -> Result<Missing, StoreError> {
         unreachable!("{NOT_ASKED}")
     }

@@ -234,6 +234,7 @@ pub(super) fn step(
             Ok(Some(*next))
         }
         Next::Forget => {
+            tx.leaves_place(provider)?;
             forget(tx, id, before.content)?;
             tx.count_replica(provider.0, state, -1);
             Ok(None)
