@@ -60,7 +60,16 @@ impl PlanStore for SqliteStore {
 
     async fn unapplied(&self, policy: &str, older: u64) -> Result<Unapplied, StoreError> {
         let policy = policy.to_owned();
-        self.readers.long(move |conn| leave::unapplied(conn, &policy, older)).await
+        let (mut left, mut removals) =
+            self.readers.long(move |conn| leave::unapplied(conn, &policy, older)).await?;
+        while let Some(rest) = removals.take() {
+            let counted = move |conn: &Connection| {
+                let rest = rest.count(conn, &mut left)?;
+                Ok((left, rest))
+            };
+            (left, removals) = self.readers.long(counted).await?;
+        }
+        Ok(left)
     }
 
     async fn settle_unfit(
