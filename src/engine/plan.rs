@@ -99,7 +99,7 @@ fn calls(traits: &Traits, coming: u64, sent: u64, going: u64) -> ByClass<u64> {
     calls
 }
 
-/// How long the slowest class of calls takes.
+/// How long the slowest class of calls takes at least.
 fn time(calls: &ByClass<u64>, rates: &Rates) -> Option<Duration> {
     let all = calls.iter().map(|(_, calls)| calls).sum();
     if all == 0 {
@@ -110,13 +110,18 @@ fn time(calls: &ByClass<u64>, rates: &Rates) -> Option<Duration> {
     spans.chain(rates[BudgetClass::Any].map(|rate| span(all, rate))).max()
 }
 
+/// The least time from the first of so many calls to the last one: each window may be spent at its very beginning, as the
+/// first one is where nothing was called for before.
 fn span(calls: u64, rate: Rate) -> Duration {
-    let millis = rate.per.as_millis() * u128::from(calls) / u128::from(rate.calls.max(1));
+    let windows = calls.saturating_sub(1) / u64::from(rate.calls.max(1));
+    let millis = rate.per.as_millis() * u128::from(windows);
     Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prop_assert_eq, proptest};
+
     use super::*;
 
     fn rates(of: impl Fn(BudgetClass) -> Option<u32>) -> Rates {
@@ -155,11 +160,33 @@ mod tests {
     fn the_slowest_class_says_how_long_it_takes() {
         let calls = calls(&traits(), 1000, 0, 0);
         let writes = rates(|class| (class == BudgetClass::Write).then_some(20));
-        assert_eq!(time(&calls, &writes), Some(Duration::from_millis(1000 * 60_000 / 20)));
+        assert_eq!(time(&calls, &writes), Some(Duration::from_secs(60 * (999 / 20))));
         let both = rates(|class| (class != BudgetClass::Any).then_some(20));
         assert_eq!(time(&calls, &both), time(&calls, &writes));
         let all = rates(|class| (class == BudgetClass::Any).then_some(20));
-        assert_eq!(time(&calls, &all), Some(Duration::from_millis(1200 * 60_000 / 20)));
+        assert_eq!(time(&calls, &all), Some(Duration::from_secs(60 * (1199 / 20))));
+    }
+
+    #[test]
+    fn what_fits_into_a_free_window_takes_no_time() {
+        let calls = calls(&traits(), 0, 0, 20);
+        assert_eq!(time(&calls, &rates(|_| Some(20))), Some(Duration::ZERO));
+        assert_eq!(time(&calls, &rates(|_| Some(19))), Some(Duration::from_secs(60)));
+    }
+
+    proptest! {
+        /// A limiter of windows that are free at first lets each call through at the first instant at which it may.
+        #[test]
+        fn the_least_time_is_what_a_window_that_is_free_needs(calls in 1..500u64, most in 1..60u32, per in 1..100_000u64) {
+            let mut starts: Vec<u64> = Vec::new();
+            for _ in 0..calls {
+                let earlier = starts.len().checked_sub(most as usize).map(|nth| starts[nth] + per);
+                let last = starts.last().copied().unwrap_or(0);
+                starts.push(earlier.unwrap_or(0).max(last));
+            }
+            let rate = Rate { calls: most, per: Duration::from_millis(per) };
+            prop_assert_eq!(span(calls, rate), Duration::from_millis(*starts.last().unwrap()));
+        }
     }
 
     #[test]
