@@ -193,8 +193,24 @@ pub(super) fn save(
         && let Some(job) = find(tx.conn, id)?
     {
         note(tx, &job, Some(JobState::Running), None, now)?;
+        note_audited(tx, &job, now)?;
     }
     Ok(saved == 1)
+}
+
+/// Keeps on its provider when an audit came to its end: jobs are forgotten.
+fn note_audited(tx: &mut Tx<'_>, job: &Job, now: Timestamp) -> Result<(), StoreError> {
+    let Some((provider, _)) = job.provider.as_ref().filter(|_| job.kind == JobKind::Audit) else {
+        return Ok(());
+    };
+    if job.state == JobState::Done {
+        // provider: its last audit
+        tx.conn
+            .prepare_cached("UPDATE providers SET audited_at = ?2 WHERE id = ?1")?
+            .execute([provider.0, now.as_millis()])?;
+        tx.forget_config();
+    }
+    Ok(())
 }
 
 pub(super) fn tell(
