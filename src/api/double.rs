@@ -343,7 +343,7 @@ impl AdoptStore for ScriptedStore {
     async fn adopt_pins(&self, _: Adoption, _: u32, _: Timestamp) -> Result<Adopted, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
-    async fn staged(&self, _: JobId) -> Result<Staged, StoreError> {
+    async fn staged(&self, _: Adoption) -> Result<Staged, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn clear_staged(&self, _: JobId, _: u32) -> Result<u64, StoreError> {

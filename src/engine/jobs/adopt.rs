@@ -187,8 +187,8 @@ impl Adopting<'_> {
         let next = match (adopted.decided, adopted.waiting) {
             (0, 0) => {
                 cursor.phase = Phase::Clear;
-                let staged = store.staged(self.adoption.job).await?;
-                let progress = report::whole(&cursor, &staged, self.adoption.is_dry);
+                let staged = store.staged(self.adoption.clone()).await?;
+                let progress = report::whole(&cursor, &staged, &self.adoption);
                 return self.go_on(cursor, progress, now);
             }
             (0, _) => now.plus(PAUSE),
