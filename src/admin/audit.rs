@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     Failure, Sent,
-    jobs::{By, shown, who},
+    jobs::{By, one_of, shown, who},
     json_response,
 };
 use crate::{
@@ -128,8 +128,6 @@ fn orphan(orphan: &Orphan) -> Value {
 
 impl Desk {
     async fn provider(&self, name: &str) -> Result<ProviderRecord, Failure> {
-        let records = self.store.providers().await?;
-        let found = records.into_iter().find(|record| record.name == name);
-        found.ok_or_else(|| Failure::not_found(format!("there never was a provider {name:?}")))
+        one_of(self.store.providers().await?, name)
     }
 }

@@ -89,7 +89,7 @@ pub(super) async fn step(job: &Job, provider: ProviderId, tools: &Tools<'_>) -> 
         Adoption { job: job.id, provider, account, policy: terms.policy, is_telling, is_dry: terms.dry_run };
     let adopting = Adopting { job, upstream, adoption, tools };
     match adopting.step(cursor).await {
-        Err(StoreError::Unknown { what, name }) => {
+        Err(StoreError::Unknown { what, name, .. }) => {
             Ok(fail(job, &format!("there is no {what} {name:?} any more"), tools))
         }
         other => other,

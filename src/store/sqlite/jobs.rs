@@ -107,7 +107,11 @@ fn create(tx: &mut Tx<'_>, job: &NewJob, now: Timestamp) -> Result<Job, StoreErr
             ],
             |row| row.get(0),
         )?;
-    let made = find(tx.conn, JobId(id))?.ok_or(StoreError::Unknown { what: "job", name: id.to_string() })?;
+    let made = find(tx.conn, JobId(id))?.ok_or(StoreError::Unknown {
+        what: "job",
+        name: id.to_string(),
+        known: Vec::new(),
+    })?;
     note(tx, &made, None, job.by.as_deref(), now)?;
     Ok(made)
 }
@@ -115,7 +119,7 @@ fn create(tx: &mut Tx<'_>, job: &NewJob, now: Timestamp) -> Result<Job, StoreErr
 fn name_of(tx: &mut Tx<'_>, id: ProviderId) -> Result<String, StoreError> {
     let providers = tx.providers()?;
     let found = providers.iter().find(|provider| provider.id == id);
-    let unknown = || StoreError::Unknown { what: "provider", name: id.to_string() };
+    let unknown = || StoreError::Unknown { what: "provider", name: id.to_string(), known: Vec::new() };
     found.map(|provider| provider.name.clone()).ok_or_else(unknown)
 }
 

@@ -39,6 +39,14 @@ impl PlanStore for SqliteStore {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    async fn policies(&self) -> Result<Vec<String>, StoreError> {
+        // policies: all names
+        let conn = self.readers.point();
+        let mut select = conn.prepare_cached("SELECT DISTINCT name FROM policies ORDER BY name")?;
+        let names = select.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
+    }
+
     async fn apply_step(
         &self,
         policy: String,

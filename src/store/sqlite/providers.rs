@@ -173,7 +173,11 @@ pub(super) fn set_mode(
 ) -> Result<(), StoreError> {
     let providers = tx.providers()?;
     let known = providers.iter().find(|known| known.id == provider);
-    let known = known.ok_or_else(|| StoreError::Unknown { what: "provider", name: provider.to_string() })?;
+    let known = known.ok_or_else(|| StoreError::Unknown {
+        what: "provider",
+        name: provider.to_string(),
+        known: Vec::new(),
+    })?;
     if (known.mode, known.allow_fewer) == (mode, allow_fewer) {
         return Ok(());
     }

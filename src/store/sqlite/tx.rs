@@ -338,7 +338,11 @@ impl<'a> Tx<'a> {
             .prepare_cached("SELECT id FROM policies WHERE name = ?1 ORDER BY rev DESC LIMIT 1")?
             .query_row([name], |row| row.get(0))
             .optional()?;
-        let id = PolicyId(id.ok_or_else(|| StoreError::Unknown { what: "policy", name: name.into() })?);
+        let id = PolicyId(id.ok_or_else(|| StoreError::Unknown {
+            what: "policy",
+            name: name.into(),
+            known: Vec::new(),
+        })?);
         self.memory.current.insert(name.to_owned(), id);
         Ok(id)
     }
