@@ -121,7 +121,9 @@ fn warn_of_no_cost(reader: &mut Reader<'_>, section: &Section<'_>, policy: &Poli
         let what = "none of its providers has a cost, so that they are asked in the order of the list";
         let spot = section.get("choose").and_then(|field| field.spot);
         let problem = Problem::new(section.path_of("choose"), spot, what);
-        reader.warnings.push(problem.help("write cost: at its providers, such as cost: 0.15, or choose: ordered"));
+        reader
+            .warnings
+            .push(problem.help("write cost: at its providers, such as cost: 0.15, or choose: ordered"));
     }
 }
 

@@ -129,6 +129,23 @@ async fn a_pin_is_replaced_at_a_full_provider() {
     world.end().await;
 }
 
+/// It had a place, and gives it to nobody but itself.
+#[tokio::test]
+async fn a_pin_that_is_replaced_at_a_full_provider_keeps_its_place_before_those_that_wait() {
+    let mut world = World::of(1).exclusive().facts(one_place).start().await;
+    let old = world.add(1).await;
+    world.settle().await;
+    let other = world.add(2).await;
+    let new = world.replace(old, 3).await;
+    world.run_for(5 * MINUTE).await;
+    assert_eq!((world.status(new).await, world.held(0)), (Status::Pinned, 1));
+    assert_ne!(world.status(other).await, Status::Pinned);
+    world.delete(new).await;
+    world.run_for(MINUTE).await;
+    assert_eq!(world.status(other).await, Status::Pinned);
+    world.end().await;
+}
+
 /// Never failed while a placement remains.
 #[tokio::test]
 async fn a_pin_whose_only_taker_is_down_waits_for_it() {

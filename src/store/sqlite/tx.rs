@@ -164,6 +164,8 @@ pub(super) struct Tx<'a> {
     pub(super) memory: &'a mut Memory,
     before: &'a Effects,
     effects: Effects,
+    /// Pins that get the place of a copy which is gone.
+    pub(super) heirs: Vec<i64>,
 }
 
 impl<'a> Tx<'a> {
@@ -173,7 +175,7 @@ impl<'a> Tx<'a> {
         memory: &'a mut Memory,
         before: &'a Effects,
     ) -> Self {
-        Self { conn, timing, memory, before, effects: Effects::default() }
+        Self { conn, timing, memory, before, effects: Effects::default(), heirs: Vec::new() }
     }
 
     pub(super) fn into_effects(self) -> Effects {

@@ -20,10 +20,22 @@ pub(in crate::store::sqlite) fn make(tx: &mut Tx<'_>, pin: &Pin, now: Timestamp)
     for provider in wanted(tx, pin, now)? {
         if let Some((replica, _)) = held.iter().find(|(_, at)| *at == provider) {
             unlink(tx, pin.id, *replica, now)?;
+            note_place(tx, *replica, pin)?;
             made += 1;
         }
     }
     Ok(made)
+}
+
+/// The place is the pin's own once the copy is gone: whoever else waits for one there had none to give.
+fn note_place(tx: &Tx<'_>, replica: ReplicaId, pin: &Pin) -> Result<(), StoreError> {
+    // places: one, unless the copy is gone already
+    tx.conn
+        .prepare_cached(
+            "INSERT OR REPLACE INTO places(replica, pin) SELECT id, ?2 FROM replicas WHERE id = ?1",
+        )?
+        .execute([replica.0, pin.id])?;
+    Ok(())
 }
 
 /// What only this pin needs, and only holds, the oldest first: of any other the place would not get free.
