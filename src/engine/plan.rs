@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
-use super::roster::Roster;
+use super::{poll::SWEEP, roster::Roster};
 use crate::{
     model::{BudgetClass, ByClass, Clock, ProviderId, Rate, Rates, Timestamp},
     providers::Traits,
@@ -84,17 +84,23 @@ impl Planner {
     }
 }
 
-/// A copy that comes is looked for where somebody else may have made it, sent, and seen once; one that was sent is only
-/// seen, and one that goes is removed.
+/// Copies on one page of a list that is swept.
+const PAGE: u64 = 1000;
+
+/// A copy that comes is looked for where somebody else may have made it, sent, and seen once, many by one page; one that was
+/// sent is only seen, and one that goes is removed.
 fn calls(traits: &Traits, coming: u64, sent: u64, going: u64) -> ByClass<u64> {
     let lists = |copies: u64| copies.div_ceil(traits.batch.max(1) as u64);
     let mut calls = ByClass::default();
     calls[BudgetClass::Write] = coming + going;
     calls[BudgetClass::List] = if traits.exclusive { 0 } else { lists(coming) };
-    if traits.lists_tell {
-        calls[BudgetClass::List] += lists(coming + sent);
+    let seen = coming + sent;
+    if !traits.lists_tell {
+        calls[BudgetClass::Read] = seen;
+    } else if traits.sweeps && seen >= SWEEP as u64 {
+        calls[BudgetClass::List] += seen.div_ceil(PAGE);
     } else {
-        calls[BudgetClass::Read] = coming + sent;
+        calls[BudgetClass::List] += lists(seen);
     }
     calls
 }
@@ -148,7 +154,7 @@ mod tests {
     fn copies_that_come_are_looked_for_sent_and_seen_and_those_that_go_are_removed() {
         let calls = calls(&traits(), 100, 0, 7);
         let by = |class: BudgetClass| calls[class];
-        assert_eq!((by(BudgetClass::Write), by(BudgetClass::List), by(BudgetClass::Read)), (107, 20, 0));
+        assert_eq!((by(BudgetClass::Write), by(BudgetClass::List), by(BudgetClass::Read)), (107, 11, 0));
         let alone = Traits { exclusive: true, lists_tell: false, ..traits() };
         let calls = super::calls(&alone, 100, 0, 0);
         assert_eq!((calls[BudgetClass::List], calls[BudgetClass::Read]), (0, 100));
@@ -164,7 +170,7 @@ mod tests {
         let both = rates(|class| (class != BudgetClass::Any).then_some(20));
         assert_eq!(time(&calls, &both), time(&calls, &writes));
         let all = rates(|class| (class == BudgetClass::Any).then_some(20));
-        assert_eq!(time(&calls, &all), Some(Duration::from_secs(60 * (1199 / 20))));
+        assert_eq!(time(&calls, &all), Some(Duration::from_secs(60 * (1100 / 20))));
     }
 
     #[test]
