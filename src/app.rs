@@ -102,7 +102,7 @@ pub fn is_of_the_config(error: &anyhow::Error) -> bool {
 pub async fn rebind(settings: Settings, provider: &str, to: Rebind) -> anyhow::Result<String> {
     let StoreUrl::Sqlite(path) = &settings.store;
     let entry = settings.providers.iter().find(|entry| entry.name == provider);
-    let entry = entry.with_context(|| format!("the config has no provider {provider:?}"))?;
+    let entry = entry.with_context(|| parts::no_provider(&settings, provider))?;
     let store = SqliteStore::open(path, &parts::sqlite(&settings), Changes::default(), &Metrics::new())?;
     let to = match to {
         Rebind::SameAccount => store::Rebind::SameAccount,

@@ -12,6 +12,7 @@ pub mod expiry;
 pub mod facts;
 pub mod ids;
 pub mod job;
+pub mod known;
 pub mod ledger;
 pub mod name;
 pub mod peer;
@@ -43,6 +44,7 @@ pub use ids::{
     TokenId, UpstreamId,
 };
 pub use job::{Job, JobCommand, JobCounts, JobKind, JobProgress, JobState, NewJob};
+pub use known::known;
 pub use ledger::{LedgerClock, LedgerTime};
 pub use peer::{Certificate, Peer};
 pub use pin::{Meta, MetaError, Origins, PinSpec};

@@ -169,6 +169,9 @@ pub trait Store:
     /// Settles up to `limit` pins after one that want more copies than there were providers for. Background lane.
     async fn settle_missing(&self, after: PinId, limit: u32, now: Timestamp) -> Result<Missing, StoreError>;
 
+    /// Whether a provider that was full (`max_pins`) is not any more since this was asked last. A hint: of this process only.
+    fn takes_room(&self) -> bool;
+
     /// Brings the polls of these pins' replicas forward, to no sooner than `gap` after each was last seen.
     async fn hasten_polls(
         &self,

@@ -14,7 +14,11 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::{Failure, Sent, jobs::shown, json_response};
-use crate::{auth::Operator, model::Job, store::StoreError};
+use crate::{
+    auth::Operator,
+    model::{Job, known},
+    store::StoreError,
+};
 
 /// Who starts adoptions.
 #[async_trait]
@@ -37,11 +41,11 @@ pub struct Wish {
 /// Why there is nothing to adopt so.
 #[derive(Debug, Error)]
 pub enum AdoptError {
-    #[error("there is no provider {name:?} in the config: there are {}", known.join(", "))]
+    #[error("there is no provider {name:?} in the config: {}", self::known(known))]
     Provider { name: String, known: Vec<String> },
-    #[error("there is no account {name:?}: there are {}", known.join(", "))]
+    #[error("there is no account {name:?}: {}", self::known(known))]
     Account { name: String, known: Vec<String> },
-    #[error("there is no policy {name:?}: there are {}", known.join(", "))]
+    #[error("there is no policy {name:?}: {}", self::known(known))]
     Policy { name: String, known: Vec<String> },
     #[error("an adoption of this provider's pins is under way already: cancel it first, or wait for its end")]
     UnderWay,

@@ -3,19 +3,23 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Router,
+    Router,
     extract::{Path, RawQuery, State},
     response::Response,
     routing::get,
 };
 use http::StatusCode;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Failure, jobs::shown, json_response};
+use super::{
+    Failure, Sent,
+    jobs::{By, one_of, shown, who},
+    json_response,
+};
 use crate::{
-    auth::Operator,
     lifecycle::Activator,
-    model::{Clock, Job, JobKind, NewJob, ProviderRecord, UpstreamId},
+    model::{AuditBy, Clock, Job, JobKind, NewJob, ProviderRecord, UpstreamId},
     store::{Orphan, SharedStore, StoreError},
 };
 
@@ -40,18 +44,27 @@ pub fn audit_routes(store: SharedStore, clock: Arc<dyn Clock>, activator: Activa
         .with_state(Desk { store, clock, activator })
 }
 
+/// How an audit is made.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    /// Else as the provider's entry says.
+    by: Option<AuditBy>,
+}
+
 async fn start(
     State(desk): State<Desk>,
     Path(name): Path<String>,
-    by: Option<Extension<Arc<Operator>>>,
+    by: By,
+    Sent(body): Sent<Start>,
 ) -> Result<Response, Failure> {
     let provider = desk.provider(&name).await?;
     if provider.absent_since.is_some() {
         return Err(Failure::conflict(format!("{name} is not in the config any more: it cannot be asked")));
     }
-    let by = by.map(|Extension(operator)| operator.token_name.to_string());
-    let (kind, terms) = (JobKind::Audit, "{}".to_owned());
-    let job = NewJob { kind, provider: Some(provider.id), account: None, terms, by };
+    let how = body.by.or(provider.facts.audit.map(|audit| audit.by)).unwrap_or_default();
+    let (kind, terms) = (JobKind::Audit, json!({ "by": how }).to_string());
+    let job = NewJob { kind, provider: Some(provider.id), account: None, terms, by: who(&by) };
     let job = desk.store.create_job(job, desk.clock.now()).await.map_err(|error| match error {
         StoreError::Taken { .. } => Failure::conflict(format!(
             "an audit of {name} has not ended: see pinfold job ls, or end it by pinfold job cancel"
@@ -115,8 +128,6 @@ fn orphan(orphan: &Orphan) -> Value {
 
 impl Desk {
     async fn provider(&self, name: &str) -> Result<ProviderRecord, Failure> {
-        let records = self.store.providers().await?;
-        let found = records.into_iter().find(|record| record.name == name);
-        found.ok_or_else(|| Failure::not_found(format!("there never was a provider {name:?}")))
+        one_of(self.store.providers().await?, name)
     }
 }

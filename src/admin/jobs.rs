@@ -17,7 +17,7 @@ use crate::{
     auth::Operator,
     engine::Planner,
     lifecycle::Activator,
-    model::{Clock, Job, JobCommand, JobId, JobKind, NewJob, ProviderRecord},
+    model::{Clock, Job, JobCommand, JobId, JobKind, JobState, NewJob, ProviderRecord, known},
     store::SharedStore,
 };
 
@@ -71,9 +71,7 @@ impl Foreman {
     }
 
     pub(super) async fn provider(&self, name: &str) -> Result<ProviderRecord, Failure> {
-        let known = self.store.providers().await?;
-        let found = known.into_iter().find(|provider| provider.name == name);
-        found.ok_or_else(|| Failure::not_found(format!("there is no provider {name:?}")))
+        one_of(self.store.providers().await?, name)
     }
 
     /// The job at a provider that has not ended.
@@ -112,7 +110,8 @@ impl Foreman {
     /// Has the pins of a policy follow its newest revision.
     async fn apply(&self, policy: &str, dry_run: bool, by: &By) -> Result<Response, Failure> {
         if self.store.revisions(policy).await?.is_empty() {
-            return Err(Failure::not_found(format!("there is no policy {policy:?}")));
+            let known = known(&self.store.policies().await?);
+            return Err(Failure::not_found(format!("there is no policy {policy:?}: {known}")));
         }
         if dry_run {
             return self.plan_apply(policy).await;
@@ -133,16 +132,46 @@ impl Foreman {
     }
 
     pub(super) async fn tell(&self, id: JobId, command: JobCommand, by: &By) -> Result<Job, Failure> {
-        let unknown = || Failure::not_found(format!("there is no job {id}"));
+        let unknown = || no_such_job(id);
         let before = self.store.job(id).await?.ok_or_else(unknown)?;
         if command.step(before.state).is_none() {
-            let details = format!("job {id} is {}: {command} says nothing to it", before.state);
-            return Err(Failure::conflict(details));
+            return Err(Failure::conflict(deaf(&before, command)));
         }
         let told = self.store.command_job(id, command, who(by), self.clock.now()).await?;
         tracing::info!(job = %id, %command, by = who(by), "a job was told");
         self.poke();
         told.ok_or_else(unknown)
+    }
+}
+
+/// The provider of a name, of those that there ever were.
+pub(super) fn one_of(mut providers: Vec<ProviderRecord>, name: &str) -> Result<ProviderRecord, Failure> {
+    if let Some(at) = providers.iter().position(|provider| provider.name == name) {
+        return Ok(providers.swap_remove(at));
+    }
+    let names: Vec<_> = providers.iter().map(|provider| &provider.name).collect();
+    Err(Failure::not_found(format!("there is no provider {name:?}: {}", known(&names))))
+}
+
+fn no_such_job(id: JobId) -> Failure {
+    Failure::not_found(format!("there is no job {id}: pinfold job ls lists those that there are"))
+}
+
+/// Why a job does not heed a command, and what it does heed.
+fn deaf(job: &Job, command: JobCommand) -> String {
+    let (id, state) = (job.id, job.state);
+    let heeded: Vec<String> = JobCommand::ALL
+        .iter()
+        .filter(|one| one.step(state).is_some())
+        .map(|one| format!("pinfold job {one} {id}"))
+        .collect();
+    let why = if state == JobState::Asking { "asks whether it may go on" } else { state.as_str() };
+    match heeded.as_slice() {
+        [] => format!("job {id} is {state}: it is over, and {command} says nothing to it"),
+        _ if state == JobState::Asking => {
+            format!("job {id} {why}: {command} says nothing to it; answer by {}", heeded.join(" or "))
+        }
+        _ => format!("job {id} is {why}: {command} says nothing to it; it heeds {}", heeded.join(" and ")),
     }
 }
 
@@ -221,7 +250,7 @@ async fn apply(
 async fn show(State(foreman): State<Foreman>, Path(id): Path<String>) -> Result<Response, Failure> {
     let id = job_id(&id)?;
     let job = foreman.store.job(id).await?;
-    let job = job.ok_or_else(|| Failure::not_found(format!("there is no job {id}")))?;
+    let job = job.ok_or_else(|| no_such_job(id))?;
     Ok(json_response(StatusCode::OK, &shown(&job)))
 }
 
@@ -237,7 +266,9 @@ async fn tell(
 
 fn job_id(text: &str) -> Result<JobId, Failure> {
     let id = text.parse().map(JobId);
-    id.map_err(|_| Failure::bad_request(format!("{text:?} is no job: jobs have numbers")))
+    id.map_err(|_| {
+        Failure::bad_request(format!("{text:?} is no job: write its number, as pinfold job ls lists it"))
+    })
 }
 
 pub(super) fn shown(job: &Job) -> Value {

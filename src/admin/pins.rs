@@ -16,7 +16,7 @@ use http::{StatusCode, request::Parts};
 use super::{Failure, explain::explained, json_response};
 use crate::{
     auth::Operator,
-    model::{Clock, RequestId, Status},
+    model::{Clock, RequestId, Status, known},
     store::SharedStore,
 };
 
@@ -122,17 +122,14 @@ impl Desk {
     /// The account that is meant: the one that is named, or the only one.
     fn account(&self, named: Option<&str>) -> Result<String, Failure> {
         let accounts = self.pins.accounts();
-        let all = || accounts.join(", ");
+        let all = || known(&accounts);
         match (named, accounts.as_slice()) {
             (None, [only]) => Ok(only.clone()),
-            (None, _) => Err(Failure::bad_request(format!(
-                "say whose pins, by account= or --account: one of {}",
-                all()
-            ))),
-            (Some(named), known) if known.iter().any(|account| account == named) => Ok(named.to_owned()),
-            (Some(named), _) => {
-                Err(Failure::not_found(format!("there is no account {named:?}: there are {}", all())))
+            (None, _) => {
+                Err(Failure::bad_request(format!("say whose pins, by account= or --account: {}", all())))
             }
+            (Some(named), known) if known.iter().any(|account| account == named) => Ok(named.to_owned()),
+            (Some(named), _) => Err(Failure::not_found(format!("there is no account {named:?}: {}", all()))),
         }
     }
 }

@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use super::{Failure, json_response};
 use crate::{
-    model::{Meta, Origins, PinCid, PinSpec, Timestamp, name},
+    model::{Meta, Origins, PinCid, PinSpec, Timestamp, known, name},
     policy::{NotAllowed, Policy, controls::BadEnd},
     store::StoreError,
 };
@@ -71,9 +71,9 @@ pub struct ProviderConsidered {
 /// Why nothing can be explained.
 #[derive(Debug, Error)]
 pub enum ExplainError {
-    #[error("say which account: one of {}", .0.join(", "))]
+    #[error("say which account: {}", known(.0))]
     WhichAccount(Vec<String>),
-    #[error("the config has no account {account:?}: name one of {}", .known.join(", "))]
+    #[error("the config has no account {account:?}: {}", self::known(known))]
     Account { account: String, known: Vec<String> },
     #[error("the account {account:?} has no live token or certificate {token:?}: see `pinfold token ls`")]
     Token { account: String, token: String },

@@ -109,6 +109,7 @@ mod tests {
                 proof: ProofRecord::default(),
                 swept_at: None,
                 audited_at: None,
+                audits_from: None,
                 orphans: 0,
                 unplanned: false,
             };

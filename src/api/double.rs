@@ -277,6 +277,9 @@ impl Store for ScriptedStore {
     async fn explain_pin(&self, _: RequestId, _: Timestamp) -> Result<Option<PinStory>, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
+    fn takes_room(&self) -> bool {
+        unreachable!("{NOT_ASKED}")
+    }
     async fn settle_missing(&self, _: PinId, _: u32, _: Timestamp) -> Result<Missing, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
@@ -340,7 +343,7 @@ impl AdoptStore for ScriptedStore {
     async fn adopt_pins(&self, _: Adoption, _: u32, _: Timestamp) -> Result<Adopted, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
-    async fn staged(&self, _: JobId) -> Result<Staged, StoreError> {
+    async fn staged(&self, _: Adoption) -> Result<Staged, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn clear_staged(&self, _: JobId, _: u32) -> Result<u64, StoreError> {

@@ -10,7 +10,7 @@ use std::io::Write;
 use http::HeaderValue;
 
 use crate::{
-    model::delegates,
+    model::{Timestamp, delegates},
     store::{PinPage, PinRecord},
 };
 
@@ -28,15 +28,15 @@ pub enum Detail {
 /// About what one PinStatus takes, with some meta.
 const PIN_BYTES: usize = 640;
 
-/// One PinStatus. `fallback` stands in where the pin has no delegates of its own.
-pub fn pin_status(pin: &PinRecord, fallback: &[String]) -> Vec<u8> {
+/// One PinStatus at a time. `fallback` stands in where the pin has no delegates of its own.
+pub fn pin_status(pin: &PinRecord, fallback: &[String], now: Timestamp) -> Vec<u8> {
     let mut out = Vec::with_capacity(PIN_BYTES);
-    write_pin(&mut out, pin, Detail::Copies, fallback);
+    write_pin(&mut out, pin, (Detail::Copies, now), fallback);
     out
 }
 
 /// One PinResults.
-pub fn pin_results(page: &PinPage, fallback: &[String]) -> Vec<u8> {
+pub fn pin_results(page: &PinPage, fallback: &[String], now: Timestamp) -> Vec<u8> {
     let mut out = Vec::with_capacity(64 + page.pins.len() * PIN_BYTES);
     // The spec says int32: no account has more.
     text(&mut out, format_args!("{{\"count\":{},\"results\":[", page.count.min(i32::MAX as u64)));
@@ -44,7 +44,7 @@ pub fn pin_results(page: &PinPage, fallback: &[String]) -> Vec<u8> {
         if n > 0 {
             out.push(b',');
         }
-        write_pin(&mut out, pin, Detail::Summary, fallback);
+        write_pin(&mut out, pin, (Detail::Summary, now), fallback);
     }
     out.extend_from_slice(b"]}");
     // It may lie there until a slow client has taken it.
@@ -53,8 +53,8 @@ pub fn pin_results(page: &PinPage, fallback: &[String]) -> Vec<u8> {
 }
 
 /// As [`pin_results`], with `next`: the last one's `created`, where more match than are on the page; else null.
-pub fn pin_page(page: &PinPage, fallback: &[String]) -> Vec<u8> {
-    let mut out = pin_results(page, fallback);
+pub fn pin_page(page: &PinPage, fallback: &[String], now: Timestamp) -> Vec<u8> {
+    let mut out = pin_results(page, fallback, now);
     out.pop();
     let more = page.count > page.pins.len() as u64;
     match page.pins.last().filter(|_| more) {
@@ -75,7 +75,7 @@ pub fn failure(reason: &str, details: &str) -> Vec<u8> {
     out
 }
 
-fn write_pin(out: &mut Vec<u8>, pin: &PinRecord, detail: Detail, fallback: &[String]) {
+fn write_pin(out: &mut Vec<u8>, pin: &PinRecord, told: (Detail, Timestamp), fallback: &[String]) {
     text(out, format_args!("{{\"requestid\":\"{}\",\"status\":\"", pin.requestid));
     out.extend_from_slice(pin.status.as_str().as_bytes());
     out.extend_from_slice(b"\",\"created\":\"");
@@ -91,7 +91,7 @@ fn write_pin(out: &mut Vec<u8>, pin: &PinRecord, detail: Detail, fallback: &[Str
     out.extend_from_slice(b"},\"delegates\":");
     let known: &[String] = if pin.delegates.is_empty() { fallback } else { &pin.delegates };
     array(out, &known[..known.len().min(delegates::MAX)]);
-    info::write(out, pin, detail);
+    info::write(out, pin, told);
     out.push(b'}');
 }
 

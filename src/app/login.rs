@@ -28,7 +28,7 @@ impl Login {
     /// Where the config has no such provider, or it is none that one logs in at.
     pub fn open(settings: &Settings, provider: &str) -> anyhow::Result<Self> {
         let entry = settings.providers.iter().find(|entry| entry.name == provider);
-        let entry = entry.with_context(|| format!("the config has no provider {provider:?}"))?;
+        let entry = entry.with_context(|| parts::no_provider(settings, provider))?;
         let settings = parts::provider(entry, &settings.store, &Tuning::default())?;
         let client = http::Client::new(&settings.http);
         let metrics = Metrics::new().provider(provider);

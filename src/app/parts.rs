@@ -10,7 +10,7 @@ use crate::{
     config::{self, AccountTerms, LogFormat, LogSettings, OwnLimits, ProviderSettings, Settings, StoreUrl},
     engine::Driven,
     limits::{self, Caps},
-    model::{AccountId, Clock, ProviderRecord},
+    model::{AccountId, Clock, ProviderRecord, known},
     providers::{self, Endpoint, GatewaySettings},
     server,
     store::{Registered, Registration, sqlite::SqliteSettings},
@@ -232,4 +232,10 @@ pub(super) fn provider(
         settings.try_timeout = deadline / 2;
     }
     Ok(settings)
+}
+
+/// Told where the config has no provider of that name.
+pub(super) fn no_provider(settings: &Settings, name: &str) -> String {
+    let names: Vec<_> = settings.providers.iter().map(|entry| &entry.name).collect();
+    format!("the config has no provider {name:?}: {}", known(&names))
 }

@@ -108,7 +108,8 @@ impl House {
 /// Writes a config with so many of the providers.
 fn write(dir: &Path, sims: &[Sim], providers: usize) {
     let entry = |(name, sim): (&str, &Sim)| {
-        format!("  - {{ name: {name}, endpoint: \"{}\", token: {name} }}\n", sim.endpoint())
+        let endpoint = sim.endpoint();
+        format!("  - {{ name: {name}, endpoint: \"{endpoint}\", token: {name}, audit: {{ by: look }} }}\n")
     };
     let entries: String = ["alpha", "beta"].into_iter().zip(sims).take(providers).map(entry).collect();
     let text = format!(
@@ -148,8 +149,11 @@ async fn about_providers(house: &mut House) {
     let cid = PinCid::parse(THEIRS).unwrap();
     house.sims[1].plant(Asked { cid, name: Some("theirs".to_owned()), meta: None, origins: Vec::new() });
     let beta = "/api/v1/providers/beta";
-    let audit = house.post(&format!("{beta}/audit"), Value::Null).await;
-    house.until(&format!("/api/v1/jobs/{}", audit["id"]), |job| job["state"] == "done").await;
+    for (body, by) in [(Value::Null, "look"), (json!({ "by": "sweep" }), "sweep")] {
+        let audit = house.post(&format!("{beta}/audit"), body).await;
+        assert_eq!(audit["terms"], json!({ "by": by }), "as its entry says, unless it is told otherwise");
+        house.until(&format!("/api/v1/jobs/{}", audit["id"]), |job| job["state"] == "done").await;
+    }
     house.get(&format!("{beta}/audit")).await;
     assert_eq!(house.get(&format!("{beta}/orphans")).await["orphans"].as_array().map(Vec::len), Some(1));
     house.post(&format!("{beta}/drain"), json!({ "dry_run": true })).await;

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{Gate, Listed, Scopes, Secret, TokenDecl};
 use crate::{
-    model::{AccountId, Clock, Expiry, Timestamp, TokenId},
+    model::{AccountId, Clock, Expiry, Timestamp, TokenId, known},
     store::{NewToken, StoreError, Successor, TokenRecord, TokenStore},
 };
 
@@ -43,12 +43,12 @@ pub enum DeskError {
     Name(String),
     #[error("a token needs a scope: pins:read, pins:write, admin:read or admin:write")]
     NoScope,
-    #[error("the config has no account {0:?}: name one of it, or add it there")]
-    Account(String),
+    #[error("the config has no account {name:?}, {}: name one of it, or add it there", known(others))]
+    Account { name: String, others: Vec<String> },
     #[error("a token for pins needs an account: say whose")]
     NoAccount,
-    #[error("the config has no policy {0:?}: name some of it, or add it there")]
-    Policy(String),
+    #[error("the config has no policy {name:?}, {}: name some of it, or add it there", known(others))]
+    Policy { name: String, others: Vec<String> },
     #[error("a token without an account places no pins, so that it has no policies")]
     NoPins,
     #[error("a token may name {MAX_POLICIES} policies at most")]
@@ -222,7 +222,7 @@ impl Desk {
             return Err(DeskError::Policies);
         }
         if let Some(unknown) = policies.iter().find(|policy| !declared.has_policy(policy)) {
-            return Err(DeskError::Policy(unknown.clone()));
+            return Err(DeskError::Policy { name: unknown.clone(), others: declared.policies().to_vec() });
         }
         let is_same = |token: &TokenDecl| {
             *token.name == **name && token.owner.as_ref().map(|owner| &*owner.name) == account.as_deref()
@@ -230,12 +230,15 @@ impl Desk {
         if declared.all().iter().any(is_same) {
             return Err(DeskError::Taken(name.clone()));
         }
+        let unknown =
+            |account: &String| DeskError::Account { name: account.clone(), others: declared.accounts() };
         let id = account
             .as_ref()
-            .map(|account| declared.account(account).ok_or_else(|| DeskError::Account(account.clone())));
+            .map(|account| declared.account(account).ok_or_else(|| unknown(account)))
+            .transpose()?;
         let expires = expires.map(|expires| expires.after(now));
         check_end(expires, now)?;
-        Ok((id.transpose()?, expires))
+        Ok((id, expires))
     }
 
     /// Lets the gate know at once. Should that fail, its next look at the store does, within a second.

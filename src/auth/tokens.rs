@@ -149,6 +149,16 @@ impl Tokens {
         self.accounts.get(name).copied()
     }
 
+    pub(super) fn accounts(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.accounts.keys().map(ToString::to_string).collect();
+        names.sort_unstable();
+        names
+    }
+
+    pub(super) fn policies(&self) -> &[String] {
+        &self.policies
+    }
+
     pub(super) fn has_policy(&self, name: &str) -> bool {
         self.policies.iter().any(|known| known == name)
     }

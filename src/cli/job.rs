@@ -29,7 +29,7 @@ pub(super) enum Command {
 #[derive(Debug, clap::Args)]
 pub(super) struct Told {
     /// The job's number
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = number)]
     id: u64,
     #[command(flatten)]
     admin: AdminArgs,
@@ -50,6 +50,11 @@ fn tell(told: &Told, command: &str) -> Result<Exit, Failure> {
     let admin = told.admin.client()?;
     let job = on_runtime(admin.call(Method::POST, &format!("/jobs/{}/{command}", told.id), None))??;
     say(&show::lines(&job))
+}
+
+/// A job's number, as it is typed.
+fn number(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "write the job's number, such as 7: `pinfold job ls` lists those that there are")
 }
 
 fn word<'a>(job: &'a Value, key: &str) -> &'a str {

@@ -32,6 +32,7 @@ fn drawn(plan: &Value, look: Look) -> String {
     if !providers.is_empty() {
         page += &format!("\n{}\n", bills(providers, look));
         page += &match plan["seconds"].as_u64() {
+            Some(0) => "fits into what the budgets allow at once\n".to_owned(),
             Some(seconds) => format!("takes {} at least, by the budgets\n", span(seconds)),
             None => "how long it takes is unknown: not every provider has a budget\n".to_owned(),
         };
@@ -130,7 +131,7 @@ mod tests {
     fn a_drain_is_told_with_what_moves_where_and_who_is_short() {
         let plan = json!({
             "plan": "drain", "provider": "alpha", "pins": 31, "moving": 20, "spare": 10, "staying": 1, "removing": 0,
-            "providers": [bill("alpha", 0, 30, Some(93)), bill("beta", 20, 0, Some(4000))], "seconds": 4000,
+            "providers": [bill("alpha", 0, 30, Some(60)), bill("beta", 20, 0, Some(3600))], "seconds": 3600,
             "short": { "pins": 2, "first": [ { "requestid": "r-1", "why": "2 copies asked, 1 elsewhere: beta is full" } ] },
         });
         insta::assert_snapshot!(drawn(&plan, Look::PLAIN), @r"
@@ -140,10 +141,10 @@ mod tests {
                  1  copies cannot go
 
         PROVIDER  COMING  GOING  LIST  READ  WRITE  TIME
-        alpha     0       30     2     0     30     1 min 33 s
-        beta      20      0      2     0     20     1 h 6 min
+        alpha     0       30     2     0     30     1 min 0 s
+        beta      20      0      2     0     20     1 h 0 min
 
-        takes 1 h 6 min at least, by the budgets
+        takes 1 h 0 min at least, by the budgets
 
         2 pins cannot have the copies that their policy asks for:
           r-1  2 copies asked, 1 elsewhere: beta is full
@@ -168,6 +169,15 @@ mod tests {
 
         how long it takes is unknown: not every provider has a budget
         ");
+    }
+
+    #[test]
+    fn what_has_to_wait_for_no_budget_is_told_as_such() {
+        let plan = json!({
+            "plan": "drain", "provider": "alpha", "pins": 1, "moving": 0, "spare": 1, "staying": 0, "removing": 0,
+            "providers": [bill("alpha", 0, 1, Some(0))], "seconds": 0, "short": { "pins": 0, "first": [] },
+        });
+        assert!(drawn(&plan, Look::PLAIN).ends_with("\nfits into what the budgets allow at once\n"));
     }
 
     #[test]

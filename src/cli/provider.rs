@@ -13,7 +13,10 @@ mod rebind;
 use std::path::Path;
 
 use super::{Exit, Failure};
-use crate::config::{ProviderSettings, Settings};
+use crate::{
+    config::{ProviderSettings, Settings},
+    model::known,
+};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -71,6 +74,8 @@ pub(super) fn entry<'a>(
 ) -> Result<&'a ProviderSettings, Failure> {
     let found = settings.providers.iter().find(|provider| provider.name == name);
     found.ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("error: {} has no provider `{name}`", file.display()))
+        let names: Vec<_> = settings.providers.iter().map(|provider| &provider.name).collect();
+        let known = known(&names);
+        Failure::new(Exit::Usage, format!("error: {} has no provider `{name}`: {known}", file.display()))
     })
 }

@@ -3,6 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use super::accounts::{DEFAULT_POLICY, Names};
+use super::problem::Problem;
 use super::proofs;
 use super::providers::Entries;
 use super::reader::{Field, Keys, Reader, Section, Text, Wrong, nearest};
@@ -110,7 +111,20 @@ fn policy(reader: &mut Reader<'_>, section: &Section<'_>, name: String, entries:
     let policy =
         Policy { choose, spread_by, deadlines, late, priority, expire_after, proof, upstream_name, ..terms };
     proofs::warn_of_none(reader, section, &policy, &facts);
+    warn_of_no_cost(reader, section, &policy, &facts);
     Some(policy)
+}
+
+/// Where nothing has a price all are as cheap, and the order is that of the list.
+fn warn_of_no_cost(reader: &mut Reader<'_>, section: &Section<'_>, policy: &Policy, listed: &[&Facts]) {
+    if policy.choose == Choose::Cheapest && listed.iter().all(|facts| facts.cost.is_none()) {
+        let what = "none of its providers has a cost, so that they are asked in the order of the list";
+        let spot = section.get("choose").and_then(|field| field.spot);
+        let problem = Problem::new(section.path_of("choose"), spot, what);
+        reader
+            .warnings
+            .push(problem.help("write cost: at its providers, such as cost: 0.15, or choose: ordered"));
+    }
 }
 
 /// One of a few words; the default where it is left out or wrong.

@@ -286,6 +286,17 @@ fn idle_providers_and_accounts_without_tokens_are_warned_of() {
 }
 
 #[test]
+fn a_choice_by_cost_where_nothing_has_one_is_warned_of() {
+    let told = |entry: &str| {
+        let rest = "policies: [ { name: default, copies: 1, choose: cheapest } ]\n";
+        let loaded = good(&with(&format!("{ENDPOINT}, token: a{entry}"), "secret: t", rest));
+        loaded.warnings.into_iter().find(|warning| warning.path == "policies[0].choose")
+    };
+    assert!(told("").is_some_and(|warning| warning.what.starts_with("none of its providers has a cost")));
+    assert_eq!(told(", cost: 0.15"), None);
+}
+
+#[test]
 fn copies_may_be_all_or_a_range() {
     let two = format!("{ENDPOINT}, token: a }}\n  - {{ name: beta, {ENDPOINT}, token: b");
     let read = |copies: &str| {

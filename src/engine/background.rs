@@ -30,6 +30,8 @@ const HELD_EVERY: Duration = Duration::from_secs(3600);
 const MISSING: u32 = 256;
 /// The time between looks for providers for them that nobody told of.
 const MISSING_EVERY: Duration = Duration::from_secs(3600);
+/// The least time between looks for providers for them because one that was full has room.
+const ROOM_EVERY: Duration = Duration::from_secs(30);
 /// The time between looks for events that are too old or too many.
 const TRIM_EVERY: Duration = Duration::from_secs(30);
 /// For how long events are kept.
@@ -88,7 +90,10 @@ pub(super) struct Background {
     shared: Shared,
     spills: Spills,
     held_at: Timestamp,
-    missing_at: Timestamp,
+    /// When the last look for providers that have room began, and its last step was.
+    missing_at: (Timestamp, Timestamp),
+    /// Such a look is to begin because a provider that was full has room.
+    room: bool,
     merged_at: Timestamp,
     trimmed_at: Timestamp,
     ticked_at: Timestamp,
@@ -104,7 +109,8 @@ impl Background {
             shared,
             spills,
             held_at: Timestamp::ZERO,
-            missing_at: Timestamp::ZERO,
+            missing_at: Default::default(),
+            room: false,
             merged_at: Timestamp::ZERO,
             trimmed_at: Timestamp::ZERO,
             ticked_at: Timestamp::ZERO,
@@ -163,6 +169,7 @@ impl Background {
         let (expired, ends_next) = self.expire_pins(sure).await?;
         let ends_next = ends_next.map(|end| end.plus(now.since(sure)));
         (report.expired, report.next) = (expired, earlier(earlier(late_next, ends_next), deaths));
+        report.next = earlier(report.next, self.room.then(|| self.room_at()));
         self.expire_held((now, sure)).await?;
         let more_events = self.trim_events((now, sure)).await?;
         if report.settled + report.hastened + report.expired > 0 {
@@ -183,9 +190,9 @@ impl Background {
             // Where this fails the clock counts as turned back in the next tick, too.
             let mended = self.shared.store.mend_schedule(now).await?;
             tracing::warn!(back = ?before.since(now), mended, "the clock was turned back; plans were brought forward");
-            (self.held_at, self.merged_at, self.missing_at) =
+            (self.held_at, self.merged_at, self.trimmed_at) =
                 (Timestamp::ZERO, Timestamp::ZERO, Timestamp::ZERO);
-            self.trimmed_at = Timestamp::ZERO;
+            self.missing_at = Default::default();
             self.deaths = Deaths::new(now);
             self.shared.activator.poke();
         }
@@ -234,16 +241,27 @@ impl Background {
     }
 
     async fn settle_missing(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        self.room |= self.shared.store.takes_room();
         let left = self.spills.left().missing.take();
-        let is_due = now.since(self.missing_at) >= MISSING_EVERY;
+        let is_due = now.since(self.missing_at.1) >= MISSING_EVERY || (self.room && self.room_at() <= now);
         let Some(after) = left.or_else(|| is_due.then_some(PinId(0))) else { return Ok(0) };
-        self.missing_at = now;
+        if after == PinId(0) {
+            (self.missing_at.0, self.room) = (now, false);
+        }
+        self.missing_at.1 = now;
         let settled = self.shared.store.settle_missing(after, MISSING, now).await;
         // Where the step failed it is taken again. A look that was begun anew meanwhile begins at the beginning.
         if let Some(next) = settled.as_ref().map_or(Some(after), |settled| settled.next) {
             self.spills.left().missing.get_or_insert(next);
         }
         Ok(settled?.relinked)
+    }
+
+    /// When the next look because of room may begin: where copies go all the time, and many pins wait, such looks take half
+    /// the time at most.
+    fn room_at(&self) -> Timestamp {
+        let (began, ended) = self.missing_at;
+        ended.plus(ended.since(began).max(ROOM_EVERY))
     }
 
     async fn remerge(&mut self, now: Timestamp) -> Result<u64, StoreError> {

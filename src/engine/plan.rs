@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
-use super::roster::Roster;
+use super::{poll::SWEEP, roster::Roster};
 use crate::{
     model::{BudgetClass, ByClass, Clock, ProviderId, Rate, Rates, Timestamp},
     providers::Traits,
@@ -84,22 +84,28 @@ impl Planner {
     }
 }
 
-/// A copy that comes is looked for where somebody else may have made it, sent, and seen once; one that was sent is only
-/// seen, and one that goes is removed.
+/// Copies on one page of a list that is swept.
+const PAGE: u64 = 1000;
+
+/// A copy that comes is looked for where somebody else may have made it, sent, and seen once, many by one page; one that was
+/// sent is only seen, and one that goes is removed.
 fn calls(traits: &Traits, coming: u64, sent: u64, going: u64) -> ByClass<u64> {
     let lists = |copies: u64| copies.div_ceil(traits.batch.max(1) as u64);
     let mut calls = ByClass::default();
     calls[BudgetClass::Write] = coming + going;
     calls[BudgetClass::List] = if traits.exclusive { 0 } else { lists(coming) };
-    if traits.lists_tell {
-        calls[BudgetClass::List] += lists(coming + sent);
+    let seen = coming + sent;
+    if !traits.lists_tell {
+        calls[BudgetClass::Read] = seen;
+    } else if traits.sweeps && seen >= SWEEP as u64 {
+        calls[BudgetClass::List] += seen.div_ceil(PAGE);
     } else {
-        calls[BudgetClass::Read] = coming + sent;
+        calls[BudgetClass::List] += lists(seen);
     }
     calls
 }
 
-/// How long the slowest class of calls takes.
+/// How long the slowest class of calls takes at least.
 fn time(calls: &ByClass<u64>, rates: &Rates) -> Option<Duration> {
     let all = calls.iter().map(|(_, calls)| calls).sum();
     if all == 0 {
@@ -110,13 +116,18 @@ fn time(calls: &ByClass<u64>, rates: &Rates) -> Option<Duration> {
     spans.chain(rates[BudgetClass::Any].map(|rate| span(all, rate))).max()
 }
 
+/// The least time from the first of so many calls to the last one: each window may be spent at its very beginning, as the
+/// first one is where nothing was called for before.
 fn span(calls: u64, rate: Rate) -> Duration {
-    let millis = rate.per.as_millis() * u128::from(calls) / u128::from(rate.calls.max(1));
+    let windows = calls.saturating_sub(1) / u64::from(rate.calls.max(1));
+    let millis = rate.per.as_millis() * u128::from(windows);
     Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prop_assert_eq, proptest};
+
     use super::*;
 
     fn rates(of: impl Fn(BudgetClass) -> Option<u32>) -> Rates {
@@ -143,7 +154,7 @@ mod tests {
     fn copies_that_come_are_looked_for_sent_and_seen_and_those_that_go_are_removed() {
         let calls = calls(&traits(), 100, 0, 7);
         let by = |class: BudgetClass| calls[class];
-        assert_eq!((by(BudgetClass::Write), by(BudgetClass::List), by(BudgetClass::Read)), (107, 20, 0));
+        assert_eq!((by(BudgetClass::Write), by(BudgetClass::List), by(BudgetClass::Read)), (107, 11, 0));
         let alone = Traits { exclusive: true, lists_tell: false, ..traits() };
         let calls = super::calls(&alone, 100, 0, 0);
         assert_eq!((calls[BudgetClass::List], calls[BudgetClass::Read]), (0, 100));
@@ -155,11 +166,33 @@ mod tests {
     fn the_slowest_class_says_how_long_it_takes() {
         let calls = calls(&traits(), 1000, 0, 0);
         let writes = rates(|class| (class == BudgetClass::Write).then_some(20));
-        assert_eq!(time(&calls, &writes), Some(Duration::from_millis(1000 * 60_000 / 20)));
+        assert_eq!(time(&calls, &writes), Some(Duration::from_secs(60 * (999 / 20))));
         let both = rates(|class| (class != BudgetClass::Any).then_some(20));
         assert_eq!(time(&calls, &both), time(&calls, &writes));
         let all = rates(|class| (class == BudgetClass::Any).then_some(20));
-        assert_eq!(time(&calls, &all), Some(Duration::from_millis(1200 * 60_000 / 20)));
+        assert_eq!(time(&calls, &all), Some(Duration::from_secs(60 * (1100 / 20))));
+    }
+
+    #[test]
+    fn what_fits_into_a_free_window_takes_no_time() {
+        let calls = calls(&traits(), 0, 0, 20);
+        assert_eq!(time(&calls, &rates(|_| Some(20))), Some(Duration::ZERO));
+        assert_eq!(time(&calls, &rates(|_| Some(19))), Some(Duration::from_secs(60)));
+    }
+
+    proptest! {
+        /// A limiter of windows that are free at first lets each call through at the first instant at which it may.
+        #[test]
+        fn the_least_time_is_what_a_window_that_is_free_needs(calls in 1..500u64, most in 1..60u32, per in 1..100_000u64) {
+            let mut starts: Vec<u64> = Vec::new();
+            for _ in 0..calls {
+                let earlier = starts.len().checked_sub(most as usize).map(|nth| starts[nth] + per);
+                let last = starts.last().copied().unwrap_or(0);
+                starts.push(earlier.unwrap_or(0).max(last));
+            }
+            let rate = Rate { calls: most, per: Duration::from_millis(per) };
+            prop_assert_eq!(span(calls, rate), Duration::from_millis(*starts.last().unwrap()));
+        }
     }
 
     #[test]

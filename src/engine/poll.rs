@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// From this many on a sweep of the list may be cheaper than lists of contents.
-const SWEEP: usize = 100;
+pub(super) const SWEEP: usize = 100;
 
 /// Works a group of claims that only ask.
 pub(super) async fn run(caller: &Caller, claims: Vec<Claim>, began: Timestamp) {

@@ -162,8 +162,10 @@ pub struct ProviderRecord {
     pub proof: ProofRecord,
     /// When the last sweep of its whole list began that ended well.
     pub swept_at: Option<Timestamp>,
-    /// When the last audit began.
+    /// When the last audit ended that came to its end.
     pub audited_at: Option<Timestamp>,
+    /// The next audit is due so long after this: when the last one began, or audits came to be due.
+    pub audits_from: Option<Timestamp>,
     /// Pins there that nobody knows here, by that sweep.
     pub orphans: u64,
     /// Some of its copies may lack looks of their own, because its list is swept, or was.

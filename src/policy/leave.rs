@@ -34,11 +34,13 @@ pub struct Unapplied {
     pub removing: u64,
     /// Those of them at providers where nobody can remove anything, so that it is not waited for.
     pub stranded: u64,
+    /// There are more that are let go than were looked at: some of them may be such ones.
+    pub more: bool,
 }
 
 impl Unapplied {
     pub fn is_done(&self) -> bool {
-        self.older + self.waiting + self.awaited() == 0
+        self.older + self.waiting + self.awaited() == 0 && !self.more
     }
 
     fn awaited(&self) -> u64 {
@@ -73,17 +75,21 @@ pub fn drained(before: &JobProgress, state: JobState, left: &Undrained) -> JobPr
 
 /// What the taking up of a policy's newest revision says in this state, after what it said before.
 pub fn applied(before: &JobProgress, state: JobState, policy: &str, left: &Unapplied) -> JobProgress {
-    let Unapplied { older, waiting, removing, stranded } = *left;
+    let Unapplied { older, waiting, removing, stranded, more } = *left;
     let total = before.total.unwrap_or(0).max(older + waiting);
     let hint = match state {
         JobState::Running => format!(": pinfold policy apply {policy} --dry-run tells which cannot be"),
         _ => String::new(),
     };
     let wait = format!("wait until copies are made and confirmed, and others may go{hint}");
+    let going = match more {
+        true => Some(format!("at least {} copies are being removed", left.awaited())),
+        false => some(left.awaited(), "copies", "are being removed"),
+    };
     let words = [
         some(older, "pins", "follow older revisions still"),
         some(waiting, "pins", &wait),
-        some(left.awaited(), "copies", "are being removed"),
+        going,
         some(
             stranded,
             "copies",
@@ -147,6 +153,8 @@ mod tests {
         let left = Unapplied { removing: 3, ..Unapplied::default() };
         let told = applied(&before(), JobState::Running, "p", &left);
         assert_eq!((left.is_done(), told.words.as_str()), (false, "3 copies are being removed"));
+        let some = applied(&before(), JobState::Paused, "p", &Unapplied { more: true, ..left });
+        assert_eq!(some.words, "at least 3 copies are being removed");
         let left = Unapplied { older: 5, waiting: 2, ..left };
         let told = applied(&before(), JobState::Cancelled, "p", &left);
         assert_eq!((told.done, told.counts["waiting"]), (23, 2));

@@ -80,6 +80,11 @@ impl ProviderView {
         }
     }
 
+    /// Whether it has no place for this content.
+    pub fn is_full(&self) -> bool {
+        self.facts.max_pins.is_some_and(|most| self.copies >= most && !self.has_it)
+    }
+
     fn footing(provider: &ProviderRecord, proof: Proof, now: Timestamp) -> Footing {
         let throttled = provider
             .blocked_until
@@ -240,7 +245,7 @@ impl Placement<'_> {
         if let Some(span) = view.facts.retention.filter(too_short) {
             return Some(Reason::Retention(span));
         }
-        view.facts.max_pins.filter(|most| view.copies >= *most && !view.has_it).map(Reason::Full)
+        view.facts.max_pins.filter(|_| view.is_full()).map(Reason::Full)
     }
 
     fn shares(&self, view: &ProviderView, with: &[ProviderId]) -> Option<Reason> {

@@ -1,5 +1,7 @@
 //! Pins that a provider holds already, on their way to be an account's: staged page by page, then made.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::StoreError;
@@ -76,6 +78,8 @@ pub struct Staged {
     pub doubles: u64,
     /// Copies that a dry run counted elsewhere.
     pub copies: u64,
+    /// So long after the adoption the pins end, by their policy as it is now.
+    pub ends_after: Option<Duration>,
 }
 
 /// The intentions of adoptions; each is atomic, and may be done twice.
@@ -103,7 +107,7 @@ pub trait AdoptStore: Send + Sync + 'static {
     -> Result<Adopted, StoreError>;
 
     /// Counts what became of all that was staged.
-    async fn staged(&self, job: JobId) -> Result<Staged, StoreError>;
+    async fn staged(&self, adoption: Adoption) -> Result<Staged, StoreError>;
 
     /// Forgets up to `limit` rows of what was staged. Returns how many. Background lane.
     async fn clear_staged(&self, job: JobId, limit: u32) -> Result<u64, StoreError>;

@@ -92,7 +92,7 @@ pub trait AuditStore: Send + Sync + 'static {
     /// Copies that are on record as being at a provider, or on their way there.
     async fn copies_on_record(&self, provider: ProviderId) -> Result<u64, StoreError>;
 
-    /// Notes that an audit began.
+    /// Notes that an audit began, or that there are to be audits from now on.
     async fn audit_begins(&self, provider: ProviderId, now: Timestamp) -> Result<(), StoreError>;
 
     /// Notes what a page of a provider's list showed. Background lane.

@@ -122,6 +122,7 @@ macro_rules! contract_suite {
             applying: an_applied_revision_is_followed_a_limit_at_a_time_and_over_a_crash,
                 i8_what_a_new_revision_does_not_ask_for_goes_once_another_copy_is_confirmed,
                 a_plan_of_a_drain_says_what_moves_and_who_cannot, a_plan_of_what_nobody_knows_is_refused,
+                a_job_that_is_told_something_counts_only_so_many_of_the_copies_that_go,
                 a_copy_that_another_pin_needs_does_not_go, identity_cids_follow_and_need_nothing;
             dying: what_a_dead_provider_holds_is_asked_for_elsewhere, the_dead_stay_so_until_they_can_be_used,
                 one_that_comes_back_into_the_config_is_healthy,

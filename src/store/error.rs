@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::model::OverQuota;
+use crate::model::{OverQuota, known};
 
 /// A failed intention: nothing of it was done.
 #[derive(Debug, Error)]
@@ -43,8 +43,8 @@ pub enum StoreError {
     )]
     StillUsed { what: &'static str, name: String, pins: u64 },
     /// The caller named something that the store does not know.
-    #[error("no {what} named {name:?} is registered")]
-    Unknown { what: &'static str, name: String },
+    #[error("no {what} named {name:?} is registered{}", others(known))]
+    Unknown { what: &'static str, name: String, known: Vec<String> },
     /// The caller named something new as something old is named.
     #[error("there is a {what} named {name:?} already")]
     Taken { what: &'static str, name: String },
@@ -54,4 +54,8 @@ pub enum StoreError {
     /// A bug, here or in the database.
     #[error("the database broke a rule")]
     Corrupt(#[source] anyhow::Error),
+}
+
+fn others(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!(": {}", known(names)) }
 }

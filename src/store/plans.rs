@@ -106,6 +106,9 @@ pub trait PlanStore: Send + Sync + 'static {
     /// How many pins follow each revision of a policy, oldest first; none where there is no such policy.
     async fn revisions(&self, policy: &str) -> Result<Vec<(u32, u64)>, StoreError>;
 
+    /// The names of all policies that ever were.
+    async fn policies(&self) -> Result<Vec<String>, StoreError>;
+
     /// Has pins after one follow the newest revision of their policy, `limit` at most, and settles each: copies that it
     /// does not ask for go once they may (I8). A pin's end stays as it is. Background lane.
     async fn apply_step(

@@ -129,6 +129,8 @@ pub struct CopyRecord {
     /// When its next call is due.
     pub next: Option<(Op, Timestamp)>,
     pub refused: bool,
+    /// Its provider is declared dead: it is none of the pin's copies any more, whatever is on record.
+    pub is_dead: bool,
 }
 
 /// One page of a list.

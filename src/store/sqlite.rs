@@ -48,6 +48,7 @@ mod writer;
 
 use std::{
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -98,6 +99,7 @@ pub struct SqliteStore {
     readers: Readers,
     metrics: StoreMetrics,
     outage: Outage,
+    room: Arc<AtomicBool>,
 }
 
 impl SqliteStore {
@@ -111,9 +113,10 @@ impl SqliteStore {
         let (conn, lock) = open::open_writer(path)?;
         let instance = open::instance(&conn)?;
         let readers = Readers::open(path, &settings.reads, metrics.store())?;
-        let outlets = Outlets { changes, pins: metrics.pins().clone(), store: metrics.store().clone() };
+        let (store, pins, room) = (metrics.store().clone(), metrics.pins().clone(), Arc::default());
+        let outlets = Outlets { changes, pins, store: store.clone(), room: Arc::clone(&room) };
         let writer = Writer::start(conn, settings.timing.clone(), outlets, lock)?;
-        Ok(Self { instance, writer, readers, metrics: metrics.store().clone(), outage: Outage::default() })
+        Ok(Self { instance, writer, readers, metrics: store, outage: Outage::default(), room })
     }
 
     /// Runs one intention inside the next transaction of its lane and returns once that is on disk.
@@ -343,6 +346,10 @@ impl Store for SqliteStore {
 
     async fn settle_missing(&self, after: PinId, limit: u32, now: Timestamp) -> Result<Missing, StoreError> {
         self.write(Write, Lane::Background, move |tx| settle::settle_missing(tx, after, limit, now)).await
+    }
+
+    fn takes_room(&self) -> bool {
+        self.room.swap(false, Ordering::Relaxed)
     }
 
     async fn hasten_polls(

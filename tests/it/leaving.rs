@@ -163,8 +163,8 @@ async fn what_cannot_be_adopted_is_said_with_what_can() {
     let house = House::start().await;
     for (words, expected) in [
         (&["provider", "adopt", "delta", "--account", "ada"][..], "there are closing, beta, gamma"),
-        (&["provider", "adopt", "beta", "--account", "eve"], "there are ada"),
-        (&["provider", "adopt", "beta", "--account", "ada", "--policy", "x"], "there are default"),
+        (&["provider", "adopt", "beta", "--account", "eve"], "there is ada"),
+        (&["provider", "adopt", "beta", "--account", "ada", "--policy", "x"], "there is default"),
     ] {
         let (code, told) = house.run(words).await;
         assert!(code == 1 && told.contains(expected), "{words:?}: {told}");

@@ -311,7 +311,7 @@ async fn an_operator_audits_a_provider_and_sees_what_nobody_knows_there() {
     let (_, told) = house.admin(Method::GET, "/providers", &Value::Null).await;
     assert_eq!(told["providers"][0]["orphans"], json!(1));
     let (code, _, err) = house.run(&["provider", "audit", "nobody"]).await;
-    assert!(code == 1 && err.contains("never was a provider"), "{err}");
+    assert!(code == 1 && err.contains("there is no provider \"nobody\": there is alpha"), "{err}");
     assert_eq!(house.sim.deletes().len(), 0);
     house.stop().await;
 }

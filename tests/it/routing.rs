@@ -95,8 +95,7 @@ async fn pins_go_where_their_route_says_as_it_was_explained() {
     assert_eq!(told["policy"]["chosen"], "the account's own");
     let unknown = house.explain("&account=ben").await;
     assert!(
-        unknown.0 == 404
-            && unknown.1["error"]["details"].as_str().expect("words").contains("name one of ada")
+        unknown.0 == 404 && unknown.1["error"]["details"].as_str().expect("words").contains("there is ada")
     );
     assert_eq!(house.explain("&token=nobody").await.0, 404);
     house.stop().await;

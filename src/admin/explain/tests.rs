@@ -25,6 +25,7 @@ fn provider(id: i64, name: &str) -> ProviderRecord {
         proof: ProofRecord::default(),
         swept_at: None,
         audited_at: None,
+        audits_from: None,
         orphans: 0,
         unplanned: false,
     }

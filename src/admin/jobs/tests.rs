@@ -7,9 +7,9 @@ use tower::ServiceExt;
 use super::*;
 use crate::{
     lifecycle::Changes,
-    model::{Fingerprint, ManualClock, ProviderDecl, Timestamp},
+    model::{Fingerprint, JobProgress, ManualClock, ProviderDecl, Timestamp},
     policy::{Copies, Policy},
-    store::{Registration, sqlite::SqliteStore},
+    store::{Checkpoint, Registration, sqlite::SqliteStore},
     telemetry::Metrics,
 };
 
@@ -173,4 +173,37 @@ async fn a_policy_is_applied_by_one_job_at_a_time() {
     assert!(told["error"]["details"].as_str().unwrap().contains("job 1 applies p already"));
     house.post("/jobs/1/cancel").await;
     assert_eq!(house.post("/policies/p/apply").await.0, 201);
+}
+
+#[tokio::test]
+async fn who_names_what_is_not_there_is_told_what_is() {
+    let house = House::open().await;
+    for (method, path, words) in [
+        ("POST", "/providers/omega/drain", "there are alpha, beta"),
+        ("POST", "/policies/q/apply", "there is p"),
+        ("GET", "/jobs/7", "pinfold job ls"),
+        ("GET", "/jobs/seven", "write its number"),
+    ] {
+        let (_, told) = house.ask(method, path, Value::Null).await;
+        assert!(told["error"]["details"].as_str().unwrap().contains(words), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_does_not_heed_a_command_says_what_it_heeds() {
+    let house = House::open().await;
+    house.post("/providers/alpha/drain").await;
+    let details = async |command: &str| {
+        let (status, told) = house.post(&format!("/jobs/1/{command}")).await;
+        assert_eq!(status, 409, "{told}");
+        told["error"]["details"].as_str().unwrap().to_owned()
+    };
+    assert!(details("resume").await.ends_with("it heeds pinfold job pause 1 and pinfold job cancel 1"));
+    let asks = Checkpoint { state: JobState::Asking, cursor: None, progress: JobProgress::default() };
+    assert!(house.store.checkpoint_job(JobId(1), asks, NOW).await.unwrap());
+    let told = details("resume").await;
+    assert!(told.contains("asks whether it may go on"), "{told}");
+    assert!(told.ends_with("answer by pinfold job cancel 1 or pinfold job accept 1"), "{told}");
+    house.post("/jobs/1/cancel").await;
+    assert!(details("pause").await.contains("it is over"));
 }

@@ -17,6 +17,9 @@ impl PlanStore for ScriptedStore {
     async fn revisions(&self, _: &str) -> Result<Vec<(u32, u64)>, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
+    async fn policies(&self) -> Result<Vec<String>, StoreError> {
+        unreachable!("{NOT_ASKED}")
+    }
     async fn apply_step(&self, _: String, _: PinId, _: u32, _: Timestamp) -> Result<Applied, StoreError> {
         unreachable!("{NOT_ASKED}")
     }

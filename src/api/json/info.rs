@@ -14,7 +14,7 @@ const MAX_WORDS: usize = 200;
 const MAX_DETAILS: usize = 1000;
 
 /// Writes `,"info":{...}`.
-pub fn write(out: &mut Vec<u8>, pin: &PinRecord, detail: Detail) {
+pub fn write(out: &mut Vec<u8>, pin: &PinRecord, (detail, now): (Detail, Timestamp)) {
     out.extend_from_slice(b",\"info\":{");
     let mut members = Members { out, first: true };
     if pin.want > 0 {
@@ -24,7 +24,7 @@ pub fn write(out: &mut Vec<u8>, pin: &PinRecord, detail: Detail) {
     if let Some(details) = status_details(pin) {
         members.put("status_details", &details);
     }
-    if let Some(at) = next_try(pin) {
+    if let Some(at) = next_try(pin, now) {
         members.put("next_try", &at.to_string());
     }
     if let Some(end) = pin.expires {
@@ -68,7 +68,7 @@ fn status_details(pin: &PinRecord) -> Option<String> {
             Some("the CID holds the data itself: there is nothing to fetch or keep".into())
         }
         Status::Pinned if pin.have >= pin.want => None,
-        Status::Pinned => Some(format!("pinned; short of {} more", copies(pin.want - pin.have))),
+        Status::Pinned => Some(told(&format!("pinned; short of {} more", copies(pin.want - pin.have)), pin)),
         Status::Queued | Status::Pinning if pin.copies.is_empty() => {
             Some(told("no provider can take it now, and it is placed once one can", pin))
         }
@@ -84,7 +84,7 @@ fn copies(count: u16) -> String {
 }
 
 fn told(summary: &str, pin: &PinRecord) -> String {
-    let missing = pin.copies.iter().filter(|copy| copy.state != ReplicaState::Pinned);
+    let missing = pin.copies.iter().filter(|copy| copy.state != ReplicaState::Pinned || copy.is_dead);
     let stories: Vec<String> =
         missing.map(copy_story).chain(pin.unfit.iter().flat_map(unfit_stories)).collect();
     let told =
@@ -107,6 +107,7 @@ fn unfit_stories(unfit: &Unfit) -> Vec<String> {
 fn copy_story(copy: &CopyRecord) -> String {
     let provider = &copy.provider;
     let mut story = match (copy.refused, copy.state, &copy.error) {
+        _ if copy.is_dead => return format!("{provider} is declared dead"),
         (true, _, _) => format!("{provider} will not take it"),
         (_, ReplicaState::Pinning, _) => format!("{provider} is fetching it"),
         (_, ReplicaState::Queued, _) => format!("{provider} has queued it"),
@@ -135,6 +136,9 @@ const fn trouble(class: ErrorClass) -> &'static str {
 /// `<state>[; <reason>]`
 fn copy_state(copy: &CopyRecord) -> String {
     let state = copy.state.as_str();
+    if copy.is_dead {
+        return format!("{state}; the provider is declared dead");
+    }
     match (&copy.error, copy.refused) {
         (None, false) => state.to_owned(),
         (None, true) => format!("{state}; refused"),
@@ -158,10 +162,10 @@ fn shortened(words: &str, max: usize) -> &str {
     words.char_indices().nth(max).map_or(words, |(end, _)| &words[..end])
 }
 
-/// When the next call for an unsettled pin is due.
-fn next_try(pin: &PinRecord) -> Option<Timestamp> {
+/// When the next call for an unsettled pin is due. One that is due already waits for its turn, until nobody knows when.
+fn next_try(pin: &PinRecord, now: Timestamp) -> Option<Timestamp> {
     if pin.status == Status::Pinned {
         return None;
     }
-    pin.copies.iter().filter_map(|copy| copy.next).map(|(_, at)| at).min()
+    pin.copies.iter().filter_map(|copy| copy.next).map(|(_, at)| at).min().filter(|at| *at > now)
 }

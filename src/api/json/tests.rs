@@ -9,6 +9,8 @@ use crate::{
     store::{CopyRecord, Unfit},
 };
 
+const NOW: Timestamp = Timestamp::from_millis(500);
+
 fn pin(status: Status) -> PinRecord {
     PinRecord {
         requestid: RequestId::from_bytes([7; 16]),
@@ -31,7 +33,7 @@ fn pin(status: Status) -> PinRecord {
 }
 
 fn copy(provider: &str, state: ReplicaState) -> CopyRecord {
-    CopyRecord { provider: provider.into(), state, error: None, next: None, refused: false }
+    CopyRecord { provider: provider.into(), state, error: None, next: None, refused: false, is_dead: false }
 }
 
 fn read(json: &[u8]) -> Value {
@@ -39,12 +41,12 @@ fn read(json: &[u8]) -> Value {
 }
 
 fn info(pin: &PinRecord) -> Value {
-    read(&pin_status(pin, &[]))["info"].clone()
+    read(&pin_status(pin, &[], NOW))["info"].clone()
 }
 
 #[test]
 fn a_bare_pin_has_no_field_too_many_and_no_null() {
-    let json = pin_status(&PinRecord { have: 2, ..pin(Status::Pinned) }, &[]);
+    let json = pin_status(&PinRecord { have: 2, ..pin(Status::Pinned) }, &[], NOW);
     assert_eq!(
         String::from_utf8(json).unwrap(),
         concat!(
@@ -56,22 +58,25 @@ fn a_bare_pin_has_no_field_too_many_and_no_null() {
 
 #[test]
 fn an_empty_page_is_a_page() {
-    assert_eq!(pin_results(&PinPage { count: 0, pins: Vec::new() }, &[]), br#"{"count":0,"results":[]}"#);
+    assert_eq!(
+        pin_results(&PinPage { count: 0, pins: Vec::new() }, &[], NOW),
+        br#"{"count":0,"results":[]}"#
+    );
 }
 
 #[test]
 fn a_count_stays_an_int32() {
     let page = PinPage { count: u64::MAX, pins: Vec::new() };
-    assert_eq!(read(&pin_results(&page, &[]))["count"], i32::MAX);
+    assert_eq!(read(&pin_results(&page, &[], NOW))["count"], i32::MAX);
 }
 
 #[test]
 fn delegates_of_the_config_stand_in_for_missing_ones_and_there_are_at_most_twenty() {
     let fallback = ["/dns/gateway.example/tcp/4001/p2p/x".to_owned()];
     let mut record = pin(Status::Queued);
-    assert_eq!(read(&pin_status(&record, &fallback))["delegates"][0], fallback[0]);
+    assert_eq!(read(&pin_status(&record, &fallback, NOW))["delegates"][0], fallback[0]);
     record.delegates = Arc::new((0..30).map(|n| format!("/ip4/203.0.113.{n}/tcp/1/p2p/x")).collect());
-    let written = read(&pin_status(&record, &fallback));
+    let written = read(&pin_status(&record, &fallback, NOW));
     assert_eq!(written["delegates"].as_array().unwrap().len(), 20);
     assert_eq!(written["delegates"][0], record.delegates[0]);
 }
@@ -98,6 +103,25 @@ fn an_unsettled_pin_says_what_is_waited_for_and_when_it_is_tried() {
     assert_eq!(info["next_try"], "1970-01-01T00:00:01.000Z");
     assert_eq!(info["copy.alpha"], "pinning");
     assert_eq!(info["copy.beta"], "none; throttled: 429 Too Many Requests");
+}
+
+#[test]
+fn what_is_due_already_has_no_time() {
+    let mut record = pin(Status::Queued);
+    record.copies = vec![CopyRecord { next: Some((Op::Submit, NOW)), ..copy("alpha", ReplicaState::None) }];
+    assert_eq!(info(&record).get("next_try"), None, "it is past");
+}
+
+#[test]
+fn a_copy_at_a_provider_that_is_declared_dead_is_told_as_why_one_is_missing() {
+    let dead = CopyRecord { is_dead: true, ..copy("alpha", ReplicaState::Pinned) };
+    let copies = vec![dead, copy("beta", ReplicaState::Pinned), copy("gamma", ReplicaState::Queued)];
+    let info = info(&PinRecord { have: 1, copies, ..pin(Status::Pinned) });
+    assert_eq!(
+        info["status_details"],
+        "pinned; short of 1 copy more: alpha is declared dead; gamma has queued it"
+    );
+    assert_eq!(info["copy.alpha"], "pinned; the provider is declared dead");
 }
 
 #[test]
@@ -147,7 +171,7 @@ fn a_codec_that_providers_do_not_take_is_told_with_what_helps() {
 fn lists_say_nothing_of_single_copies() {
     let mut record = pin(Status::Queued);
     record.copies = vec![copy("alpha", ReplicaState::Queued)];
-    let page = read(&pin_results(&PinPage { count: 1, pins: vec![record] }, &[]));
+    let page = read(&pin_results(&PinPage { count: 1, pins: vec![record] }, &[], NOW));
     let info = &page["results"][0]["info"];
     assert_eq!(info["status_details"], "needs 1 copy, has 0: alpha has queued it");
     assert!(info.get("copy.alpha").is_none());
@@ -185,6 +209,7 @@ fn copies() -> impl Strategy<Value = Vec<CopyRecord>> {
             error,
             next: op.map(|op| (op, Timestamp::from_millis(n as i64))),
             refused,
+            is_dead: false,
         };
         copies.into_iter().enumerate().map(record).collect()
     })
@@ -237,11 +262,11 @@ proptest! {
     #[test]
     fn what_is_written_reads_back(records in proptest::collection::vec(records(), 0..4)) {
         let page = PinPage { count: 7, pins: records };
-        let written = read(&pin_results(&page, &[]));
+        let written = read(&pin_results(&page, &[], NOW));
         prop_assert_eq!(&written["count"], 7);
         for (written, record) in written["results"].as_array().unwrap().iter().zip(&page.pins) {
             assert_is_pin_status(written);
-            assert_is_pin_status(&read(&pin_status(record, &[])));
+            assert_is_pin_status(&read(&pin_status(record, &[], NOW)));
             prop_assert_eq!(written["requestid"].as_str().unwrap(), record.requestid.to_string());
             prop_assert_eq!(written["created"].as_str().unwrap(), record.created.to_string());
             prop_assert_eq!(written["pin"]["cid"].as_str().unwrap(), &record.cid);

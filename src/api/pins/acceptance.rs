@@ -45,7 +45,8 @@ pub async fn finish(caller: &Caller<'_>, accepted: PinRecord, awaited: Awaited) 
     } else {
         accepted
     };
-    json_response(StatusCode::ACCEPTED, json::pin_status(&pin, &caller.terms.settings.fallback_delegates))
+    let (fallback, now) = (&caller.terms.settings.fallback_delegates, caller.api.clock.now());
+    json_response(StatusCode::ACCEPTED, json::pin_status(&pin, fallback, now))
 }
 
 /// Waits for as long as that may help; returns whether anything may have changed. Operators look again for themselves.

@@ -17,7 +17,8 @@ pub async fn handle(caller: &Caller<'_>, id: RequestId) -> Result<Response, ApiE
     if unsettled && api.interest.note(id) {
         api.activator.poke();
     }
-    Ok(json_response(StatusCode::OK, json::pin_status(&pin, &caller.terms.settings.fallback_delegates)))
+    let fallback = &caller.terms.settings.fallback_delegates;
+    Ok(json_response(StatusCode::OK, json::pin_status(&pin, fallback, api.clock.now())))
 }
 
 #[cfg(test)]

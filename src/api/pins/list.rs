@@ -11,13 +11,15 @@ use crate::store::PinPage;
 
 pub async fn handle(caller: &Caller<'_>, filters: Option<&str>) -> Result<Response, ApiError> {
     let page = page(caller, filters).await?;
-    Ok(json_response(StatusCode::OK, json::pin_results(&page, &caller.terms.settings.fallback_delegates)))
+    let fallback = &caller.terms.settings.fallback_delegates;
+    Ok(json_response(StatusCode::OK, json::pin_results(&page, fallback, caller.api.clock.now())))
 }
 
 /// As [`handle`], with `next`: what `before` must be to go on, where there is more.
 pub async fn list_for_operators(caller: &Caller<'_>, filters: Option<&str>) -> Result<Response, ApiError> {
     let page = page(caller, filters).await?;
-    Ok(json_response(StatusCode::OK, json::pin_page(&page, &caller.terms.settings.fallback_delegates)))
+    let fallback = &caller.terms.settings.fallback_delegates;
+    Ok(json_response(StatusCode::OK, json::pin_page(&page, fallback, caller.api.clock.now())))
 }
 
 async fn page(caller: &Caller<'_>, filters: Option<&str>) -> Result<PinPage, ApiError> {

@@ -18,10 +18,10 @@ const WAIT: &str = "20s";
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Those after this one; 0: all that are kept
-    #[arg(long, value_name = "ID", conflicts_with = "last")]
+    #[arg(long, value_name = "ID", value_parser = number, conflicts_with = "last")]
     after: Option<u64>,
     /// So many of the newest
-    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(..=1000))]
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 20, value_parser = count)]
     last: u32,
     /// Go on with what happens next, until Ctrl-C
     #[arg(long, short)]
@@ -38,6 +38,16 @@ pub(in crate::cli) struct Args {
     json: bool,
     #[command(flatten)]
     admin: AdminArgs,
+}
+
+/// An event's number, as it is typed.
+fn number(text: &str) -> Result<u64, &'static str> {
+    let number = text.parse().ok().filter(|number| i64::try_from(*number).is_ok());
+    number.ok_or("write the number that an event's line begins with, such as 120, or 0 for all that are kept")
+}
+
+fn count(text: &str) -> Result<u32, &'static str> {
+    text.parse().ok().filter(|count| *count <= 1000).ok_or("write a number from 0 to 1000")
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
@@ -57,9 +67,7 @@ async fn tail(admin: &Admin, args: &Args) -> Result<Exit, Failure> {
     loop {
         let page = admin.call(Method::GET, &address(args, &from, waits), None).await?;
         if page["missed"] == true {
-            complain(
-                "warning: events after that one are gone: they are kept for 90 days, and the newest million",
-            );
+            complain(&missed(args.after.unwrap_or(0), &page));
         }
         let text: String =
             page["events"].as_array().into_iter().flatten().map(|event| line(event, args.json)).collect();
@@ -69,6 +77,20 @@ async fn tail(admin: &Admin, args: &Args) -> Result<Exit, Failure> {
         }
         from = format!("after={}", page["next"]);
         waits = page["more"] != true;
+    }
+}
+
+/// Why what was asked for is not all there: the number is too old, or of no event that there ever was.
+fn missed(after: u64, page: &Value) -> String {
+    match page["oldest"].as_u64() {
+        Some(oldest) if after < oldest => {
+            "warning: events after that one are gone: they are kept for 90 days, and the newest million"
+                .to_owned()
+        }
+        _ => format!(
+            "warning: there is no event {after} yet: the number is of another gateway, or its store was restored since; what \
+             follows are all events that are kept"
+        ),
     }
 }
 
@@ -122,6 +144,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_number_that_is_too_old_is_told_apart_from_one_that_is_yet_to_come() {
+        let told = |after, oldest| missed(after, &json!({ "oldest": oldest }));
+        assert!(told(3, json!(9)).contains("are gone"));
+        assert!(told(900, json!(9)).starts_with("warning: there is no event 900 yet"));
+        assert!(told(900, Value::Null).starts_with("warning: there is no event 900 yet"));
+    }
 
     #[test]
     fn an_event_is_one_line_whatever_its_words_are() {

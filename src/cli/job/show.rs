@@ -3,13 +3,13 @@
 use http::Method;
 use serde_json::Value;
 
-use super::{of, progress, wait, word};
+use super::{number, of, progress, wait, word};
 use crate::cli::{Exit, Failure, admin::AdminArgs, on_runtime, say};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The job's number
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = number)]
     id: u64,
     /// Wait until it has ended; exit code 0 if it is done then
     #[arg(long, conflicts_with = "json")]

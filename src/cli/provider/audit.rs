@@ -1,7 +1,7 @@
 //! `pinfold provider audit`.
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::{
     Exit, Failure,
@@ -14,6 +14,9 @@ use crate::cli::{
 pub(in crate::cli) struct Args {
     /// The provider's name in the configuration
     name: String,
+    /// How: by its list, by a look at each copy, or whichever is cheaper; else as the configuration says
+    #[arg(long, value_name = "HOW", value_parser = ["auto", "sweep", "look"])]
+    by: Option<String>,
     /// Stay until it is over, or asks
     #[arg(long)]
     wait: bool,
@@ -25,7 +28,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let admin = args.admin.client()?;
     let path = format!("/providers/{}/audit", segment(&args.name));
     on_runtime(async {
-        let job = admin.call(Method::POST, &path, None).await?;
+        let body = args.by.as_ref().map(|by| json!({ "by": by }));
+        let job = admin.call(Method::POST, &path, body.as_ref()).await?;
         match job["id"].as_u64().filter(|_| args.wait) {
             Some(id) => wait::until_ended(&admin, id, report).await,
             None => {
@@ -57,8 +61,6 @@ fn report(job: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -89,7 +89,7 @@ pub(super) async fn step(job: &Job, provider: ProviderId, tools: &Tools<'_>) -> 
         Adoption { job: job.id, provider, account, policy: terms.policy, is_telling, is_dry: terms.dry_run };
     let adopting = Adopting { job, upstream, adoption, tools };
     match adopting.step(cursor).await {
-        Err(StoreError::Unknown { what, name }) => {
+        Err(StoreError::Unknown { what, name, .. }) => {
             Ok(fail(job, &format!("there is no {what} {name:?} any more"), tools))
         }
         other => other,
@@ -187,8 +187,8 @@ impl Adopting<'_> {
         let next = match (adopted.decided, adopted.waiting) {
             (0, 0) => {
                 cursor.phase = Phase::Clear;
-                let staged = store.staged(self.adoption.job).await?;
-                let progress = report::whole(&cursor, &staged, self.adoption.is_dry);
+                let staged = store.staged(self.adoption.clone()).await?;
+                let progress = report::whole(&cursor, &staged, &self.adoption);
                 return self.go_on(cursor, progress, now);
             }
             (0, _) => now.plus(PAUSE),

@@ -80,7 +80,7 @@ async fn start(
     audit: Audit,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let Some(last) = record.audited_at else {
+    let Some(last) = record.audits_from else {
         // What is there was looked at until now: the first one comes in its time.
         shared.store.audit_begins(record.id, now).await?;
         return Ok(Some(now.plus(audit.every)));

@@ -92,6 +92,21 @@ async fn what_a_provider_holds_becomes_pins_that_the_engine_brings_up_to_their_p
 }
 
 #[tokio::test]
+async fn an_adoption_by_a_policy_whose_pins_end_says_so() {
+    let mut world = World::of(1).policy(|policy| policy.expire_after = Some(30 * DAY)).start().await;
+    plant(&world.sims[0], 0..3);
+    let dry = world.adopt(true).await;
+    world.catch_up().await;
+    let words = world.job(dry).await.progress.words;
+    assert!(
+        words.contains("they end 720h after their adoption, by expire_after of the policy it"),
+        "{words}"
+    );
+    assert_eq!(world.count_of(dry, "ends_after_seconds").await, 30 * 24 * 3600);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_list_that_moves_while_it_is_read_is_adopted_whole() {
     let mut world = World::of(1).quirks(short_pages).start().await;
     plant(&world.sims[0], 0..60);

@@ -242,11 +242,13 @@ async fn copies_of_a_provider_whose_list_is_swept_have_no_looks_of_their_own() {
     let mut world = World::of(1).audited(3 * DAY).start().await;
     let pins = with_pins(&mut world, COPIES as u64).await;
     world.run_for(2 * DAY).await;
+    assert_eq!(world.provider(0).await.audited_at, None, "the first one is yet to come");
     let total = world.sims[0].counts().total();
     assert!(total <= HOURLY, "{total}");
     world.sims[0].forget(&content(3));
     world.run_for(2 * DAY).await;
     assert_eq!((world.held(0), world.status(pins[3]).await), (COPIES, Status::Pinned));
+    assert!(world.provider(0).await.audited_at.is_some());
     let total = world.sims[0].counts().total();
     assert!(total <= 2 * HOURLY + 8, "{total}");
     world.restart_unaudited().await;

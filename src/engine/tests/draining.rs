@@ -234,8 +234,8 @@ async fn what_a_drain_does_is_what_its_plan_says() {
     assert_eq!((alpha.coming, alpha.going, gamma.coming, gamma.going), (0, 22, 11, 0));
     assert_eq!(
         alpha.time,
-        Some(std::time::Duration::from_millis(60_000 * 22 / 19)),
-        "one call in twenty is kept back"
+        Some(MINUTE),
+        "one call in twenty is kept back: three of these wait for another window"
     );
     assert_eq!(world.held(0), 30, "nothing was done");
     let (deletes, adds) = (world.calls(0, Route::Remove), world.calls(2, Route::Add));

@@ -95,6 +95,57 @@ async fn a_full_provider_has_room_for_what_it_has() {
     world.end().await;
 }
 
+#[tokio::test]
+async fn room_at_a_full_provider_is_taken_within_a_minute() {
+    let mut world = World::of(1).exclusive().facts(one_place).start().await;
+    let (first, second) = (world.add(1).await, world.add(2).await);
+    world.run_for(10 * MINUTE).await;
+    assert_eq!((world.status(first).await, world.held(0)), (Status::Pinned, 1));
+    world.delete(first).await;
+    world.run_for(MINUTE).await;
+    assert_eq!(world.status(second).await, Status::Pinned);
+    let third = world.add(3).await;
+    world.declare_facts(|_, facts| facts.max_pins = Some(2)).await;
+    world.run_for(MINUTE).await;
+    assert_eq!((world.status(third).await, world.held(0)), (Status::Pinned, 2));
+    world.end().await;
+}
+
+/// What is held of the old pin would take the place for a week.
+#[tokio::test]
+async fn a_pin_is_replaced_at_a_full_provider() {
+    let mut world = World::of(2)
+        .exclusive()
+        .copies(2, 2)
+        .facts(|n, facts| facts.max_pins = (n == 0).then_some(1))
+        .start()
+        .await;
+    let old = world.add(1).await;
+    world.settle().await;
+    assert_eq!(world.status(old).await, Status::Pinned);
+    let new = world.replace(old, 2).await;
+    world.run_for(5 * MINUTE).await;
+    assert_eq!((world.status(new).await, world.held(0), world.held(1)), (Status::Pinned, 1, 1));
+    world.end().await;
+}
+
+/// It had a place, and gives it to nobody but itself.
+#[tokio::test]
+async fn a_pin_that_is_replaced_at_a_full_provider_keeps_its_place_before_those_that_wait() {
+    let mut world = World::of(1).exclusive().facts(one_place).start().await;
+    let old = world.add(1).await;
+    world.settle().await;
+    let other = world.add(2).await;
+    let new = world.replace(old, 3).await;
+    world.run_for(5 * MINUTE).await;
+    assert_eq!((world.status(new).await, world.held(0)), (Status::Pinned, 1));
+    assert_ne!(world.status(other).await, Status::Pinned);
+    world.delete(new).await;
+    world.run_for(MINUTE).await;
+    assert_eq!(world.status(other).await, Status::Pinned);
+    world.end().await;
+}
+
 /// Never failed while a placement remains.
 #[tokio::test]
 async fn a_pin_whose_only_taker_is_down_waits_for_it() {

@@ -49,7 +49,7 @@ impl<B: Backend> House<B> {
     }
 
     async fn staged(&self, adoption: &Adoption) -> Staged {
-        self.other().staged(adoption.job).await.unwrap()
+        self.other().staged(adoption.clone()).await.unwrap()
     }
 
     async fn end_job(&self, adoption: &Adoption) {

@@ -142,3 +142,30 @@ pub(in crate::store) async fn identity_cids_follow_and_need_nothing<B: Backend>(
     assert_eq!((pin.status, pin.want, pin.need), (Status::Pinned, 0, 0));
     house.backend.check().await;
 }
+
+/// Whoever tells a job something does not wait until a backlog of any size is counted.
+pub(in crate::store) async fn a_job_that_is_told_something_counts_only_so_many_of_the_copies_that_go<
+    B: Backend,
+>() {
+    let mut house = House::<B>::open().await;
+    for n in 0..1001 {
+        house.add(0, "one", n, t(1)).await;
+    }
+    house.serve(0, t(2), well).await;
+    house.register(changed(&["y"], 1), t(3)).await.unwrap();
+    apply_all(&house, t(3)).await;
+    house.serve(1, t(4), well).await;
+    house.serve(1, t(30 * DAY), well).await;
+    let left = house.store().unapplied("one", 0).await.unwrap();
+    assert_eq!((left.removing, left.more), (1001, false), "counted step by step");
+    let job = NewJob {
+        kind: JobKind::Apply,
+        provider: None,
+        account: None,
+        terms: r#"{"policy":"one"}"#.into(),
+        by: None,
+    };
+    let job = house.store().create_job(job, t(31 * DAY)).await.unwrap().id;
+    let told = house.store().command_job(job, JobCommand::Pause, None, t(31 * DAY)).await.unwrap().unwrap();
+    assert_eq!(told.progress.words, "at least 1000 copies are being removed");
+}

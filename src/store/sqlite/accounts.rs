@@ -1,6 +1,6 @@
 //! What an account's row says that every change of its pins changes: the newest `created`, and what it has used.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     model::{AccountId, Charge, Timestamp, Usage},
@@ -62,7 +62,7 @@ impl Account {
 pub(super) fn in_use<'t>(tx: &'t mut Tx<'_>, id: AccountId) -> Result<&'t mut Account, StoreError> {
     let account = tx.account(id)?;
     if account.retired {
-        return Err(StoreError::Unknown { what: "account", name: id.to_string() });
+        return Err(StoreError::Unknown { what: "account", name: id.to_string(), known: Vec::new() });
     }
     Ok(account)
 }
@@ -77,4 +77,24 @@ pub(super) fn give_back(tx: &mut Tx<'_>, id: AccountId, meta: Option<&str>) -> R
 pub(super) fn length(meta: Option<&str>) -> i64 {
     // Holds: meta is bounded to some MB where it comes in.
     meta.map_or(0, |meta| i64::try_from(meta.len()).unwrap_or(i64::MAX))
+}
+
+/// An account by its name, also one that has left the config.
+pub(super) fn by_name(conn: &Connection, name: &str) -> Result<i64, StoreError> {
+    // account: by name
+    let found = conn
+        .prepare_cached("SELECT id FROM accounts WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    match found {
+        Some(id) => Ok(id),
+        None => Err(StoreError::Unknown { what: "account", name: name.to_owned(), known: names(conn)? }),
+    }
+}
+
+fn names(conn: &Connection) -> Result<Vec<String>, StoreError> {
+    // accounts: all names
+    let mut select = conn.prepare_cached("SELECT name FROM accounts ORDER BY name")?;
+    let names = select.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<Result<_, _>>()?)
 }

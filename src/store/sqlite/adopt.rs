@@ -2,11 +2,14 @@
 
 mod make;
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{SqliteStore, replicas::upstream_value, tx::Tx, writer::Lane};
 use crate::{
     model::{ContentId, JobId, JobKind, Meta, Owned, ProviderId, Timestamp, UpstreamId},
+    policy::Policy,
     store::{AdoptStore, Adopted, Adoption, Compared, ListedPin, Staged, StoreError},
     telemetry::StoreClass::Write,
 };
@@ -50,8 +53,8 @@ impl AdoptStore for SqliteStore {
         self.write(Write, Lane::Background, move |tx| make::step(tx, &adoption, limit, now)).await
     }
 
-    async fn staged(&self, job: JobId) -> Result<Staged, StoreError> {
-        self.readers.staged(job).await
+    async fn staged(&self, adoption: Adoption) -> Result<Staged, StoreError> {
+        self.readers.staged(adoption).await
     }
 
     async fn clear_staged(&self, job: JobId, limit: u32) -> Result<u64, StoreError> {
@@ -161,7 +164,8 @@ fn compare(
 }
 
 /// Reads all that a job has staged.
-pub(super) fn staged(conn: &Connection, job: JobId) -> Result<Staged, StoreError> {
+pub(super) fn staged(conn: &Connection, adoption: &Adoption) -> Result<Staged, StoreError> {
+    let job = adoption.job;
     // adopting: by state
     let mut select = conn.prepare_cached(
         "SELECT state, count(*), sum(cut), sum(doubled), sum(copies) FROM adopting
@@ -186,7 +190,18 @@ pub(super) fn staged(conn: &Connection, job: JobId) -> Result<Staged, StoreError
     if staged.both > 0 {
         staged.holders = holders(conn, job)?;
     }
+    staged.ends_after = ends_after(conn, &adoption.policy)?;
     Ok(staged)
+}
+
+fn ends_after(conn: &Connection, policy: &str) -> Result<Option<Duration>, StoreError> {
+    // policy: newest revision
+    let body: Option<String> = conn
+        .prepare_cached("SELECT body FROM policies WHERE name = ?1 ORDER BY rev DESC LIMIT 1")?
+        .query_row([policy], |row| row.get(0))
+        .optional()?;
+    let policy = body.map(|body| serde_json::from_str::<Policy>(&body)).transpose();
+    Ok(policy.map_err(|error| StoreError::Corrupt(error.into()))?.and_then(|policy| policy.expire_after))
 }
 
 /// Whose pins stand for what is on record already.

@@ -47,9 +47,9 @@ impl AuditStore for SqliteStore {
 
     async fn audit_begins(&self, provider: ProviderId, now: Timestamp) -> Result<(), StoreError> {
         self.write(Write, Lane::Background, move |tx| {
-            // provider: its last audit
+            // provider: the next audit is counted from here
             tx.conn
-                .prepare_cached("UPDATE providers SET audited_at = ?2 WHERE id = ?1")?
+                .prepare_cached("UPDATE providers SET audits_from = ?2 WHERE id = ?1")?
                 .execute([provider.0, now.as_millis()])?;
             tx.forget_config();
             Ok(())

@@ -159,7 +159,10 @@ fn believe_nothing_confirmed(tx: &Tx<'_>, from: &Comeback) -> Result<u64, StoreE
     // replicas: none is confirmed
     tx.conn.execute("UPDATE replicas SET verified_at = NULL WHERE verified_at IS NOT NULL", [])?;
     // providers: a sweep, and a proof of the credential, before anything is built on them
-    tx.conn.execute("UPDATE providers SET swept_at = NULL, audited_at = 0, proven = NULL", [])?;
+    tx.conn.execute(
+        "UPDATE providers SET swept_at = NULL, audited_at = NULL, audits_from = 0, proven = NULL",
+        [],
+    )?;
     let mut believed = 0;
     for provider in providers::load_providers(tx.conn)? {
         let copies = providers::copies_on_record(tx.conn, provider.id)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, types::ValueRef};
 
-use super::{SqliteStore, errors::bad_code, tx::Tx, writer::Lane};
+use super::{SqliteStore, accounts, errors::bad_code, tx::Tx, writer::Lane};
 use crate::{
     model::{AccountId, Event, EventBody, EventId, EventKind, NewEvent, RequestId, Status, Timestamp},
     store::{EventPage, EventQuery, EventStore, EventsFrom, StoreError},
@@ -125,19 +125,10 @@ struct Filter {
 
 impl Filter {
     fn of(conn: &Connection, query: &EventQuery) -> Result<Self, StoreError> {
-        let account = query.account.as_deref().map(|name| account(conn, name)).transpose()?;
+        let account = query.account.as_deref().map(|name| accounts::by_name(conn, name)).transpose()?;
         let kinds: &[EventKind] = if query.kinds.is_empty() { EventKind::ALL } else { &query.kinds };
         Ok(Self { account, kinds: kinds.iter().fold(0, |set, kind| set | 1 << kind.code()) })
     }
-}
-
-fn account(conn: &Connection, name: &str) -> Result<i64, StoreError> {
-    // account: by name, also one that has left the config
-    let id = conn
-        .prepare_cached("SELECT id FROM accounts WHERE name = ?1")?
-        .query_row([name], |row| row.get(0))
-        .optional()?;
-    id.ok_or_else(|| StoreError::Unknown { what: "account", name: name.to_owned() })
 }
 
 /// Reads a page; of one snapshot.

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
-use super::snapshot;
+use super::{accounts, snapshot};
 use crate::{
     model::{Content, RequestId, Status, Timestamp},
     store::StoreError,
@@ -47,7 +47,7 @@ pub fn export(
 ) -> Result<(), StoreError> {
     snapshot::version(file)?;
     let conn = snapshot::read_only(file)?;
-    let account = account.map(|name| id_of(&conn, name)).transpose()?;
+    let account = account.map(|name| accounts::by_name(&conn, name)).transpose()?;
     let mut after = 0;
     loop {
         let page = page(&conn, after, account)?;
@@ -91,11 +91,4 @@ fn exported(row: &Row<'_>) -> Result<(i64, Exported), StoreError> {
         origins: row.get(7)?,
     };
     Ok((row.get(0)?, pin))
-}
-
-fn id_of(conn: &Connection, name: &str) -> Result<i64, StoreError> {
-    // account: by name
-    let found =
-        conn.query_row("SELECT id FROM accounts WHERE name = ?1", [name], |row| row.get(0)).optional()?;
-    found.ok_or_else(|| StoreError::Unknown { what: "account", name: name.to_owned() })
 }

@@ -19,7 +19,13 @@ pub(super) fn refused(conn: &Connection, provider: ProviderId) -> Result<Option<
         .query_row([provider.0], |row| row.get(0))
         .optional()?;
     match named {
-        None => return Err(StoreError::Unknown { what: "provider", name: provider.to_string() }),
+        None => {
+            return Err(StoreError::Unknown {
+                what: "provider",
+                name: provider.to_string(),
+                known: Vec::new(),
+            });
+        }
         Some(true) => return Ok(Some(Forgotten::Named)),
         Some(false) => {}
     }
@@ -46,7 +52,7 @@ pub(super) fn step(
     now: Timestamp,
 ) -> Result<Forgotten, StoreError> {
     let known = tx.providers()?.iter().find(|known| known.id == provider).cloned();
-    let unknown = || StoreError::Unknown { what: "provider", name: provider.to_string() };
+    let unknown = || StoreError::Unknown { what: "provider", name: provider.to_string(), known: Vec::new() };
     let known = known.ok_or_else(unknown)?;
     if known.absent_since.is_none() {
         return Ok(Forgotten::Named);

@@ -107,7 +107,11 @@ fn create(tx: &mut Tx<'_>, job: &NewJob, now: Timestamp) -> Result<Job, StoreErr
             ],
             |row| row.get(0),
         )?;
-    let made = find(tx.conn, JobId(id))?.ok_or(StoreError::Unknown { what: "job", name: id.to_string() })?;
+    let made = find(tx.conn, JobId(id))?.ok_or(StoreError::Unknown {
+        what: "job",
+        name: id.to_string(),
+        known: Vec::new(),
+    })?;
     note(tx, &made, None, job.by.as_deref(), now)?;
     Ok(made)
 }
@@ -115,7 +119,7 @@ fn create(tx: &mut Tx<'_>, job: &NewJob, now: Timestamp) -> Result<Job, StoreErr
 fn name_of(tx: &mut Tx<'_>, id: ProviderId) -> Result<String, StoreError> {
     let providers = tx.providers()?;
     let found = providers.iter().find(|provider| provider.id == id);
-    let unknown = || StoreError::Unknown { what: "provider", name: id.to_string() };
+    let unknown = || StoreError::Unknown { what: "provider", name: id.to_string(), known: Vec::new() };
     found.map(|provider| provider.name.clone()).ok_or_else(unknown)
 }
 
@@ -193,8 +197,24 @@ pub(super) fn save(
         && let Some(job) = find(tx.conn, id)?
     {
         note(tx, &job, Some(JobState::Running), None, now)?;
+        note_audited(tx, &job, now)?;
     }
     Ok(saved == 1)
+}
+
+/// Keeps on its provider when an audit came to its end: jobs are forgotten.
+fn note_audited(tx: &mut Tx<'_>, job: &Job, now: Timestamp) -> Result<(), StoreError> {
+    let Some((provider, _)) = job.provider.as_ref().filter(|_| job.kind == JobKind::Audit) else {
+        return Ok(());
+    };
+    if job.state == JobState::Done {
+        // provider: its last audit
+        tx.conn
+            .prepare_cached("UPDATE providers SET audited_at = ?2 WHERE id = ?1")?
+            .execute([provider.0, now.as_millis()])?;
+        tx.forget_config();
+    }
+    Ok(())
 }
 
 pub(super) fn tell(

@@ -28,6 +28,10 @@ pub(super) fn record(
             }
             _ => recorded.stale += 1,
         }
+        while let Some(heir) = tx.heirs.pop() {
+            recorded.relinked += settle::settle(tx, heir, now)?;
+            recorded.settled += 1;
+        }
     }
     Ok(recorded)
 }

@@ -39,6 +39,14 @@ impl PlanStore for SqliteStore {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    async fn policies(&self) -> Result<Vec<String>, StoreError> {
+        // policies: all names
+        let conn = self.readers.point();
+        let mut select = conn.prepare_cached("SELECT DISTINCT name FROM policies ORDER BY name")?;
+        let names = select.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
+    }
+
     async fn apply_step(
         &self,
         policy: String,
@@ -60,7 +68,16 @@ impl PlanStore for SqliteStore {
 
     async fn unapplied(&self, policy: &str, older: u64) -> Result<Unapplied, StoreError> {
         let policy = policy.to_owned();
-        self.readers.long(move |conn| leave::unapplied(conn, &policy, older)).await
+        let (mut left, mut removals) =
+            self.readers.long(move |conn| leave::unapplied(conn, &policy, older)).await?;
+        while let Some(rest) = removals.take() {
+            let counted = move |conn: &Connection| {
+                let rest = rest.count(conn, &mut left)?;
+                Ok((left, rest))
+            };
+            (left, removals) = self.readers.long(counted).await?;
+        }
+        Ok(left)
     }
 
     async fn settle_unfit(

@@ -178,7 +178,11 @@ fn forget(tx: &mut Tx<'_>, provider: ProviderId, now: Timestamp) -> Result<(), S
 fn known(tx: &mut Tx<'_>, provider: ProviderId) -> Result<crate::model::ProviderRecord, StoreError> {
     let providers = tx.providers()?;
     let known = providers.iter().find(|known| known.id == provider).cloned();
-    known.ok_or_else(|| StoreError::Unknown { what: "provider", name: provider.to_string() })
+    known.ok_or_else(|| StoreError::Unknown {
+        what: "provider",
+        name: provider.to_string(),
+        known: Vec::new(),
+    })
 }
 
 /// Tells of another state, and has all pins settled anew whose copies count otherwise than before.

@@ -19,7 +19,8 @@ pub(super) fn load_providers(conn: &Connection) -> Result<Vec<ProviderRecord>, S
     let mut select = conn.prepare_cached(
         "SELECT id, name, fingerprint, mode, health, health_since, absent_since, blocked_until, proven,
                 facts, allow_fewer, swept_at, audited_at, orphans, unplanned,
-                proof, proof_at, proof_served, proof_failed, proof_unreached, proof_uncheckable, proof_why, gateway_down
+                proof, proof_at, proof_served, proof_failed, proof_unreached, proof_uncheckable, proof_why, gateway_down,
+                audits_from
          FROM providers ORDER BY id",
     )?;
     let rows = select.query_map([], |row| Ok(provider(row)))?;
@@ -50,6 +51,7 @@ fn provider(row: &Row<'_>) -> Result<ProviderRecord, StoreError> {
         orphans: row.get(13)?,
         unplanned: row.get(14)?,
         proof: proofs::record(row, 15)?,
+        audits_from: millis(23)?,
     })
 }
 
@@ -171,7 +173,11 @@ pub(super) fn set_mode(
 ) -> Result<(), StoreError> {
     let providers = tx.providers()?;
     let known = providers.iter().find(|known| known.id == provider);
-    let known = known.ok_or_else(|| StoreError::Unknown { what: "provider", name: provider.to_string() })?;
+    let known = known.ok_or_else(|| StoreError::Unknown {
+        what: "provider",
+        name: provider.to_string(),
+        known: Vec::new(),
+    })?;
     if (known.mode, known.allow_fewer) == (mode, allow_fewer) {
         return Ok(());
     }

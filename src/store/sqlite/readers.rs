@@ -20,8 +20,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    model::{AccountId, JobId, ListQuery, RequestId, Timestamp},
-    store::{EventPage, EventQuery, PinPage, PinRecord, Staged, StoreError, StoreStats},
+    model::{AccountId, ListQuery, RequestId, Timestamp},
+    store::{Adoption, EventPage, EventQuery, PinPage, PinRecord, Staged, StoreError, StoreStats},
     telemetry::{InUse, Opened, StoreMetrics},
 };
 
@@ -189,9 +189,9 @@ impl Readers {
         self.on_thread(Instant::now() + self.scan_timeout, read).await
     }
 
-    pub(super) async fn staged(&self, job: JobId) -> Result<Staged, StoreError> {
+    pub(super) async fn staged(&self, adoption: Adoption) -> Result<Staged, StoreError> {
         let deadline = Instant::now() + self.scan_timeout;
-        self.on_thread(deadline, move |connection| adopt::staged(connection, job)).await
+        self.on_thread(deadline, move |connection| adopt::staged(connection, &adoption)).await
     }
 
     /// Whether the database can be read.

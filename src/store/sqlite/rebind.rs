@@ -14,8 +14,11 @@ pub(super) fn rebind(
     rebind: Rebind,
     now: Timestamp,
 ) -> Result<RebindReport, StoreError> {
-    let known = providers::by_name(tx.conn, &declared.name)?
-        .ok_or_else(|| StoreError::Unknown { what: "provider", name: declared.name.clone() })?;
+    let known = providers::by_name(tx.conn, &declared.name)?.ok_or_else(|| StoreError::Unknown {
+        what: "provider",
+        name: declared.name.clone(),
+        known: Vec::new(),
+    })?;
     let copies = providers::copies_on_record(tx.conn, known.id)?;
     // provider: another fingerprint, whose credential is yet to be proven
     tx.conn.execute(

@@ -203,6 +203,9 @@ fn write_provider(tx: &mut Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> R
         // Of copies that are spread by a tag others may count now.
         providers::resettle(tx, known.id)?;
     }
+    if known.facts.max_pins != declared.facts.max_pins {
+        tx.made_room();
+    }
     match (known.absent_since, known.health) {
         // Whoever names it again wants it used; where it does not answer that is found out again.
         (Some(_), Health::Dead) => providers::note(tx, known.id, Health::Healthy, None, now),

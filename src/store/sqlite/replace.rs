@@ -6,7 +6,7 @@ use rusqlite::params;
 use super::{
     accept::{self, Accepted},
     accounts, delete, replicas,
-    settle::{Pin, insert_link},
+    settle::{Pin, insert_link, room},
     tx::Tx,
 };
 use crate::{
@@ -34,6 +34,9 @@ pub(super) fn replace(
         hold(tx, &old, &new.pin, request.now)?;
     }
     delete::remove(tx, &old, request.now)?;
+    if new.pin.missing > 0 {
+        room::make(tx, &new.pin, request.now)?;
+    }
     Ok(Ok(Some(new)))
 }
 

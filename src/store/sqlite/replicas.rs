@@ -234,8 +234,16 @@ pub(super) fn step(
             Ok(Some(*next))
         }
         Next::Forget => {
+            tx.leaves_place(provider)?;
             forget(tx, id, before.content)?;
             tx.count_replica(provider.0, state, -1);
+            // places: that of a copy that is gone
+            let heir = tx
+                .conn
+                .prepare_cached("DELETE FROM places WHERE replica = ?1 RETURNING pin")?
+                .query_row([id.0], |row| row.get(0))
+                .optional()?;
+            tx.heirs.extend::<Option<i64>>(heir);
             Ok(None)
         }
     }

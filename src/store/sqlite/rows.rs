@@ -9,7 +9,7 @@ use anyhow::anyhow;
 use rusqlite::{Connection, Row};
 
 use crate::{
-    model::{Content, ErrorClass, Op, ReplicaState, RequestId, Status, Timestamp, delegates},
+    model::{Content, ErrorClass, Health, Op, ReplicaState, RequestId, Status, Timestamp, delegates},
     policy::merge::REFUSALS,
     store::{CopyRecord, PinRecord, StoreError},
 };
@@ -28,7 +28,7 @@ pub(super) const PIN_WIDTH: usize = 14;
 /// merging counts it: as none.
 macro_rules! copy_columns {
     () => {
-        "iif(r.doubt = 2, 0, r.state), v.name, r.error, r.error_text, r.op, r.next_at, r.leased, r.refusals, r.delegates, v.delegates"
+        "iif(r.doubt = 2, 0, r.state), v.name, r.error, r.error_text, r.op, r.next_at, r.leased, r.refusals, r.delegates, v.delegates, v.health"
     };
 }
 pub(super) use {copy_columns, pin_columns};
@@ -100,6 +100,7 @@ pub(super) fn copy(row: &Row<'_>, at: usize) -> Result<CopyRow, StoreError> {
         error,
         next: next_call(row, at)?,
         refused: row.get::<_, u32>(at + 7)? >= REFUSALS,
+        is_dead: row.get::<_, i64>(at + 10)? == Health::Dead.code(),
     };
     Ok(CopyRow { record, own: row.get(at + 8)?, provider: row.get(at + 9)? })
 }

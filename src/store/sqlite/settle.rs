@@ -1,6 +1,7 @@
 //! Settles one pin inside the transaction that changed its copies: status, counters, further copies, copies let go.
 
 mod heir;
+pub(super) mod room;
 
 use std::{sync::Arc, time::Duration};
 
@@ -182,6 +183,8 @@ fn settle_one(tx: &mut Tx<'_>, pin: &Pin, heirs: &mut Vec<i64>, now: Timestamp) 
     }
     if verdict.release_held {
         relinked += release_held(tx, pin.id, now)?;
+    } else if verdict.missing > 0 {
+        relinked += room::make(tx, pin, now)?;
     }
     note_late(tx, &verdict.late_at)?;
     note_rank(tx, &copies, verdict.rank)?;

@@ -185,7 +185,11 @@ fn check_account(tx: &Tx<'_>, account: Option<AccountId>) -> Result<(), StoreErr
     // account: in the config
     let known = "SELECT EXISTS(SELECT 1 FROM accounts WHERE id = ?1 AND retired_at IS NULL)";
     let known: bool = tx.conn.prepare_cached(known)?.query_row([account.0], |row| row.get(0))?;
-    if known { Ok(()) } else { Err(StoreError::Unknown { what: "account", name: account.to_string() }) }
+    if known {
+        Ok(())
+    } else {
+        Err(StoreError::Unknown { what: "account", name: account.to_string(), known: Vec::new() })
+    }
 }
 
 fn insert(tx: &Tx<'_>, token: &NewToken, now: Timestamp) -> Result<(), StoreError> {

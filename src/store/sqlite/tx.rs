@@ -46,6 +46,8 @@ pub(super) struct Effects {
     entered: Vec<(Status, Option<Duration>)>,
     /// Whether there are new events.
     happened: bool,
+    /// Whether a provider that was full is not any more.
+    room: bool,
 }
 
 impl Effects {
@@ -58,6 +60,12 @@ impl Effects {
         self.changes.extend(other.changes);
         self.entered.extend(other.entered);
         self.happened |= other.happened;
+        self.room |= other.room;
+    }
+
+    /// Whether a provider that was full is not any more.
+    pub(super) fn made_room(&self) -> bool {
+        self.room
     }
 
     /// Tells who waits, and the operator, of what is on disk now.
@@ -156,6 +164,8 @@ pub(super) struct Tx<'a> {
     pub(super) memory: &'a mut Memory,
     before: &'a Effects,
     effects: Effects,
+    /// Pins that get the place of a copy which is gone.
+    pub(super) heirs: Vec<i64>,
 }
 
 impl<'a> Tx<'a> {
@@ -165,7 +175,7 @@ impl<'a> Tx<'a> {
         memory: &'a mut Memory,
         before: &'a Effects,
     ) -> Self {
-        Self { conn, timing, memory, before, effects: Effects::default() }
+        Self { conn, timing, memory, before, effects: Effects::default(), heirs: Vec::new() }
     }
 
     pub(super) fn into_effects(self) -> Effects {
@@ -235,6 +245,21 @@ impl<'a> Tx<'a> {
     /// Notes that there are new events.
     pub(super) fn happened(&mut self) {
         self.effects.happened = true;
+    }
+
+    /// Notes that a provider that was full is not any more.
+    pub(super) fn made_room(&mut self) {
+        self.effects.room = true;
+    }
+
+    /// Notes the place that a copy leaves which is about to go off the record, where its provider was full.
+    pub(super) fn leaves_place(&mut self, provider: ProviderId) -> Result<(), StoreError> {
+        let providers = self.providers()?;
+        let most = providers.iter().find(|known| known.id == provider).and_then(|known| known.facts.max_pins);
+        if most.is_some() && most == Some(self.copies_at(provider)?) {
+            self.made_room();
+        }
+        Ok(())
     }
 
     pub(super) fn tell(&mut self, pin: RequestId, change: Change) {
@@ -315,7 +340,11 @@ impl<'a> Tx<'a> {
             .prepare_cached("SELECT id FROM policies WHERE name = ?1 ORDER BY rev DESC LIMIT 1")?
             .query_row([name], |row| row.get(0))
             .optional()?;
-        let id = PolicyId(id.ok_or_else(|| StoreError::Unknown { what: "policy", name: name.into() })?);
+        let id = PolicyId(id.ok_or_else(|| StoreError::Unknown {
+            what: "policy",
+            name: name.into(),
+            known: Vec::new(),
+        })?);
         self.memory.current.insert(name.to_owned(), id);
         Ok(id)
     }

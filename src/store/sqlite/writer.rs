@@ -2,6 +2,10 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -36,6 +40,8 @@ pub(super) struct Outlets {
     pub(super) changes: Changes,
     pub(super) pins: PinMetrics,
     pub(super) store: StoreMetrics,
+    /// Set where a provider that was full is not any more.
+    pub(super) room: Arc<AtomicBool>,
 }
 
 /// The callers' end of the writer thread. When it is dropped the thread does what waits, closes the database and ends.
@@ -152,6 +158,7 @@ fn run(conn: &Connection, timing: &Timing, mut queues: Queues, outlets: &Outlets
         let _in_use = outlets.store.in_use();
         match commit(conn, timing, &mut memory, &mut batch) {
             Ok(effects) => {
+                outlets.room.fetch_or(effects.made_room(), Ordering::Relaxed);
                 effects.tell(&outlets.changes, &outlets.pins);
                 for job in batch {
                     job.finish(None);

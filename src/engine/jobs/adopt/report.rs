@@ -2,8 +2,8 @@
 
 use super::Cursor;
 use crate::{
-    model::{JobCounts, JobProgress},
-    store::Staged,
+    model::{JobCounts, JobProgress, span::show_span},
+    store::{Adoption, Staged},
 };
 
 /// While the list is read; `told`: how many pins the provider says there are.
@@ -27,7 +27,7 @@ pub(super) fn making(cursor: &Cursor, before: &JobProgress, waiting: u64) -> Job
 }
 
 /// At the end.
-pub(super) fn whole(cursor: &Cursor, staged: &Staged, is_dry: bool) -> JobProgress {
+pub(super) fn whole(cursor: &Cursor, staged: &Staged, adoption: &Adoption) -> JobProgress {
     let theirs = staged.open + staged.made + staged.had + staged.gone;
     let mut all = counts([
         ("listed", cursor.listed),
@@ -46,22 +46,33 @@ pub(super) fn whole(cursor: &Cursor, staged: &Staged, is_dry: bool) -> JobProgre
         ("cut", staged.cut),
     ];
     all.extend(counts(odd).into_iter().filter(|(_, count)| *count > 0));
-    if is_dry {
+    if adoption.is_dry {
         all.insert("copies".to_owned(), staged.copies);
+    }
+    if let Some(span) = staged.ends_after {
+        all.insert("ends_after_seconds".to_owned(), span.as_secs());
     }
     JobProgress {
         done: cursor.listed,
         total: Some(cursor.listed),
         counts: all,
-        words: words(cursor, staged, is_dry),
+        words: words(cursor, staged, adoption),
     }
 }
 
-fn words(cursor: &Cursor, staged: &Staged, is_dry: bool) -> String {
-    let mut words = match is_dry {
+fn words(cursor: &Cursor, staged: &Staged, adoption: &Adoption) -> String {
+    let mut words = match adoption.is_dry {
         true => format!("would make {} pins, and {} copies elsewhere", staged.made, staged.copies),
         false => format!("{} pins were made", staged.made),
     };
+    if let Some(span) = staged.ends_after.filter(|_| staged.made > 0) {
+        let policy = &adoption.policy;
+        words.push_str(&format!(
+            " (they end {} after their adoption, by expire_after of the policy {policy}, and their copies at the provider \
+             with them: adopt by a policy without it to keep them)",
+            show_span(span)
+        ));
+    }
     words.push_str(&why_no_more(staged));
     if cursor.crowded > 0 {
         let crowded = cursor.crowded;

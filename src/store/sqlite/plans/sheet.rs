@@ -302,7 +302,7 @@ impl<'a> Sheet<'a> {
 }
 
 fn unknown(what: &'static str, name: &impl ToString) -> StoreError {
-    StoreError::Unknown { what, name: name.to_string() }
+    StoreError::Unknown { what, name: name.to_string(), known: Vec::new() }
 }
 
 fn is_kept(copy: &Replica) -> bool {
