@@ -17,6 +17,7 @@ use crate::{
     lifecycle::Activator,
     model::{Clock, Job, JobKind, NewJob, ProviderRecord, UpstreamId},
     store::{Orphan, SharedStore, StoreError},
+    telemetry::traces,
 };
 
 /// Orphans of one page.
@@ -58,6 +59,7 @@ async fn start(
         )),
         error => error.into(),
     })?;
+    traces::started(job.id);
     desk.activator.poke();
     Ok(json_response(StatusCode::ACCEPTED, &shown(&job)))
 }

@@ -79,7 +79,7 @@ fn at(store: Scripted, shutdown: &Shutdown, exposure: Exposure) -> Router {
     let api = Router::new().route("/who", get(who).post(who));
     let (limits, metrics) = (Limits::new(&limits::Settings::default()), Metrics::new());
     let authority = Authority::new(gate, exposure, limits, &metrics);
-    router(store, shutdown, &metrics, authority, api)
+    router(store, shutdown, &metrics, &Traces::default(), authority, api)
 }
 
 /// The status and body of a request with this token, at this host, by this peer.
