@@ -1,10 +1,10 @@
-// What is given out: the tarball is made twice and unpacked, the .deb is installed, run as its user, upgraded under a
-// running gateway, removed and purged. Leaves the machine as it was; does nothing where a Pinfold is installed.
+// What is given out: the tarball is made twice and unpacked, the .deb is installed, run as its user, upgraded over a store of
+// an older version, removed and purged. Leaves the machine as it was; does nothing where a Pinfold is installed.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { check, skip } from '../lib/check.mjs'
+import { check, each, skip } from '../lib/check.mjs'
 import { rawCid } from '../lib/cid.mjs'
 import { Gateway, TOKEN } from '../lib/gateway.mjs'
 import { BINARY, scratch, start } from '../lib/process.mjs'
@@ -16,12 +16,17 @@ const SECRETS = '/etc/pinfold/secrets'
 const STATE = '/var/lib/pinfold'
 const UNITS = '/usr/lib/systemd/system'
 const OURS = [CONFIG, SECRETS, STATE, '/usr/bin/pinfold']
+const MIGRATIONS = join(ROOT, 'src/store/sqlite/migrations')
+const OLDER = new URL('../lib/older.py', import.meta.url).pathname
+/** Before jobs, adoptions, audits and proofs. */
+const OLD_VERSION = 8
+const PINS = 50
 /** `systemd-analyze security`: from 0, nothing is exposed, to 10. */
 const MOST_EXPOSED = 1.5
 
-function run (program, args, { env = {}, input } = {}) {
+function run (program, args, { env = {}, input, anyway = false } = {}) {
   const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8', input, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', ...env } })
-  assert.equal(status, 0, `${program} ${args.join(' ')}: ${error?.message ?? `${stdout}${stderr}`}`)
+  assert.ok(status === 0 || anyway, `${program} ${args.join(' ')}: ${error?.message ?? `${stdout}${stderr}`}`)
   return stdout
 }
 const fails = (program, args) => spawnSync(program, args).status !== 0
@@ -112,7 +117,13 @@ const first = ending(made('deb', { VERSION: '0.0.1' }), '.deb')
 const second = newer(first, '0.0.1-1', '0.0.2-1')
 const sim = await new Sim('alpha').start()
 const gateway = new Installed({ providers: [sim.entry()], policy: { copies: 1 }, store: join(STATE, 'pinfold.db') })
-let requestid
+const pins = new Map()
+
+await check('the .deb asks for the systemd that its unit needs, and for none where none is', () => {
+  assert.equal(run('dpkg-deb', ['--field', first, 'Breaks']).trim(), 'systemd (<< 251)')
+  const depends = run('dpkg-deb', ['--field', first, 'Depends'])
+  assert.match(depends, /systemd \| systemd-standalone-sysusers/)
+})
 
 await check('the .deb installs where no systemd runs: user, folders, rights, manual, completions', async () => {
   run('dpkg', ['--force-unsafe-io', '--install', first])
@@ -143,8 +154,12 @@ await check('its units are what systemd understands, and expose little', async (
 
 await check('it runs as its user, who cannot read the secrets of root', async () => {
   await gateway.start()
-  requestid = (await gateway.add({ cid: rawCid('packaged') })).requestid
-  await gateway.pinned(requestid)
+  await each(Array.from({ length: PINS }), 8, async (_, n) => {
+    const pin = { cid: rawCid(`packaged ${n}`), name: `pin ${n}`, meta: { n: `${n}` } }
+    const { requestid } = await gateway.add(pin)
+    await gateway.pinned(requestid)
+    pins.set(requestid, pin)
+  })
   assert.equal(about(join(STATE, 'pinfold.db')).uid, user().uid)
   assert.ok(fails('setpriv', ['--reuid', 'pinfold', '--regid', 'pinfold', '--clear-groups', 'cat', join(SECRETS, 'laptop')]))
 })
@@ -158,15 +173,43 @@ await check('where the database may not be written it says what to type', async 
   assert.ok(stderr.includes(`run: chown ${user().uid} ${folder}`), stderr)
 })
 
-await check('an upgrade under the running gateway keeps its config and its pins', async () => {
+/** All pins as they were, each with its copy. */
+async function allAreThere () {
+  const there = await gateway.listAll()
+  assert.deepEqual(there.map(({ requestid }) => requestid).sort(), [...pins.keys()].sort())
+  for (const { requestid, status, pin: { cid, name, meta } } of there) {
+    assert.deepEqual({ status, cid, name, meta }, { status: 'pinned', ...pins.get(requestid) })
+  }
+}
+const schema = () => Number(run('/usr/bin/pinfold', ['doctor', '--config', CONFIG, '--json'], { anyway: true })
+  .split('\n').filter(Boolean).map((line) => JSON.parse(line)).find(({ what }) => what === 'store: schema').seen.match(/version (\d+)/)[1])
+
+await check('an upgrade under the running gateway keeps its config, and what is pinned', async () => {
   run('dpkg', ['--force-unsafe-io', '--install', second])
   assert.equal(version(), 'ii 0.0.2-1')
-  assert.equal((await gateway.request('GET', `/pins/${requestid}`)).status, 200)
+  await allAreThere()
   assert.equal(await gateway.stop(), 0)
-  await gateway.start()
-  const { body } = await gateway.request('GET', `/pins/${requestid}`)
-  assert.equal(body.status, 'pinned')
   assert.deepEqual(about(CONFIG), { mode: '640', uid: 0, gid: user().gid })
+})
+
+await check(`a store of schema version ${OLD_VERSION} is brought up to date by the first start, with all ${PINS} pins and their copies`, async () => {
+  const newest = schema()
+  const store = join(STATE, 'pinfold.db')
+  const told = run('python3', [OLDER, store, `${store}.old`, `${OLD_VERSION}`, MIGRATIONS])
+  assert.equal(told.trim(), `${OLD_VERSION} ${PINS}`)
+  for (const ending of ['-wal', '-shm']) rmSync(`${store}${ending}`, { force: true })
+  renameSync(`${store}.old`, store)
+  chmodSync(store, 0o600)
+  chownSync(store, user().uid, user().gid)
+  assert.ok(newest > OLD_VERSION && schema() === OLD_VERSION)
+  const held = await sim.pins()
+  await gateway.start()
+  assert.equal(schema(), newest)
+  await allAreThere()
+  assert.deepEqual(await sim.pins(), held)
+  const added = await gateway.add({ cid: rawCid('after the upgrade') })
+  await gateway.pinned(added.requestid)
+  await gateway.remove(added.requestid)
   assert.equal(await gateway.stop(), 0)
 })
 
@@ -184,7 +227,7 @@ await check('a backup that root or its user puts back is its user\'s, who reads 
   chownSync(file, uid, gid)
   run('setpriv', ['--reuid', `${uid}`, '--regid', `${gid}`, '--clear-groups', ...restore])
   await gateway.start()
-  assert.equal((await gateway.request('GET', `/pins/${requestid}`)).status, 200)
+  await allAreThere()
   assert.equal(await gateway.stop(), 0)
 })
 
