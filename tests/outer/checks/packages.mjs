@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { check, each, skip } from '../lib/check.mjs'
 import { rawCid } from '../lib/cid.mjs'
 import { Gateway, TOKEN } from '../lib/gateway.mjs'
-import { BINARY, scratch, start } from '../lib/process.mjs'
+import { BINARY, freePort, scratch, start } from '../lib/process.mjs'
 import { Sim } from '../lib/upstreams.mjs'
 
 const ROOT = new URL('../../..', import.meta.url).pathname
@@ -17,6 +17,7 @@ const STATE = '/var/lib/pinfold'
 const UNITS = '/usr/lib/systemd/system'
 const OURS = [CONFIG, SECRETS, STATE, '/usr/bin/pinfold']
 const MIGRATIONS = join(ROOT, 'src/store/sqlite/migrations')
+const SYSTEMD = new URL('../lib/systemd.sh', import.meta.url).pathname
 const OLDER = new URL('../lib/older.py', import.meta.url).pathname
 /** Before jobs, adoptions, audits and proofs. */
 const OLD_VERSION = 8
@@ -123,6 +124,70 @@ await check('the .deb asks for the systemd that its unit needs, and for none whe
   assert.equal(run('dpkg-deb', ['--field', first, 'Breaks']).trim(), 'systemd (<< 251)')
   const depends = run('dpkg-deb', ['--field', first, 'Depends'])
   assert.match(depends, /systemd \| systemd-standalone-sysusers/)
+})
+
+/** Typed under a systemd of its own. */
+const UNDER_SYSTEMD = `
+state () { systemctl show pinfold --value -p "$1"; }
+until_is () { for _ in {1..300}; do [ "$(state "$1")" = "$2" ] && return; sleep 0.1; done; echo "$1 is $(state "$1"), not $2"; return 1; }
+systemctl start pinfold
+echo "started: $(state ActiveState) as $(state User): $(state StatusText)"
+pinfold pin add --config /etc/pinfold/config.yaml --name kept CID > /dev/null
+systemctl reload pinfold && echo reloaded
+cp /etc/pinfold/config.yaml /tmp/good
+echo 'store: [' >> /etc/pinfold/config.yaml
+systemctl reload pinfold 2>/dev/null || echo "bad reload refused: $(state ActiveState)"
+cp /tmp/good /etc/pinfold/config.yaml
+first=$(state MainPID)
+dpkg --force-unsafe-io --install /said/second.deb > /dev/null 2>&1
+until_is ActiveState active
+[ "$(state MainPID)" != "$first" ] && echo "upgraded: $(state ActiveState)"
+pinfold pin ls --config /etc/pinfold/config.yaml --status queued,pinning,pinned | grep -c kept
+systemctl kill --signal=KILL pinfold
+until_is NRestarts 1
+until_is ActiveState active && echo "killed: it is back"
+systemctl stop pinfold
+echo "stopped: $(state Result)"
+echo 'store: [' >> /etc/pinfold/config.yaml
+systemctl start pinfold 2>/dev/null || echo "bad start: $(state ExecMainStatus)"
+cp /tmp/good /etc/pinfold/config.yaml
+systemctl start pinfold
+dpkg --remove pinfold > /dev/null 2>&1
+echo "removed: $(state ActiveState)"
+`
+const SAID = `started: active as pinfold: serving
+reloaded
+bad reload refused: active
+upgraded: active
+1
+killed: it is back
+stopped: success
+bad start: 78
+removed: inactive
+`
+
+await check('systemd runs its unit: start, reloads, an upgrade, a kill, a stop', async () => {
+  const folder = scratch()
+  const [port, adminPort] = [await freePort(), await freePort()]
+  const config = {
+    server: { listen: `127.0.0.1:${port}` },
+    admin: { listen: `127.0.0.1:${adminPort}` },
+    store: { url: `sqlite:${join(STATE, 'pinfold.db')}` },
+    accounts: [{ name: 'default', tokens: [{ name: 'laptop', secret_file: 'secrets/laptop' }] }],
+    providers: [sim.entry()],
+    policies: [{ name: 'default', copies: 1 }]
+  }
+  const [file, secret] = ['config.yaml', 'secret'].map((name) => join(folder, name))
+  // A key a line, so that a further one can break it.
+  writeFileSync(file, Object.entries(config).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`).join(''))
+  writeFileSync(secret, TOKEN)
+  writeFileSync(join(folder, 'second.deb'), readFileSync(second))
+  const args = ['--mount', '--pid', '--fork', '--kill-child', '--uts', '--ipc', '--cgroup', SYSTEMD, first, file, secret, folder]
+  const input = UNDER_SYSTEMD.replace('CID', rawCid('under systemd'))
+  const { status, stderr, error } = spawnSync('unshare', args, { encoding: 'utf8', input, timeout: 180_000, killSignal: 'SIGKILL' })
+  const [said, log] = ['script', 'pinfold'].map((name) => existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8') : '')
+  if (said === '') return skip('systemd', `it does not run here: ${error?.code ?? status} ${stderr?.trim().split('\n').at(-1)}`)
+  assert.equal(said, SAID, `${error ?? ''}${stderr}${log.split('\n').slice(-10).join('\n')}`)
 })
 
 await check('the .deb installs where no systemd runs: user, folders, rights, manual, completions', async () => {
