@@ -498,8 +498,8 @@ async fn pins_go_out_and_come_in_again_as_they_were_and_in_their_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pin_without_a_name_is_found_behind_any_number_of_named_ones() {
-    // More than the API lists at once.
-    const NAMED: u64 = 1001;
+    // More than the API lists at once, also after those that may change places.
+    const NAMED: u64 = 1100;
     let house = House::build().await;
     let open = house.open().await;
     let named = (0..NAMED).map(|n| format!("{}\n", json!({ "cid": cid(1), "name": format!("{n}") })));

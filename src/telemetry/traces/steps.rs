@@ -118,3 +118,23 @@ impl Recorder {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::SpanContext;
+
+    use super::*;
+
+    #[test]
+    fn a_job_that_takes_days_is_recorded_for_a_while_and_then_as_any_other() {
+        let mut jobs = Jobs::default();
+        let by = SpanContext::empty_context();
+        jobs.0.insert(JobId(1), Started { by: by.clone(), left: 2 });
+        let steps = [(); 4].map(|()| jobs.step(JobId(1)));
+        assert_eq!(
+            steps.map(|(linked, is_owed)| (linked.is_some(), is_owed)),
+            [(true, true), (true, true), (true, false), (true, false)]
+        );
+        assert_eq!(jobs.step(JobId(2)), (None, false));
+    }
+}
