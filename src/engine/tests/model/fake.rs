@@ -135,9 +135,6 @@ impl Fake {
         self.state().mood = mood;
     }
 
-    pub(super) fn mood(&self) -> Mood {
-        self.state().mood
-    }
     pub(super) fn is_exclusive(&self) -> bool {
         self.traits.exclusive
     }
