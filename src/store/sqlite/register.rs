@@ -207,8 +207,8 @@ fn write_provider(tx: &mut Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> R
         tx.made_room();
     }
     match (known.absent_since, known.health) {
-        // Whoever names it again wants it used; where it does not answer that is found out again.
-        (Some(_), Health::Dead) => providers::note(tx, known.id, Health::Healthy, None, now),
+        // Whoever names it again wants it used; where it does not answer that is found out again, and it has its time anew.
+        (Some(_), health) if !health.is_usable() => providers::note(tx, known.id, Health::Healthy, None, now),
         _ => Ok(()),
     }
 }
