@@ -68,11 +68,6 @@ impl Spills {
         left.room = true;
     }
 
-    /// A provider may take copies that it did not.
-    pub(super) fn has_room(&self) {
-        self.left().room = true;
-    }
-
     /// There is fan-out to do.
     pub(super) fn remerge(&self) {
         self.left().remerge = true;

@@ -128,7 +128,7 @@ impl Caller {
         self.note(None, now).await;
     }
 
-    /// Keeps what was observed. Pins that wait for this provider look elsewhere, those that lack a copy look here.
+    /// Keeps what was observed, and lets pins that wait for this provider look elsewhere, unless it is for a moment only.
     pub(super) async fn note(&self, blocked_until: Option<Timestamp>, now: Timestamp) {
         let _turn = self.noted.turn.lock().await;
         let health = self.observed().health();
@@ -139,10 +139,8 @@ impl Caller {
             let provider = self.provider.name();
             tracing::error!(%error, provider, %health, "a provider's health was not recorded; the next call tries again");
         }
-        match blocked_until {
-            Some(until) if health.is_usable() && ProviderView::waits(until, now) => {}
-            None if health.is_usable() => self.spills.has_room(),
-            _ => self.spills.add(self.id),
+        if !health.is_usable() || blocked_until.is_some_and(|until| !ProviderView::waits(until, now)) {
+            self.spills.add(self.id);
         }
         self.shared.activator.poke();
     }
