@@ -71,7 +71,9 @@ macro_rules! contract_suite {
             replacing: the_same_content_keeps_its_copies_under_a_new_id,
                 another_content_holds_the_old_pinned_copies_until_the_new_need_is_met,
                 a_chain_of_replaces_holds_four_contents, held_copies_expire_after_seven_days,
-                what_is_replaced_by_another_policy_is_held_until_it_has_moved,
+                what_is_replaced_by_another_policy_is_kept_until_it_has_moved,
+                a_replace_by_another_order_of_providers_takes_all_copies_along,
+                a_replace_by_a_policy_of_fewer_copies_lets_go_of_the_others,
                 a_pin_that_is_not_there_is_replaced_by_nothing,
                 a_held_copy_that_is_asked_for_again_is_own;
             adopting: what_is_listed_becomes_pins_the_oldest_first_with_their_copies,
