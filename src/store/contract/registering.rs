@@ -143,12 +143,23 @@ pub(in crate::store) async fn the_next_start_is_told_the_time_that_was_believed_
 pub(in crate::store) async fn a_credential_is_proven_by_copies_on_record<B: Backend>() {
     let mut house = House::<B>::open().await;
     let (store, x) = (house.store(), house.providers[0]);
-    assert!(store.sample_copies(x, 3).await.unwrap().is_empty());
+    let sample = async |dice: &[u32]| store.sample_copies(x, dice.to_vec()).await.unwrap();
+    assert!(sample(&[0, 7, u32::MAX]).await.is_empty());
     for n in 0..5 {
         house.add(0, "one", n, t(1)).await;
     }
     house.serve(0, t(2), well).await;
-    assert_eq!(store.sample_copies(x, 3).await.unwrap().len(), 3);
+    let contents = async |dice: &[u32]| -> Vec<Content> {
+        sample(dice).await.into_iter().map(|(content, _)| content).collect()
+    };
+    let known = |n: u64| cid(n).content().clone();
+    assert_eq!(
+        contents(&[u32::MAX, 0, 1]).await,
+        [known(4), known(0)],
+        "the newest and the oldest, once each"
+    );
+    house.add(0, "one", 5, t(2)).await;
+    assert_eq!(contents(&[u32::MAX]).await, [known(0)], "what is not there yet proves nothing");
     store.prove_credential(x, [7; 32]).await.unwrap();
     house.note(0, Health::AuthFailed, t(3)).await;
     house.note(0, Health::AuthFailed, t(4)).await;
