@@ -153,6 +153,7 @@ macro_rules! contract_suite {
             auditing: what_a_list_showed_survives_a_crash_and_the_rest_is_suspect,
                 an_audit_gives_way_to_what_is_new_though_calls_have_no_limit,
                 suspects_are_looked_at_and_only_that_loses_them,
+                a_suspect_whose_look_fails_is_asked_for_again_in_its_time_and_a_few_times,
                 a_suspect_that_nobody_wants_any_more_is_dropped, orphans_are_what_nobody_here_knows,
                 doubles_that_are_being_removed_are_no_orphans,
                 copies_of_a_swept_provider_get_looks_again_when_it_is_swept_no_more;

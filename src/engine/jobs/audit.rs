@@ -203,10 +203,11 @@ impl Auditor<'_> {
     async fn look(&self, mut cursor: Cursor, since: i64, next: Option<i64>) -> Result<Step, StoreError> {
         let store = &self.tools.shared.store;
         let times = (Timestamp::from_millis(cursor.began), Timestamp::from_millis(since));
-        let Cleared { lost, found, left, .. } =
+        let Cleared { lost, found, unanswered, left, .. } =
             store.audit_clear(self.job.id, times, LOOKS, self.tools.now).await?;
         cursor.tally.lost += lost;
         cursor.tally.found += found;
+        cursor.tally.unanswered += unanswered;
         self.metrics.audited(Audited::Lost, lost);
         self.metrics.audited(Audited::Found, found);
         let alarming = next.is_some() && cursor.tally.lost > most(self.copies().await?);

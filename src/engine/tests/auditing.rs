@@ -2,8 +2,8 @@
 
 use super::world::*;
 use crate::{
-    model::{Job, JobCommand, JobId, JobState, Origins, PinCid, RequestId, Status},
-    sim::{Asked, Fault, Lists, RateLimit, Route},
+    model::{AuditBy, Job, JobCommand, JobId, JobKind, JobState, NewJob, Origins, PinCid, RequestId, Status},
+    sim::{Asked, Fault, Lists, RateLimit, Route, Routes},
     store::StoreError,
 };
 
@@ -257,6 +257,26 @@ async fn copies_of_a_provider_whose_list_is_swept_have_no_looks_of_their_own() {
     assert_eq!(world.held(0), COPIES, "each is looked at again by itself");
     let total = world.sims[0].counts().total();
     assert!(total > 6 * HOURLY, "{total}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_suspect_that_nobody_answers_for_is_asked_for_in_its_time_and_does_not_hold_an_audit_up() {
+    let mut world = World::of(1).start().await;
+    let pins = with_pins(&mut world, 20).await;
+    world.sims[0].set(|sim| sim.lists = Lists::First(19));
+    world.sims[0].faults().always(Routes::Only(Route::Get), Fault::status(400));
+    let id = world.audit(0).await;
+    world.run_for(3 * HOUR).await;
+    let job = world.job(id).await;
+    assert_eq!((job.state, count(&job, "suspect"), count(&job, "unanswered")), (JobState::Done, 1, 1));
+    let asked = world.calls(0, Route::Get);
+    assert!(asked < 60, "{asked}");
+    // It is still asked for.
+    world.sims[0].faults().clear();
+    world.sims[0].forget(&content(0));
+    world.run_for(DAY).await;
+    assert_eq!((world.held(0), world.status(pins[0]).await), (20, Status::Pinned));
     world.end().await;
 }
 

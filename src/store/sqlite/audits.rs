@@ -18,6 +18,7 @@ use crate::{
         Allowance, BudgetClass, ContentId, Doubt, Goal, JobId, Op, ProviderId, ReplicaId, ReplicaState,
         Timestamp, UpstreamId, replica::Replica,
     },
+    policy::merge::STALLED,
     store::{AuditStore, Cleared, Listed, Met, Orphan, StoreError, Weigh, Weighed},
     telemetry::StoreClass::{Read, Write},
 };
@@ -232,6 +233,7 @@ fn clear(
             Verdict::Lost => cleared.lost += 1,
             Verdict::Found => cleared.found += 1,
             Verdict::Dropped => cleared.dropped += 1,
+            Verdict::Unanswered => cleared.unanswered += 1,
             Verdict::Open => {
                 looks::hasten(tx, id, now)?;
                 continue;
@@ -248,6 +250,8 @@ enum Verdict {
     Lost,
     Found,
     Dropped,
+    /// It is looked at further, and nobody waits for that.
+    Unanswered,
     Open,
 }
 
@@ -259,6 +263,7 @@ fn verdict(replica: Option<&Replica>, began: Timestamp, since: Timestamp) -> Ver
         // It went out of that state, and may be back by now.
         Some(replica) if replica.state != ReplicaState::Pinned || replica.state_at >= began => Verdict::Lost,
         Some(replica) if replica.seen_at.is_some_and(|seen| seen >= since) => Verdict::Found,
+        Some(replica) if replica.tries >= STALLED => Verdict::Unanswered,
         Some(_) => Verdict::Open,
     }
 }
