@@ -281,6 +281,23 @@ async fn a_suspect_that_nobody_answers_for_is_asked_for_in_its_time_and_does_not
 }
 
 #[tokio::test]
+async fn where_a_list_cannot_be_read_for_long_each_copy_is_looked_at() {
+    for (by, ends) in [(AuditBy::Auto, true), (AuditBy::Sweep, false)] {
+        let mut world = World::of(1).exclusive().start().await;
+        with_pins(&mut world, 1).await;
+        world.sims[0].forget(&content(0));
+        world.sims[0].faults().always(Routes::Only(Route::List), Fault::status(400));
+        let id = world.audit_by(0, by).await;
+        world.run_for(HOUR).await;
+        assert_eq!(count(&world.job(id).await, "lost"), 0, "its list may be read soon");
+        world.run_for(5 * HOUR).await;
+        let job = world.job(id).await;
+        assert_eq!((job.state == JobState::Done, count(&job, "lost")), (ends, u64::from(ends)), "{by:?}");
+        assert_eq!((world.held(0), world.provider(0).await.swept_at), (usize::from(ends), None));
+    }
+}
+
+#[tokio::test]
 async fn a_provider_that_is_down_is_audited_when_it_is_back() {
     let mut world = World::of(1).start().await;
     with_pins(&mut world, 5).await;
