@@ -297,6 +297,22 @@ async fn where_a_list_cannot_be_read_for_long_each_copy_is_looked_at() {
     }
 }
 
+/// Those that wait or rest take no turn from it.
+#[tokio::test]
+async fn an_audit_goes_on_behind_many_newer_jobs() {
+    let mut world = World::of(1).start().await;
+    with_pins(&mut world, 3).await;
+    let id = world.audit(0).await;
+    for n in 0..20 {
+        let (kind, terms) = (JobKind::Apply, format!("{{\"policy\":\"{n}\"}}"));
+        let job = NewJob { kind, provider: None, account: None, terms, by: None };
+        let job = world.inside().store.create_job(job, world.now()).await.unwrap();
+        world.tell(job.id, JobCommand::Pause).await;
+    }
+    ended(&mut world, id).await;
+    world.end().await;
+}
+
 #[tokio::test]
 async fn a_provider_that_is_down_is_audited_when_it_is_back() {
     let mut world = World::of(1).start().await;
