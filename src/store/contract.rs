@@ -106,7 +106,8 @@ macro_rules! contract_suite {
                 i9_a_claim_takes_no_more_work_than_there_are_calls_for,
                 i9_a_claim_counts_the_looks_before_submits,
                 i9_a_spent_list_budget_stops_looks_but_no_submits_or_removes,
-                i9_no_more_is_queued_at_a_provider_than_it_takes, doubts_are_settled_though_no_place_is_left;
+                i9_no_more_is_queued_at_a_provider_than_it_takes, doubts_are_settled_though_no_place_is_left,
+                leases_that_ran_out_are_taken_up_though_they_fill_all_places;
             outcomes: many_pins_of_one_copy_end_equal, a_fan_out_survives_a_crash, polls_are_hastened_for_those_who_ask,
                 polls_of_one_provider_are_brought_forward_to_a_limit,
                 doubles_are_deleted_later_and_stay_on_record_until_then,
