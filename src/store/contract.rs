@@ -134,6 +134,7 @@ macro_rules! contract_suite {
             registering: an_account_with_pins_cannot_vanish, a_policy_that_changes_binds_new_pins_only,
                 a_provider_may_be_absent_and_come_back, another_fingerprint_is_refused_until_rebound,
                 a_rebind_to_the_same_account_keeps_the_copies, a_rebind_to_a_new_account_makes_them_again,
+                a_rebind_to_a_new_account_ends_the_adoption_from_the_old_one,
                 a_clock_that_went_back_is_warned_of, the_next_start_is_told_the_time_that_was_believed_last, another_config_leaves_claims_alone,
                 an_account_that_left_takes_no_more_pins, an_account_leaves_or_a_pin_comes_but_not_both, a_credential_is_proven_by_copies_on_record;
             tokens: a_token_is_read_back_as_it_was_made_also_after_a_crash,

@@ -119,6 +119,27 @@ pub(in crate::store) async fn a_rebind_to_a_new_account_makes_them_again<B: Back
     house.backend.check().await;
 }
 
+/// I13: what was listed is not the new account's.
+pub(in crate::store) async fn a_rebind_to_a_new_account_ends_the_adoption_from_the_old_one<B: Backend>() {
+    let house = House::<B>::open().await;
+    let job = |provider: usize| NewJob {
+        kind: JobKind::Adopt,
+        provider: Some(house.providers[provider]),
+        account: Some(house.accounts[0]),
+        terms: "{}".into(),
+        by: None,
+    };
+    let [ours, other] = [0, 1].map(job);
+    let ours = house.store().create_job(ours, t(0)).await.unwrap().id;
+    let other = house.store().create_job(other, t(0)).await.unwrap().id;
+    house.store().command_job(ours, JobCommand::Pause, None, t(0)).await.unwrap();
+    house.store().rebind_provider(moved(), Rebind::SameAccount, t(1)).await.unwrap();
+    let state = async |job| house.store().job(job).await.unwrap().unwrap().state;
+    assert_eq!(state(ours).await, JobState::Paused);
+    house.store().rebind_provider(moved(), Rebind::NewAccount, t(2)).await.unwrap();
+    assert_eq!((state(ours).await, state(other).await), (JobState::Cancelled, JobState::Running));
+}
+
 /// I3.
 pub(in crate::store) async fn a_clock_that_went_back_is_warned_of<B: Backend>() {
     let mut house = House::<B>::open().await;
