@@ -263,6 +263,9 @@ async fn copies_of_a_provider_whose_list_is_swept_have_no_looks_of_their_own() {
 #[tokio::test]
 async fn a_suspect_that_nobody_answers_for_is_asked_for_in_its_time_and_does_not_hold_an_audit_up() {
     let mut world = World::of(1).start().await;
+    // The oldest one there.
+    world.add(0).await;
+    world.run_for(MINUTE).await;
     let pins = with_pins(&mut world, 20).await;
     world.sims[0].set(|sim| sim.lists = Lists::First(19));
     world.sims[0].faults().always(Routes::Only(Route::Get), Fault::status(400));
