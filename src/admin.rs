@@ -61,7 +61,7 @@ use crate::{
     lifecycle::Shutdown,
     model::Timestamp,
     store::{SharedStore, StoreError, StoreStats},
-    telemetry::{Metrics, Repeats},
+    telemetry::{Metrics, Repeats, Traces},
 };
 
 /// What operators ask of the store: the narrow part of [`Store`](crate::store::Store) that is used here.
@@ -101,6 +101,7 @@ pub fn router(
     store: impl Vitals,
     shutdown: &Shutdown,
     metrics: &Metrics,
+    traces: &Traces,
     authority: Authority,
     api: Router,
 ) -> Router {
@@ -119,7 +120,7 @@ pub fn router(
         .route("/livez", get(|| async { "ok" }))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn(access::note))
+        .layer(middleware::from_fn_with_state(traces.clone(), access::note))
 }
 
 /// Nothing is refreshed here, so that scraping costs the same however often it is done.

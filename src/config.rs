@@ -46,7 +46,7 @@ pub use settings::{
     ServerSettings, Settings, StoreUrl, Timeouts, TokenDecl, TraceSettings, UpstreamSettings, Way,
 };
 
-pub use whereabouts::{Whereabouts, whereabouts};
+pub use whereabouts::{Whereabouts, store_at, whereabouts};
 
 use crate::limits::Caps;
 use problem::cover;

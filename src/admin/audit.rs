@@ -21,6 +21,7 @@ use crate::{
     lifecycle::Activator,
     model::{AuditBy, Clock, Job, JobKind, NewJob, ProviderRecord, UpstreamId},
     store::{Orphan, SharedStore, StoreError},
+    telemetry::traces,
 };
 
 /// Orphans of one page.
@@ -71,6 +72,7 @@ async fn start(
         )),
         error => error.into(),
     })?;
+    traces::started(job.id);
     desk.activator.poke();
     Ok(json_response(StatusCode::ACCEPTED, &shown(&job)))
 }

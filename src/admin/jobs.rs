@@ -19,6 +19,7 @@ use crate::{
     lifecycle::Activator,
     model::{Clock, Job, JobCommand, JobId, JobKind, JobState, NewJob, ProviderRecord, known},
     store::SharedStore,
+    telemetry::traces,
 };
 
 /// The most jobs that are listed at once.
@@ -103,6 +104,7 @@ impl Foreman {
         };
         let job = self.store.create_job(job, self.clock.now()).await?;
         tracing::info!(job = %job.id, provider = name, by = who(by), "a drain was started");
+        traces::started(job.id);
         self.poke();
         Ok(json_response(StatusCode::CREATED, &shown(&job)))
     }
@@ -127,6 +129,7 @@ impl Foreman {
         let job = NewJob { kind: JobKind::Apply, provider: None, account: None, terms, by: who(by) };
         let job = self.store.create_job(job, self.clock.now()).await?;
         tracing::info!(job = %job.id, policy, by = who(by), "a policy's newest revision is applied");
+        traces::started(job.id);
         self.poke();
         Ok(json_response(StatusCode::CREATED, &shown(&job)))
     }

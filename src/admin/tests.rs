@@ -79,7 +79,7 @@ fn at(store: Scripted, shutdown: &Shutdown, exposure: Exposure) -> Router {
     let api = Router::new().route("/who", get(who).post(who));
     let (limits, metrics) = (Limits::new(&limits::Settings::default()), Metrics::new());
     let authority = Authority::new(gate, exposure, limits, &metrics);
-    router(store, shutdown, &metrics, authority, api)
+    router(store, shutdown, &metrics, &Traces::default(), authority, api)
 }
 
 /// The status and body of a request with this token, at this host, by this peer.
@@ -295,7 +295,9 @@ async fn a_failure_of_the_store_is_told_once_and_with_whose_request_it_was() {
     let (subscriber, _, sink) = captured("info");
     let _guard = tracing::subscriber::set_default(subscriber);
     let fails = || async { Err::<(), Failure>(StoreError::Busy.into()) };
-    let router = Router::new().route("/it", get(fails)).layer(middleware::from_fn(access::note));
+    let router = Router::new()
+        .route("/it", get(fails))
+        .layer(middleware::from_fn_with_state(Traces::default(), access::note));
     let (status, _) = call(&router, Method::GET, "/it", &[("x-request-id", "mine-1")]).await;
     let lines = sink.lines();
     let told = |level: &str| lines.iter().filter(|line| line["level"] == level).collect::<Vec<_>>();

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     auth::{Principal, Scopes},
     model::RequestId,
-    telemetry::request_id,
+    telemetry::{request_id, traces},
 };
 
 /// What an operator may have done for an account.
@@ -73,7 +73,8 @@ impl Agent {
             scopes: Scopes::NONE,
             policies: Vec::new(),
         };
-        let caller = Caller { by, ..self.0.caller(&terms, &who) };
+        let trace = traces::current();
+        let caller = Caller { by, trace: &trace, ..self.0.caller(&terms, &who) };
         match errand {
             Errand::List => pins::list_for_operators(&caller, head.uri.query()).await,
             Errand::Add => Endpoint::Add.handle(&caller, head, body).await,

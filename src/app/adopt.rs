@@ -10,6 +10,7 @@ use crate::{
     engine::AdoptTerms,
     model::{AccountId, Job, JobKind, NewJob, ProviderId},
     store::StoreError,
+    telemetry::traces,
 };
 
 #[async_trait]
@@ -30,6 +31,7 @@ impl Adoptions for Live {
             StoreError::Taken { .. } => AdoptError::UnderWay,
             error => error.into(),
         })?;
+        traces::started(job.id);
         self.fleet.poke();
         Ok(job)
     }

@@ -21,7 +21,7 @@ use crate::{
     model::{Clock, Expiry, SystemClock, Timestamp},
     store::sqlite::{
         self, CameBack, Comeback, Place, SqliteStore,
-        files::folder_of,
+        files::{folder_of, heir},
         snapshot::{self, CopyError, Holdings, Stop},
     },
     telemetry::Metrics,
@@ -130,7 +130,7 @@ pub async fn restore(settings: Settings, restore: Restore) -> anyhow::Result<Res
     }
     let folder = folder_of(place.database());
     let work = Workshop::open(folder, RESTORE)
-        .and_then(|work| work.hand_over(folder).map(|()| work))
+        .and_then(|work| work.hand_over(heir(place.database())).map(|()| work))
         .with_context(|| format!("cannot write beside {}", place.database().display()))?;
     let now = SystemClock.now();
     let new = work.file("pinfold.db");

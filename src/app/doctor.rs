@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     config::{Loaded, Problem, Problems, ProviderSettings, Settings},
-    model::{Clock, SystemClock, Timestamp},
+    model::{Clock, SystemClock},
 };
 
 /// How something stands.
@@ -143,14 +143,10 @@ impl Doctor {
         };
         let Some(store) = &self.store else { return found };
         found.extend(secrets::look(named, store));
-        let (lines, latest) = store::look(store, self.senses.space);
+        let (lines, told) = store::look(store, self.senses.space);
         found.extend(lines);
-        found.push(clock::against_the_store(latest, self.now()));
+        found.push(clock::against_the_store(told, &self.senses.clock));
         found
-    }
-
-    fn now(&self) -> Timestamp {
-        self.senses.clock.now()
     }
 
     fn providers<'a>(&'a self, settings: &'a Settings) -> impl Iterator<Item = &'a ProviderSettings> {

@@ -96,8 +96,9 @@ impl Gateway {
         let operators = ground.listener(Listener::Admin, &admin_shutdown, &live.doors.admin);
         let authority =
             admin::Authority::new(live.gate.clone(), exposure, live.limits.clone(), &ground.metrics);
+        let traces = &ground.telling.traces;
         let router =
-            admin::router(ground.store.clone(), &ground.shutdown, &ground.metrics, authority, routes);
+            admin::router(ground.store.clone(), &ground.shutdown, &ground.metrics, traces, authority, routes);
         admin_shutdown.spawn_vital("admin listener", operators.run(admin_door, router));
         ground.keep_up(&live);
         let Ground { registered, shutdown, telling, .. } = ground;

@@ -32,6 +32,5 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
 
 /// The store that a configuration names, whatever else is wrong with it.
 pub(super) fn store_of(config: &Path) -> Result<PathBuf, Failure> {
-    let found = config::whereabouts(config, &Environment::of_process());
-    found.map(|found| found.store).map_err(|problems| unusable(&problems))
+    config::store_at(config, &Environment::of_process()).map_err(|problems| unusable(&problems))
 }

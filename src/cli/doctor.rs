@@ -24,7 +24,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<Exit, Failure> {
     let environment = Environment::of_process();
     // What is wrong with it says `config`.
-    let store = config::whereabouts(&args.config, &environment).ok().map(|found| found.store);
+    let store = config::store_at(&args.config, &environment).ok();
     let config = config::load_past_secrets(&args.config, &environment);
     if let (Some(name), Ok(loaded)) = (&args.name, &config) {
         provider::entry(&loaded.settings, name, &args.config)?;

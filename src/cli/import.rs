@@ -23,8 +23,8 @@ use super::{
 };
 use lines::{Line, Lines, Wish};
 
-/// Pins of one content under one name that are looked at to find one like it.
-const LOOKED_AT: &str = "1000";
+/// Pins of one content that are looked at together to find one like it.
+const PAGE: &str = "1000";
 /// Before what the gateway could not do at the moment is asked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// So often.
@@ -162,19 +162,28 @@ impl Import<'_> {
         stream::iter(looks).buffered(8).try_collect().await
     }
 
+    /// Pins without a name cannot be asked for: all of the content are looked through, page by page.
     async fn is_there(&self, wish: &Wish) -> Result<bool, Failure> {
         let name = Some(wish.name()).filter(|name| !name.is_empty());
         let address = Address::of("/pins", self.args.account.as_deref())
             .and("cid", Some(wish.cid()))
             .and("name", name)
             .and("status", Some("queued,pinning,pinned,failed"))
-            .and("limit", Some(LOOKED_AT));
-        // What it will not look for it will not take, and says so then.
-        let Ok(page) = self.offer(Method::GET, address.as_str(), None).await? else {
-            return Ok(false);
-        };
-        let pins = page["results"].as_array().map(Vec::as_slice).unwrap_or_default();
-        Ok(pins.iter().any(|pin| pin["pin"]["name"].as_str().unwrap_or_default() == wish.name()))
+            .and("limit", Some(PAGE));
+        let mut before = None;
+        loop {
+            let page = address.clone().and("before", before.as_deref());
+            // What it will not look for it will not take, and says so then.
+            let Ok(page) = self.offer(Method::GET, page.as_str(), None).await? else {
+                return Ok(false);
+            };
+            let pins = page["results"].as_array().map(Vec::as_slice).unwrap_or_default();
+            if pins.iter().any(|pin| pin["pin"]["name"].as_str().unwrap_or_default() == wish.name()) {
+                return Ok(true);
+            }
+            let Some(next) = page["next"].as_str() else { return Ok(false) };
+            before = Some(next.to_owned());
+        }
     }
 
     async fn add(&self, wish: &Wish) -> Result<Fate, Failure> {

@@ -61,6 +61,11 @@ fn told(store: &str, done: &app::Restored, nothing_was_sent: bool) -> String {
     for (n, what) in counted.into_iter().filter(|(n, _)| *n > 0) {
         text += &format!("{n} {what}\n");
     }
+    text += &match back.clock {
+        Some(now) => format!("it is {now} by this machine's clock: what has ended by it goes at the start\n"),
+        None => "the clock of this machine is doubted, as before: set it right, or see docs/operations.md\n"
+            .to_owned(),
+    };
     if !back.knew_later && back.tokens_live > 0 {
         text += &format!(
             "{} stored tokens let in, also such as were revoked since: see `pinfold token ls`\n",

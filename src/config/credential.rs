@@ -159,28 +159,46 @@ fn user(reader: &mut Reader<'_>, login: &Section<'_>) -> Option<String> {
     })
 }
 
-/// Endpoints with their credentials, and the paths of the entries that they stand in.
+/// Endpoints with their credentials and accounts, and the paths of the entries that they stand in.
 #[derive(Default)]
-pub(super) struct Credentials(Vec<(String, [u8; 32], String)>);
+pub(super) struct Credentials(Vec<Seen>);
+
+struct Seen {
+    endpoint: String,
+    identity: [u8; 32],
+    account: Option<String>,
+    path: String,
+}
 
 impl Credentials {
-    /// One upstream account under two names would break the count of copies.
+    /// One upstream account under two names would break the count of copies: a pin there is one, and deleted for both.
     pub fn check(
         &mut self,
         reader: &mut Reader<'_>,
         section: &Section<'_>,
-        endpoint: &str,
-        credential: &Credential,
+        (endpoint, credential): (&str, &Credential),
+        account: Option<String>,
     ) {
         let Ok(address) = Endpoint::parse(endpoint) else { return };
         let identity = credential.identity(&address);
-        let same = |(other, known, _): &&(String, [u8; 32], String)| other == endpoint && *known == identity;
-        if let Some((_, _, first)) = self.0.iter().find(same) {
+        let find = |is_same: &dyn Fn(&Seen) -> bool| {
+            self.0.iter().find(|seen| seen.endpoint == endpoint && is_same(seen)).map(|seen| &seen.path)
+        };
+        let by_credential = find(&|seen| seen.identity == identity);
+        let by_account = find(&|seen| account.is_some() && seen.account == account);
+        let (what, help) = if let Some(first) = by_credential {
             let what = format!("has the endpoint and credential of {first}");
-            let help = "remove one of the two: copies at one service with one credential count once";
-            reader.wrong(&section.path, section.spot.clone(), what, help);
+            (what, "remove one of the two: copies at one service with one credential count once")
+        } else if let (Some(first), Some(name)) = (by_account, &account) {
+            let what = format!("is of the account {name:?} at the endpoint of {first}");
+            let help = "remove one of the two: a pin there is one for both, and would be deleted for both; where these are two \
+                        accounts after all, give one a name of its own with account:";
+            (what, help)
+        } else {
+            let (endpoint, path) = (endpoint.to_owned(), section.path.clone());
+            self.0.push(Seen { endpoint, identity, account, path });
             return;
-        }
-        self.0.push((endpoint.to_owned(), identity, section.path.clone()));
+        };
+        reader.wrong(&section.path, section.spot.clone(), what, help);
     }
 }

@@ -112,7 +112,9 @@ fn provider(
     let (gateway, sampling) = proofs::read(reader, section, upstream, &way);
     facts.proof = sampling;
     if let (Some(endpoint), Some(credential)) = (&endpoint, &credential) {
-        credentials.check(reader, section, endpoint, credential);
+        let told = || credential.account(preset.token_form);
+        let account = account.clone().or_else(told);
+        credentials.check(reader, section, (endpoint, credential), account);
     }
     let (name, endpoint, credential) = (taken?, endpoint?, credential?);
     Some(ProviderSettings {

@@ -50,6 +50,8 @@ struct Left {
     remerge: bool,
     /// Pins that want more copies than there were providers for are settled anew, after this one.
     missing: Option<PinId>,
+    /// There may be room for them that there was not: they are looked at from the beginning before long.
+    room: bool,
     surplus: BTreeSet<ProviderId>,
 }
 
@@ -63,7 +65,12 @@ impl Spills {
     pub(super) fn add(&self, provider: ProviderId) {
         let mut left = self.left();
         left.respill.insert(provider, ContentId(0));
-        left.missing = Some(PinId(0));
+        left.room = true;
+    }
+
+    /// A provider may take copies that it did not.
+    pub(super) fn has_room(&self) {
+        self.left().room = true;
     }
 
     /// There is fan-out to do.
@@ -213,7 +220,7 @@ impl Background {
         let step = self.shared.store.resettle_step(SPILL).await?;
         if step.taken {
             let mut left = self.spills.left();
-            (left.remerge, left.missing) = (true, Some(PinId(0)));
+            (left.remerge, left.room) = (true, true);
         }
         Ok(step)
     }
@@ -241,7 +248,7 @@ impl Background {
     }
 
     async fn settle_missing(&mut self, now: Timestamp) -> Result<u64, StoreError> {
-        self.room |= self.shared.store.takes_room();
+        self.room |= self.shared.store.takes_room() || std::mem::take(&mut self.spills.left().room);
         let left = self.spills.left().missing.take();
         let is_due = now.since(self.missing_at.1) >= MISSING_EVERY || (self.room && self.room_at() <= now);
         let Some(after) = left.or_else(|| is_due.then_some(PinId(0))) else { return Ok(0) };

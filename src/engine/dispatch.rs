@@ -1,6 +1,9 @@
 //! Makes the calls of one group of claims, and records what became of each as soon as it is known.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use futures::future::join_all;
 
@@ -13,7 +16,10 @@ use super::{
 };
 use crate::{
     model::{BudgetClass, ByClass, ErrorClass, Health, Op, Operation, ProviderId, Timestamp},
-    policy::replica::{CallError, Work},
+    policy::{
+        ProviderView,
+        replica::{CallError, Work},
+    },
     providers::{Accepted, Provider, ProviderError, Readiness, Submit},
     store::{Claim, Outcome, Recorded, StoreError, Word},
     telemetry::{TaskKind, TaskOutcome},
@@ -26,8 +32,18 @@ pub(super) struct Caller {
     pub(super) id: ProviderId,
     pub(super) tags: Tags,
     pub(super) observed: Mutex<Observed>,
+    pub(super) noted: Noted,
     pub(super) introduced: Mutex<Introduced>,
     pub(super) spills: Spills,
+}
+
+/// What is on record of a provider's health.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    /// Notes are written one after the other, so that the last one is of what was observed last.
+    turn: tokio::sync::Mutex<()>,
+    /// The last one was not written.
+    is_stale: AtomicBool,
 }
 
 impl Caller {
@@ -76,9 +92,10 @@ impl Caller {
         }
         if let Some(health) = changed {
             self.tell(health, result.as_ref().err(), now).await;
-        } else if blocked_until.is_some_and(|until| until > now) {
-            let health = self.observed().health();
-            self.note(health, blocked_until, now).await;
+        } else if blocked_until.is_some_and(|until| until > now)
+            || self.noted.is_stale.load(Ordering::Relaxed)
+        {
+            self.note(blocked_until, now).await;
         }
         result
     }
@@ -108,17 +125,24 @@ impl Caller {
             }
             _ => tracing::info!(provider, %health, "a provider's health changed"),
         }
-        self.note(health, None, now).await;
+        self.note(None, now).await;
     }
 
-    /// Keeps what was observed, and lets pins that wait for this provider look elsewhere.
-    pub(super) async fn note(&self, health: Health, blocked_until: Option<Timestamp>, now: Timestamp) {
+    /// Keeps what was observed. Pins that wait for this provider look elsewhere, those that lack a copy look here.
+    pub(super) async fn note(&self, blocked_until: Option<Timestamp>, now: Timestamp) {
+        let _turn = self.noted.turn.lock().await;
+        let health = self.observed().health();
         self.shared.metrics.provider_if_named(self.provider.name()).up(health.is_usable());
-        if let Err(error) = self.shared.store.note_provider(self.id, health, blocked_until, now).await {
-            tracing::error!(%error, provider = self.provider.name(), "a provider's health was not recorded");
+        let noted = self.shared.store.note_provider(self.id, health, blocked_until, now).await;
+        self.noted.is_stale.store(noted.is_err(), Ordering::Relaxed);
+        if let Err(error) = noted {
+            let provider = self.provider.name();
+            tracing::error!(%error, provider, %health, "a provider's health was not recorded; the next call tries again");
         }
-        if !health.is_usable() || blocked_until.is_some() {
-            self.spills.add(self.id);
+        match blocked_until {
+            Some(until) if health.is_usable() && ProviderView::waits(until, now) => {}
+            None if health.is_usable() => self.spills.has_room(),
+            _ => self.spills.add(self.id),
         }
         self.shared.activator.poke();
     }

@@ -17,7 +17,7 @@ use load::{Load, Ticket};
 use super::{
     Driven, Shared, TickReport,
     background::{Spills, turned_back},
-    dispatch::{self, Caller},
+    dispatch::{self, Caller, Noted},
     health::Observed,
     look::Tags,
     poll,
@@ -78,6 +78,7 @@ impl Driver {
             provider,
             id: record.id,
             observed: Observed::new(record.health).into(),
+            noted: Noted::default(),
             introduced: Mutex::default(),
             spills,
         };

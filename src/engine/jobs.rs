@@ -19,7 +19,7 @@ use super::{Shared, background::Spills, roster::Roster};
 use crate::{
     model::{Job, JobId, JobKind, JobState, Timestamp},
     store::{Checkpoint, StoreError},
-    telemetry::Repeats,
+    telemetry::{Repeats, traces::under},
 };
 
 /// The most steps that are taken at once; the others are due before those taken by then.
@@ -138,17 +138,20 @@ impl Jobs {
 
 /// Takes a step and saves its checkpoint; returns when the next one is due.
 async fn step(job: &Job, tools: &Tools<'_>) -> Timestamp {
-    let saved = match work(job, tools).await {
-        Ok(Step { checkpoint, next }) => {
-            let saved = tools.shared.store.checkpoint_job(job.id, checkpoint, tools.now).await;
-            saved.map(|_| next)
-        }
-        Err(error) => Err(error),
-    };
-    saved.unwrap_or_else(|error| {
+    let traced = tools.shared.traces.step(job);
+    let saved = under(traced.errand(), save(job, tools)).await;
+    traced.ended(saved.as_ref().map(|(state, _)| *state));
+    saved.map(|(_, next)| next).unwrap_or_else(|error| {
         tracing::warn!(%error, job = %job, "a step failed, and is taken again");
         tools.now.plus(AFTER_FAILURE)
     })
+}
+
+async fn save(job: &Job, tools: &Tools<'_>) -> Result<(JobState, Timestamp), StoreError> {
+    let Step { checkpoint, next } = work(job, tools).await?;
+    let state = checkpoint.state;
+    tools.shared.store.checkpoint_job(job.id, checkpoint, tools.now).await?;
+    Ok((state, next))
 }
 
 async fn work(job: &Job, tools: &Tools<'_>) -> Result<Step, StoreError> {

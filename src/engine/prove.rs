@@ -43,8 +43,8 @@ pub(super) async fn prove(
                  to another account run `pinfold provider rebind {provider} --new-account`, else put the old one back"
             );
             let changed = caller.observed().distrust(now, &caller.shared.settings);
-            if let Some(health) = changed {
-                caller.note(health, None, now).await;
+            if changed.is_some() {
+                caller.note(None, now).await;
             }
         }
         Proof::Unknown => {}

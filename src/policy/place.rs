@@ -85,10 +85,13 @@ impl ProviderView {
         self.facts.max_pins.is_some_and(|most| self.copies >= most && !self.has_it)
     }
 
+    /// Whether one that wants to be left alone until then is waited for.
+    pub fn waits(until: Timestamp, now: Timestamp) -> bool {
+        until.as_millis() - now.as_millis() <= Self::PATIENCE_MS
+    }
+
     fn footing(provider: &ProviderRecord, proof: Proof, now: Timestamp) -> Footing {
-        let throttled = provider
-            .blocked_until
-            .is_some_and(|until| until.as_millis() - now.as_millis() > Self::PATIENCE_MS);
+        let throttled = provider.blocked_until.is_some_and(|until| !Self::waits(until, now));
         match (provider.health, provider.mode) {
             (Health::Dead, _) => Footing::Dead,
             _ if provider.proof.state == ProofState::Unproven && proof == Proof::Required => {

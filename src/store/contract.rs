@@ -83,13 +83,15 @@ macro_rules! contract_suite {
                 what_was_found_there_becomes_adopted_and_its_pin_is_not_doubled,
                 a_pin_that_a_client_made_meanwhile_is_not_doubled,
                 what_a_client_deletes_meanwhile_does_not_come_back,
+                i8_what_was_listed_stands_for_a_copy_that_was_not,
                 nothing_is_decided_on_while_a_call_is_under_way,
                 a_dry_run_counts_pins_and_copies_and_makes_nothing, what_a_cancelled_job_staged_is_forgotten;
             ending: a_pin_whose_time_has_come_is_deleted_whole,
                 pins_go_in_the_order_of_their_ends_a_limit_at_a_time, a_replace_sets_the_end_anew,
                 the_sooner_of_what_client_and_policy_say_counts, an_end_is_counted_from_the_acceptance,
                 an_end_survives_a_crash;
-            claiming: removes_go_before_submits_polls_and_verifies, a_claim_that_finds_nothing_tells_when_there_is_something, a_provider_is_down_since_now_at_the_latest, accounts_are_served_in_turn,
+            claiming: i8_a_pin_that_is_another_entrys_copy_too_is_not_deleted, i8_what_is_about_to_be_deleted_goes_to_a_pin_that_lacks_a_copy,
+                removes_go_before_submits_polls_and_verifies, a_claim_that_finds_nothing_tells_when_there_is_something, a_provider_is_down_since_now_at_the_latest, accounts_are_served_in_turn,
                 an_account_with_work_is_found_behind_many_that_wait, a_lease_keeps_others_off_until_it_ends,
                 an_outcome_of_an_older_claim_changes_nothing, submits_that_nobody_wants_do_not_begin,
                 a_submit_does_not_begin_within_a_doubt, a_restart_frees_claims_and_keeps_doubts,
@@ -129,6 +131,7 @@ macro_rules! contract_suite {
                 a_copy_that_another_pin_needs_does_not_go, identity_cids_follow_and_need_nothing;
             dying: what_a_dead_provider_holds_is_asked_for_elsewhere, the_dead_stay_so_until_they_can_be_used,
                 one_that_comes_back_into_the_config_is_healthy,
+                one_that_was_down_when_it_left_the_config_has_its_time_anew,
                 settling_anew_survives_a_crash_and_begins_again_where_things_change,
                 fewest_live_copies_go_first_then_the_policys_priority_then_age;
             registering: an_account_with_pins_cannot_vanish, a_policy_that_changes_binds_new_pins_only,

@@ -1,4 +1,5 @@
-//! Traces in OpenTelemetry's terms: requests and their commits, copies and the calls made for them. Off unless told.
+//! Traces in OpenTelemetry's terms: requests and their commits, copies, steps of jobs, and the calls made for them. Off
+//! unless told.
 //!
 //! What is not recorded has no span at all: whoever works asks an empty handle, which is all that it costs. What a
 //! request asked for is worked on long after its answer, so a copy's life is a trace of its own, linked to those who
@@ -9,6 +10,7 @@ mod errand;
 mod export;
 mod recent;
 mod request;
+mod steps;
 mod traceparent;
 
 use std::{
@@ -23,12 +25,13 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider, Span};
 
-use self::copies::Copies;
+use self::{copies::Copies, steps::Jobs};
 pub use self::{
     copies::CopyEnd,
     errand::{Errand, Try, attempt, under},
     export::{Carrier, Export, Undelivered},
     request::{Commit, Trace},
+    steps::{Stride, current, started, within},
 };
 use super::TraceMetrics;
 
@@ -93,6 +96,7 @@ struct Recorder {
     propagate: bool,
     accept: Accept,
     copies: Mutex<Copies>,
+    jobs: Mutex<Jobs>,
 }
 
 impl Traces {
@@ -113,6 +117,7 @@ impl Traces {
             propagate: settings.propagate,
             accept: settings.accept,
             copies: Mutex::default(),
+            jobs: Mutex::default(),
         };
         (Self(Some(Arc::new(recorder))), export)
     }

@@ -497,6 +497,23 @@ async fn pins_go_out_and_come_in_again_as_they_were_and_in_their_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pin_without_a_name_is_found_behind_any_number_of_named_ones() {
+    // More than the API lists at once, also after those that may change places.
+    const NAMED: u64 = 1100;
+    let house = House::build().await;
+    let open = house.open().await;
+    let named = (0..NAMED).map(|n| format!("{}\n", json!({ "cid": cid(1), "name": format!("{n}") })));
+    let lines: String = [format!("{}\n", json!({ "cid": cid(1) }))].into_iter().chain(named).collect();
+    fs::write(house.path("many.jsonl"), lines).expect("written");
+    let words = ["import", "many.jsonl", "--account", "ada", "--at-once", "64"];
+    let (_, out, err) = open.run(&words).await;
+    assert_eq!(out, format!("{} imported, 0 skipped, 0 refused\n", NAMED + 1), "{err}");
+    let (_, out, err) = open.run(&words).await;
+    assert_eq!(out, format!("0 imported, {} skipped, 0 refused\n", NAMED + 1), "{err}");
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lines_that_cannot_be_taken_up_are_told_and_the_others_are_taken() {
     let house = House::build().await;
     let open = house.open().await;

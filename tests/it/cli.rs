@@ -118,6 +118,25 @@ fn broken_yaml_is_78_for_every_command_and_never_means_the_defaults() {
 }
 
 #[test]
+fn a_misspelt_place_is_78_for_every_command_and_never_means_the_default() {
+    let folder = crate::scratch();
+    drop(with_a_pin(folder.path()));
+    let file = write(folder.path(), "store: { ulr: \"sqlite:other.db\" }\nadmin: {}\n");
+    let copy = folder.path().join("copy.db");
+    let copy = copy.to_str().expect("UTF-8");
+    let asked = |command: &[&str]| run(pinfold(command).arg("--config").arg(&file));
+    let commands: [&[&str]; 5] =
+        [&["backup", copy], &["export"], &["reload"], &["healthcheck"], &["provider", "ls"]];
+    for command in commands {
+        let (code, out, err) = asked(command);
+        assert_eq!((code, out.as_str()), (78, ""), "{command:?}: {err}");
+        assert!(err.contains("store.ulr") && err.contains("did you mean `url`"), "{err}");
+    }
+    let (code, out, _) = asked(&["doctor"]);
+    assert!(code == 78 && out.contains("store and providers: not") && !out.contains("pinfold.db"), "{out}");
+}
+
+#[test]
 fn where_address_and_token_are_told_no_configuration_is_read() {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|server| server.local_addr()).expect("a free port");
     let folder = crate::scratch();

@@ -20,7 +20,7 @@ use opentelemetry_proto::tonic::{
     trace::v1::{Span, span::SpanKind},
 };
 use pinfold::{
-    app::{Gateway, Tuning},
+    app::{self, Gateway, Tuning},
     config::{self, Environment},
     http::{Client, Settings},
     telemetry::Metrics,
@@ -67,8 +67,12 @@ impl Heard {
     }
 
     async fn until_span(&self, name: &str) {
+        self.until(name, |_| true).await;
+    }
+
+    async fn until(&self, name: &str, is_it: impl Fn(&Span) -> bool) {
         let came = async {
-            while !self.spans().iter().any(|span| span.name == name) {
+            while !self.spans().iter().any(|span| span.name == name && is_it(span)) {
                 self.more.notified().await;
             }
         };
@@ -121,7 +125,7 @@ struct House {
     gateway: Gateway,
     provider: Arc<Heard>,
     metrics: Metrics,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl House {
@@ -140,7 +144,7 @@ impl House {
         let metrics = Metrics::new();
         let gateway = Gateway::start(settings, &Tuning::default(), metrics.clone()).await;
         let gateway = gateway.unwrap_or_else(|error| panic!("{error:#}"));
-        Self { gateway, provider, metrics, _dir: dir }
+        Self { gateway, provider, metrics, dir }
     }
 
     /// Adds a pin, which is pinned when this returns.
@@ -170,6 +174,22 @@ impl House {
             }
         };
         tokio::time::timeout(PATIENCE, pinned).await.expect("it is pinned");
+    }
+
+    /// Asks the admin listener, as a part of the client's trace.
+    async fn operate(&self, method: Method, path: &str, body: Value) -> Value {
+        let token = app::admin_token_file(&self.dir.path().join("pins.db"));
+        let token = std::fs::read_to_string(token).expect("the first admin token");
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.gateway.admin()))
+            .header("authorization", format!("Bearer {}", token.trim()))
+            .header("content-type", "application/json")
+            .header("traceparent", format!("00-{TRACE}-{PARENT}-01"));
+        let request = request.body(body.to_string().into()).expect("a request");
+        let answer = Client::new(&Settings::default()).send(request, 1 << 20).await.expect("an answer");
+        assert!(answer.status().is_success(), "{path}: {answer:?}");
+        serde_json::from_slice(answer.body()).unwrap_or_default()
     }
 
     async fn stop(self) -> (Arc<Heard>, Metrics) {
@@ -235,6 +255,70 @@ async fn an_add_is_followed_from_its_client_to_its_provider() {
         [submit, look].map(|call| Some(format!("00-{}-{}-01", hex(&call.trace_id), hex(&call.span_id))));
     assert_eq!(provider.parents(), upstream);
     assert_eq!((counted(&metrics, "sent"), counted(&metrics, "failed")), (5, 0));
+    let all = format!("{spans:?}");
+    for secret in [CID, NAME, "token-of-", "Bearer"] {
+        assert!(!all.contains(secret), "{secret}: {all}");
+    }
+}
+
+const DECIDED_BY_CLIENTS: &str = "sample: 0, accept: decision";
+
+#[tokio::test]
+async fn an_audit_is_followed_from_the_operator_who_asked_for_it() {
+    let (address, receiver) = receiver().await;
+    let house =
+        House::start(&format!("traces: {{ endpoint: \"http://{address}\", {DECIDED_BY_CLIENTS} }}")).await;
+    for routine in ["/livez", "/readyz", "/metrics"] {
+        house.operate(Method::GET, routine, Value::Null).await;
+    }
+    let job = house.operate(Method::POST, "/api/v1/providers/alpha/audit", Value::Null).await;
+    receiver.until("audit", |step| attributes(step)["pinfold.outcome"] == "done").await;
+    house.stop().await;
+
+    let spans = receiver.spans();
+    let asked = "POST /api/v1/providers/{name}/audit";
+    let (requests, others): (Vec<_>, Vec<_>) = spans.iter().partition(|span| span.kind() == SpanKind::Server);
+    let [request] = requests[..] else {
+        panic!("what machines ask over and over is not recorded: {requests:?}")
+    };
+    assert_eq!((request.name.as_str(), hex(&request.trace_id)), (asked, TRACE.to_owned()));
+    let told = attributes(request);
+    let keys = ["pinfold.listener", "http.route", "http.response.status_code"];
+    assert_eq!(keys.map(|key| told[key].as_str()), ["admin", "/api/v1/providers/{name}/audit", "202"]);
+    let (steps, calls): (Vec<_>, Vec<_>) = others.into_iter().partition(|span| span.name == "audit");
+    for step in &steps {
+        let links: Vec<_> = step.links.iter().map(|link| (&link.trace_id, &link.span_id)).collect();
+        assert_eq!(links, [(&request.trace_id, &request.span_id)]);
+        let told = attributes(step);
+        assert_eq!(
+            (told["pinfold.job"].clone(), told["pinfold.provider"].as_str()),
+            (job["id"].to_string(), "alpha")
+        );
+    }
+    assert!(calls.iter().any(|call| call.name == "list"), "{calls:?}");
+    for call in calls {
+        assert!(
+            steps
+                .iter()
+                .any(|step| (&step.trace_id, &step.span_id) == (&call.trace_id, &call.parent_span_id))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_pin_that_an_operator_adds_is_followed_to_its_provider() {
+    let (address, receiver) = receiver().await;
+    let house =
+        House::start(&format!("traces: {{ endpoint: \"http://{address}\", {DECIDED_BY_CLIENTS} }}")).await;
+    house.operate(Method::POST, "/api/v1/pins", json!({ "cid": CID, "name": NAME })).await;
+    receiver.until_span("copy").await;
+    house.stop().await;
+    let spans = receiver.spans();
+    let named =
+        |name: &str| spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("{spans:?}"));
+    let [request, commit, copy] = ["POST /api/v1/pins", "commit", "copy"].map(named);
+    assert_eq!((&commit.trace_id, &commit.parent_span_id), (&request.trace_id, &request.span_id));
+    assert_eq!(copy.links[0].span_id, request.span_id);
     let all = format!("{spans:?}");
     for secret in [CID, NAME, "token-of-", "Bearer"] {
         assert!(!all.contains(secret), "{secret}: {all}");

@@ -21,7 +21,8 @@ export const accounts = dashboard('accounts', {
         { title: 'meta', expr: gauge('account', 'account_quota_used', 'quota="meta_bytes"'), unit: 'bytes' }
       ], { width: 14 }),
       bars('Quotas', 'Used of what each account may have. At the end of it adds are refused.',
-        q(share(gauge('account, quota', 'account_quota_used'), gauge('account, quota', 'account_quota_limit')), '{{account}} {{quota}}'))
+        q(share(gauge('account, quota', 'account_quota_used'), gauge('account, quota', 'account_quota_limit')), '{{account}} {{quota}}'),
+        { none: 'No account has a quota' })
     ]),
     row('What accounts ask', 8, [
       graph('Requests', 'Answers a second.', [q(answers('account'), '{{account}}')], { unit: 'reqps' }),
@@ -36,12 +37,12 @@ export const accounts = dashboard('accounts', {
       ], { unit: 'ops' }),
       graph('Pins came to', 'Times that a pin came into a status, a second.', [q(rate('to', 'pin_transitions_total'), '{{to}}')], { unit: 'ops' }),
       graph('Until pinned', 'From acceptance, for half of the pins and for 95 of 100.', [0.5, 0.95].map((part) =>
-        q(quantile(part, '', of('pin_settle_duration_seconds_bucket', 'outcome="pinned"')), `p${100 * part}`)), { unit: 's' })
+        q(quantile(part, '', of('pin_settle_duration_seconds_bucket', 'outcome="pinned"')), `p${100 * part}`)), { unit: 's', none: 'No pin was pinned in this time' })
     ]),
     row('Limits and routes', 8, [
       graph('Refused before the store', 'By why.', [q(rate('reason', 'http_rejections_total'), '{{reason}}')], { unit: 'reqps' }),
       graph('Over a limit', 'Refused, or, in shadow mode, let in.', [q(rate('limit, class, outcome', 'rate_limited_requests_total'), '{{limit}} {{class}} {{outcome}}')], { unit: 'reqps' }),
-      graph('Routes', 'Pins that each route placed, a second.', [q(rate('route', 'route_pins_total'), '{{route}}')], { unit: 'ops' })
+      graph('Routes', 'Pins that each route placed, a second.', [q(rate('route', 'route_pins_total'), '{{route}}')], { unit: 'ops', none: 'There are no routes' })
     ])
   ]
 })

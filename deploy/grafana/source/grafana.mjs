@@ -13,9 +13,9 @@ export function share (some, all) {
   return `${some} / (${all} > 0)`
 }
 
-/** The value below which `quantile` of what a histogram saw lies, by these labels. */
+/** The value below which `quantile` of what a histogram saw lies, by these labels; nothing, instead of NaN, where it saw nothing. */
 export function quantile (quantile, by, histogram, range = '$__rate_interval') {
-  return `histogram_quantile(${quantile}, sum by (le${by && `, ${by}`}) (rate(${histogram}[${range}])))`
+  return `histogram_quantile(${quantile}, sum by (le${by && `, ${by}`}) (rate(${histogram}[${range}]))) >= 0`
 }
 
 /** A query and what its series are called. */
@@ -27,12 +27,21 @@ export const ANY_IS_ODD = [['green'], ['orange', 1]]
 export const ALL_OR_BAD = [['red'], ['green', 1]]
 export const FILLS_UP = [['green'], ['orange', 0.75], ['red', 0.95]]
 export const PLAIN = [['blue']]
-export const NO_OR_YES = ['no', 'yes']
+export const NO_OR_YES = [['no'], ['yes']]
+/** What a provider is, the better first; `health` numbers them in this order. */
+export const HEALTHS = [['healthy', 'green'], ['degraded', 'yellow'], ['down', 'orange'], ['auth_failed', 'purple'], ['no_funds', 'blue'], ['dead', 'red']]
+
+/** The number of each provider's health, of those that the matchers mean. */
+export function health (...matchers) {
+  return HEALTHS.map(([word], value) => `${value} * max by (provider) (${of('provider_health', ...matchers, `health="${word}"`)})`).join(' + ')
+}
 
 const thresholds = (steps) => ({ mode: 'absolute', steps: steps.map(([color, value = null]) => ({ color, value })) })
 const LAST = { calcs: ['lastNotNull'] }
+const words = (pairs) => [{ type: 'value', options: Object.fromEntries(pairs.map(([text, color], value) => [value, { text, color }])) }]
 
-function panel (type, title, description, queries, { width, defaults = {}, options = {}, instant = false, format, ...more }) {
+/** `none` is what it says where there is nothing to show: Grafana's own "No data" looks as if something were broken. */
+function panel (type, title, description, queries, { width, none, defaults = {}, options = {}, instant = false, format, ...more }) {
   const targets = queries.map(({ expr, legend }, index) => ({
     refId: String.fromCharCode(65 + index),
     expr,
@@ -40,23 +49,32 @@ function panel (type, title, description, queries, { width, defaults = {}, optio
     ...(instant && { instant: true, range: false }),
     ...(format && { format })
   }))
-  return { width, type, title, description, datasource: DATASOURCE, targets, fieldConfig: { defaults, overrides: [] }, options, ...more }
+  const fieldConfig = { defaults: { ...defaults, ...(none && { noValue: none }) }, overrides: [] }
+  return { width, type, title, description, datasource: DATASOURCE, targets, fieldConfig, options, ...more }
 }
 
-/** One number as it is now, on its colour. */
-export function stat (title, description, expr, { unit = 'short', steps = PLAIN, decimals, width } = {}) {
+/** One number as it is now, on its colour; `texts` are said in the place of single numbers. */
+export function stat (title, description, expr, { unit = 'short', steps = PLAIN, decimals, texts, none, width } = {}) {
   return panel('stat', title, description, [q(expr)], {
     width,
+    none,
     instant: true,
-    defaults: { unit, ...(decimals !== undefined && { decimals }), thresholds: thresholds(steps), color: { mode: 'thresholds' } },
+    defaults: {
+      unit,
+      ...(decimals !== undefined && { decimals }),
+      ...(texts && { mappings: [{ type: 'value', options: texts }] }),
+      thresholds: thresholds(steps),
+      color: { mode: 'thresholds' }
+    },
     options: { colorMode: 'background', graphMode: 'none', reduceOptions: LAST }
   })
 }
 
 /** Lines over time; `stack` lays them on each other. */
-export function graph (title, description, queries, { unit = 'short', stack = false, max, width } = {}) {
+export function graph (title, description, queries, { unit = 'short', stack = false, max, none, width } = {}) {
   return panel('timeseries', title, description, queries, {
     width,
+    none,
     defaults: {
       unit,
       min: 0,
@@ -68,9 +86,10 @@ export function graph (title, description, queries, { unit = 'short', stack = fa
 }
 
 /** A bar for each series, of shares between 0 and 1. */
-export function bars (title, description, query, { width } = {}) {
+export function bars (title, description, query, { none, width } = {}) {
   return panel('bargauge', title, description, [query], {
     width,
+    none,
     instant: true,
     defaults: { unit: 'percentunit', min: 0, max: 1, thresholds: thresholds(FILLS_UP), color: { mode: 'thresholds' } },
     options: { displayMode: 'basic', orientation: 'horizontal', reduceOptions: LAST }
@@ -79,28 +98,47 @@ export function bars (title, description, query, { width } = {}) {
 
 /** When each series had which of a few values; `states` has a word and a colour for each. */
 export function states (title, description, query, states, { width } = {}) {
-  const options = Object.fromEntries(states.map(([text, color], value) => [value, { text, color }]))
   return panel('state-timeline', title, description, [query], {
     width,
-    defaults: { mappings: [{ type: 'value', options }], color: { mode: 'thresholds' }, thresholds: thresholds(PLAIN) },
+    defaults: { mappings: words(states), color: { mode: 'thresholds' }, thresholds: thresholds(PLAIN) },
     options: { mergeValues: true, showValue: 'never', legend: { showLegend: true, displayMode: 'list', placement: 'bottom' } }
   })
 }
 
-/** A row for each value of the label `key`; a column has a title, a query by that label, and how it is shown: `words` for 0, 1 .. */
-export function table (title, description, key, columns, { width } = {}) {
+const cells = { id: 'custom.cellOptions', value: { type: 'color-background', mode: 'basic' } }
+
+/** The series of a query that has any only where something is odd: a line each, of its labels, in this order. */
+export function labels (title, description, expr, columns, { hidden, none, links, width } = {}) {
+  const made = panel('table', title, description, [q(expr)], { width, none, links, instant: true, format: 'table' })
+  made.fieldConfig.overrides = [
+    // `none` would be said in every empty cell, too.
+    { matcher: { id: 'byType', options: 'string' }, properties: [{ id: 'noValue', value: '-' }] },
+    ...columns.filter(({ colors }) => colors).map(({ name, colors }) => ({
+      matcher: { id: 'byName', options: name },
+      properties: [{ id: 'mappings', value: [{ type: 'value', options: colors }] }, cells]
+    }))
+  ]
+  const excludeByName = Object.fromEntries(['Time', 'Value', '__name__', ...hidden].map((name) => [name, true]))
+  const indexByName = Object.fromEntries(columns.map(({ name }, index) => [name, index]))
+  made.transformations = [{ id: 'organize', options: { excludeByName, indexByName } }]
+  return made
+}
+
+/** A row for each value of the label `key`; a column has a title, a query by that label, and how it is shown: `texts` for 0, 1 .. */
+export function table (title, description, key, columns, { width, worst } = {}) {
   const queries = columns.map(({ expr }) => q(expr))
-  const made = panel('table', title, description, queries, { width, instant: true, format: 'table' })
+  const options = worst ? { sortBy: [{ displayName: worst, desc: true }] } : {}
+  const made = panel('table', title, description, queries, { width, options, instant: true, format: 'table' })
   // Where there is one query only, Grafana does not number its values.
   const values = columns.length > 1 ? made.targets.map(({ refId }) => `Value #${refId}`) : ['Value']
   const names = Object.fromEntries(columns.map(({ title }, index) => [values[index], title]))
-  made.fieldConfig.overrides = columns.map(({ title, unit = 'short', decimals, steps, words }) => ({
+  made.fieldConfig.overrides = columns.map(({ title, unit = 'short', decimals, steps, texts }) => ({
     matcher: { id: 'byName', options: title },
     properties: [
       { id: 'unit', value: unit },
-      ...(words ? [{ id: 'mappings', value: [{ type: 'value', options: Object.fromEntries(words.map((text, value) => [value, { text }])) }] }] : []),
+      ...(texts ? [{ id: 'mappings', value: words(texts) }] : []),
       ...(decimals === undefined ? [] : [{ id: 'decimals', value: decimals }]),
-      ...(steps ? [{ id: 'thresholds', value: thresholds(steps) }, { id: 'custom.cellOptions', value: { type: 'color-background', mode: 'basic' } }] : [])
+      ...(steps ? [{ id: 'thresholds', value: thresholds(steps) }, cells] : [])
     ]
   }))
   made.transformations = [{ id: 'merge', options: {} }, { id: 'organize', options: { excludeByName: { Time: true }, renameByName: names } }]

@@ -14,7 +14,7 @@ export const internals = dashboard('internals', {
       graph('Server errors', 'By code.', [q(rate('code', 'http_requests_total', 'code=~"5.."'), '{{code}}')], { unit: 'reqps' }),
       graph('Answers take', 'Until the head of the answer, for 99 of 100. An add may wait for its copies (api.accept_wait).', [
         q(quantile(0.99, 'method, route', of('http_request_duration_seconds_bucket')), '{{method}} {{route}}')
-      ], { unit: 's' }),
+      ], { unit: 's', none: 'No requests in this time' }),
       graph('Spans of traces', 'Those that were recorded, by what became of them.', [q(rate('outcome', 'trace_spans_total'), '{{outcome}}')], { unit: 'ops' })
     ]),
     row('Connections', 7, [
@@ -31,7 +31,7 @@ export const internals = dashboard('internals', {
     ]),
     row('Store', 8, [
       graph('Operations', 'By class.', [q(rate('class', 'store_operation_duration_seconds_count'), '{{class}}')], { unit: 'ops' }),
-      graph('Operations take', 'Waits for their turn included, for 99 of 100.', [q(quantile(0.99, 'class', of('store_operation_duration_seconds_bucket')), '{{class}}')], { unit: 's' }),
+      graph('Operations take', 'Waits for their turn included, for 99 of 100.', [q(quantile(0.99, 'class', of('store_operation_duration_seconds_bucket')), '{{class}}')], { unit: 's', none: 'No operations in this time' }),
       graph('Errors', 'Operations that failed.', [q(rate('kind', 'store_errors_total'), '{{kind}}')], { unit: 'ops' }),
       graph('Connections', 'To the database.', [q(now('state', 'store_connections'), '{{state}}')]),
       graph('Size', 'The database\'s files, its log included.', [q(`max(${of('store_size_bytes')})`, 'size')], { unit: 'bytes' })
@@ -45,7 +45,7 @@ export const internals = dashboard('internals', {
       graph('Tasks take', 'From claim to outcome, for 95 of 100; and from due to claim.', [
         q(quantile(0.95, 'kind', of('task_duration_seconds_bucket')), '{{kind}}'),
         q(quantile(0.95, '', of('task_queue_wait_seconds_bucket')), 'waiting')
-      ], { unit: 's' })
+      ], { unit: 's', none: 'No tasks in this time' })
     ]),
     row('Process', 8, [
       graph('Memory', 'Resident.', [q(process('process_resident_memory_bytes'), '{{instance}}')], { unit: 'bytes' }),

@@ -1,11 +1,11 @@
 // Each provider: its health, its calls, its budget, its copies.
-import { ANY_IS_BAD, dashboard, FILLS_UP, graph, of, q, quantile, row, share, states, table } from './grafana.mjs'
+import { ANY_IS_BAD, dashboard, FILLS_UP, graph, health, HEALTHS, of, q, quantile, row, share, states, table } from './grafana.mjs'
 
 const CHOSEN = 'provider=~"$provider"'
 const series = (name, ...matchers) => of(name, CHOSEN, ...matchers)
 const rate = (by, ...selector) => `sum by (${by}) (rate(${series(...selector)}[$__rate_interval]))`
 const gauge = (by, ...selector) => `max by (${by}) (${series(...selector)})`
-const HEALTHS = [['healthy', 'green'], ['degraded', 'yellow'], ['down', 'orange'], ['auth_failed', 'purple'], ['no_funds', 'blue'], ['dead', 'red']]
+const QUIET = 'No calls in this time'
 const OLD_AUDIT = [['green'], ['orange', 14 * 86400]]
 
 export const providers = dashboard('providers', {
@@ -14,7 +14,7 @@ export const providers = dashboard('providers', {
   rows: [
     row('Health', 6, [
       states('Health', 'What was last observed. New copies are sent there while it is healthy or degraded.',
-        q(HEALTHS.map(([health], value) => `${value} * ${gauge('provider', 'provider_health', `health="${health}"`)}`).join(' + '), '{{provider}}'), HEALTHS),
+        q(health(CHOSEN), '{{provider}}'), HEALTHS),
       states('Breaker', 'Open: it failed so often that it is left alone for some seconds. Half-open: one call tries.',
         q(`${gauge('provider', 'provider_breaker_state', 'state="half-open"')} + 2 * ${gauge('provider', 'provider_breaker_state', 'state="open"')}`, '{{provider}}'),
         [['closed', 'green'], ['half-open', 'orange'], ['open', 'red']])
@@ -27,17 +27,17 @@ export const providers = dashboard('providers', {
       ])
     ]),
     row('Time', 8, [
-      graph('Half of the calls take', 'Until the answer was read.', [q(quantile(0.5, 'provider, operation', series('provider_request_duration_seconds_bucket')), '{{provider}} {{operation}}')], { unit: 's' }),
-      graph('95 of 100 calls take', 'Until the answer was read.', [q(quantile(0.95, 'provider, operation', series('provider_request_duration_seconds_bucket')), '{{provider}} {{operation}}')], { unit: 's' }),
+      graph('Half of the calls take', 'Until the answer was read.', [q(quantile(0.5, 'provider, operation', series('provider_request_duration_seconds_bucket')), '{{provider}} {{operation}}')], { unit: 's', none: QUIET }),
+      graph('95 of 100 calls take', 'Until the answer was read.', [q(quantile(0.95, 'provider, operation', series('provider_request_duration_seconds_bucket')), '{{provider}} {{operation}}')], { unit: 's', none: QUIET }),
       graph('Under way', 'Requests that wait for their answer.', [q(`sum by (provider) (${series('provider_requests_in_flight')})`, '{{provider}}')])
     ]),
     row('Budget', 8, [
       graph('Budget used', 'The part of the calls that a window allows; nothing for classes without a limit.', [
         q(share(`sum by (provider, class) (${series('provider_budget_used')})`, gauge('provider, class', 'provider_budget_limit')), '{{provider}} {{class}}')
-      ], { unit: 'percentunit', max: 1 }),
+      ], { unit: 'percentunit', max: 1, none: 'No provider has a budget' }),
       graph('Allowed', 'Calls that are planned in a window: what is configured, less the guard, or what was learned from refusals.', [
         q(`${gauge('provider, class', 'provider_budget_limit')} > 0`, '{{provider}} {{class}}')
-      ]),
+      ], { none: 'No provider has a budget' }),
       graph('Waiting for a budget', 'Calls that wait for our own limit or a Retry-After, on average.', [q(rate('provider', 'provider_throttle_wait_seconds_total'), '{{provider}}')])
     ]),
     row('Copies', 8, [

@@ -43,10 +43,10 @@ impl Workshop {
         Ok((held.metadata()?.nlink() > 0).then_some(Self { folder, _held: held }))
     }
 
-    /// Makes it, and all that is made in it from now on, the property of the owner of the folder that it is in.
-    pub(super) fn hand_over(&self, within: &Path) -> io::Result<()> {
-        files::hand_over(&self._held, within)?;
-        files::hand_over(&File::open(self.folder.path())?, within)
+    /// Makes it, and all that is made in it from now on, the property of the owner of `like`.
+    pub(super) fn hand_over(&self, like: &Path) -> io::Result<()> {
+        files::hand_over(&self._held, like)?;
+        files::hand_over(&File::open(self.folder.path())?, like)
     }
 
     pub(super) fn file(&self, name: &str) -> PathBuf {

@@ -9,11 +9,11 @@ use std::{
 };
 
 use super::{Finding, Space};
-use crate::{
-    model::Timestamp,
-    store::{
-        StoreError,
-        sqlite::{self, snapshot},
+use crate::store::{
+    StoreError,
+    sqlite::{
+        self,
+        snapshot::{self, About},
     },
 };
 
@@ -24,10 +24,10 @@ const MIB: u64 = 1 << 20;
 const TIGHT: u64 = 100 * MIB;
 const LOW: u64 = 1024 * MIB;
 
-/// Looks at it; also returns the latest time on record.
-pub(super) fn look(path: &Path, space: fn(&Path) -> io::Result<Space>) -> (Vec<Finding>, Option<Timestamp>) {
+/// Looks at it; also returns what it tells of itself.
+pub(super) fn look(path: &Path, space: fn(&Path) -> io::Result<Space>) -> (Vec<Finding>, Option<About>) {
     let mut found = Vec::new();
-    let mut latest = None;
+    let mut told = None;
     if path.is_dir() {
         let seen = format!("{} is a folder", path.display());
         found.push(Finding::bad(
@@ -40,17 +40,17 @@ pub(super) fn look(path: &Path, space: fn(&Path) -> io::Result<Space>) -> (Vec<F
     if path.exists() {
         found.push(file(path));
         found.push(lock(path));
-        found.push(match snapshot::version(path) {
+        found.push(match snapshot::about(path) {
             _ if snapshot::is_blank(path) => {
                 Finding::ok("store: schema", "there is none yet: the first start makes it")
             }
-            Ok((version, time)) => {
-                latest = Some(time);
-                schema(version)
+            Ok(about) => {
+                told = Some(about);
+                schema(about.schema)
             }
             Err(error) => unreadable(path, &error),
         });
-        if latest.is_some() {
+        if told.is_some() {
             found.push(pages(path));
         }
     } else {
@@ -60,7 +60,7 @@ pub(super) fn look(path: &Path, space: fn(&Path) -> io::Result<Space>) -> (Vec<F
     if folder(path).is_dir() {
         found.push(room(path, space));
     }
-    (found, latest)
+    (found, told)
 }
 
 fn file(path: &Path) -> Finding {

@@ -9,8 +9,9 @@ use super::*;
 use crate::{
     config::{self, Environment},
     lifecycle::Changes,
-    model::ManualClock,
+    model::{KeptTime, ManualClock, Timestamp},
     sim::{Fault, Routes, Sim},
+    store::sqlite::snapshot,
     store::sqlite::{SqliteSettings, SqliteStore},
     telemetry::Metrics,
 };
@@ -214,9 +215,25 @@ async fn a_clock_that_is_wrong_is_seen_by_the_store_and_by_providers() {
     let hour = std::time::Duration::from_secs(3600);
     call.doctor.senses.clock = Arc::new(ManualClock::at(now.minus(hour)));
     assert_eq!(call.bad().await.what, "alpha: clock");
-    assert_eq!(clock::against_the_store(Some(now), now.minus(hour)).health, Health::Bad);
-    assert_eq!(clock::against_the_store(Some(now), now).health, Health::Ok);
-    assert_eq!(clock::against_the_store(Some(now), now.plus(24 * 400 * hour)).health, Health::Warn);
+}
+
+#[test]
+fn the_clock_is_doubted_where_a_gateway_would() {
+    let (now, hour) = (SystemClock.now(), std::time::Duration::from_secs(3600));
+    let told = |left, clock: Timestamp| {
+        let time = KeptTime { sure: now, wall: now, left };
+        let about = snapshot::About { schema: 1, latest: now, time };
+        clock::against_the_store(Some(about), &(Arc::new(ManualClock::at(clock)) as Arc<dyn Clock>)).health
+    };
+    assert_eq!(told(None, now.minus(hour)), Health::Bad);
+    assert_eq!(told(None, now), Health::Ok);
+    assert_eq!(told(None, now.plus(23 * hour)), Health::Ok, "a machine that was off");
+    assert_eq!(told(None, now.plus(25 * hour)), Health::Warn);
+    let kept = KeptTime { sure: now, wall: now.plus(48 * hour), left: Some(hour) };
+    let about = snapshot::About { schema: 1, latest: now.plus(48 * hour), time: kept };
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(now.plus(48 * hour)));
+    let found = clock::against_the_store(Some(about), &clock);
+    assert_eq!(found.health, Health::Warn, "a running gateway doubts it: {found}");
 }
 
 #[tokio::test]

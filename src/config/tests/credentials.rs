@@ -73,6 +73,19 @@ fn one_user_at_one_endpoint_is_one_provider_whatever_the_password() {
 }
 
 #[test]
+fn one_account_at_one_endpoint_is_one_provider_whatever_the_credential() {
+    let two = |account: &str| {
+        let login = |user: &str, account: &str| {
+            format!("preset: w3ipfs, login: {{ user: {user}, password: p }}, account: {account}")
+        };
+        entry(&format!("{} }}\n  - {{ name: beta, {}", login("ada", "ours"), login("ben", account)))
+    };
+    let told = "is of the account \"ours\" at the endpoint of providers[0]";
+    assert!(bad(&two("ours")).contains(told), "{}", bad(&two("ours")));
+    good(&two("theirs"));
+}
+
+#[test]
 fn the_account_of_a_login_is_its_user_unless_one_is_named() {
     let decl = |words: &str| good(&entry(words)).settings.providers[0].decl().fingerprint;
     let of = |user: &str, password: &str, more: &str| {

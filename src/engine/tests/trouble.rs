@@ -56,6 +56,41 @@ async fn pins_leave_a_provider_without_funds_though_the_store_failed_meanwhile()
 }
 
 #[tokio::test]
+async fn a_provider_that_is_well_again_is_known_so_though_the_store_failed_meanwhile() {
+    let mut world = World::of(2).exclusive().start().await;
+    world.sims[0].faults().down();
+    world.add(1).await;
+    world.run_for(HOUR).await;
+    assert_eq!(world.health(0).await, Health::Down);
+    world.sims[0].faults().up();
+    world.refuse("UPDATE OF health ON providers");
+    world.run_for(HOUR).await;
+    assert_eq!(world.health(0).await, Health::Down, "it cannot be written down");
+    world.refuse_no_more();
+    world.run_for(2 * HOUR).await;
+    assert_eq!(world.health(0).await, Health::Healthy);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn pins_that_lack_a_copy_have_one_soon_after_a_provider_is_well_again() {
+    let mut world = World::of(2).exclusive().copies(2, 1).start().await;
+    world.sims[1].faults().always(Routes::Any, Fault::status(401));
+    world.add(1).await;
+    world.run_for(HOUR).await;
+    assert_eq!((world.health(1).await, world.held(1)), (Health::AuthFailed, 0));
+    let pin = world.add(2).await;
+    world.settle().await;
+    world.sims[1].faults().clear();
+    while world.health(1).await != Health::Healthy {
+        world.run_for(MINUTE).await;
+    }
+    world.run_for(2 * MINUTE).await;
+    assert_eq!((world.pin(pin).await.have, world.held(1)), (2, 2));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_provider_that_limits_calls_is_filled_in_time() {
     let limit = RateLimit { routes: Routes::Any, calls: 20, window: MINUTE };
     let mut world = World::of(1).exclusive().start().await;

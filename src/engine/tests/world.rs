@@ -413,7 +413,7 @@ impl World {
 
     /// Counts the changes of health that are noted after this.
     pub(super) fn healths_from_now_on(&self) -> impl Fn() -> i64 + use<> {
-        let database = rusqlite::Connection::open(self.dir.path().join("pins.db")).unwrap();
+        let database = self.database();
         let noting = "CREATE TABLE noted (health INTEGER);
             CREATE TRIGGER noting AFTER UPDATE OF health ON providers BEGIN INSERT INTO noted VALUES (NEW.health); END";
         database.execute_batch(noting).unwrap();
@@ -424,18 +424,30 @@ impl World {
 
     /// What the ledger of calls holds.
     pub(super) fn ledger_rows(&self) -> i64 {
-        let database = rusqlite::Connection::open(self.dir.path().join("pins.db")).unwrap();
+        let database = self.database();
         database.query_row("SELECT count(*) FROM budget_use", [], |row| row.get(0)).unwrap()
     }
 
     /// One tick at a time at which the store refuses what the trigger `on` names, as on a full disk.
     pub(super) async fn refused_step(&mut self, on: &str) {
-        let database = rusqlite::Connection::open(self.dir.path().join("pins.db")).unwrap();
-        let refuse = format!("CREATE TRIGGER refused BEFORE {on} BEGIN SELECT RAISE(ABORT, 'refused'); END");
-        database.execute_batch(&refuse).unwrap();
+        self.refuse(on);
         let now = self.now();
         assert!(self.inside.as_mut().expect("it runs").engine.step(now).await.is_err());
-        database.execute_batch("DROP TRIGGER refused").unwrap();
+        self.refuse_no_more();
+    }
+
+    /// From now on the store fails where it does this.
+    pub(super) fn refuse(&self, on: &str) {
+        let refuse = format!("CREATE TRIGGER refused BEFORE {on} BEGIN SELECT RAISE(ABORT, 'refused'); END");
+        self.database().execute_batch(&refuse).unwrap();
+    }
+
+    pub(super) fn refuse_no_more(&self) {
+        self.database().execute_batch("DROP TRIGGER refused").unwrap();
+    }
+
+    fn database(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.dir.path().join("pins.db")).unwrap()
     }
 
     /// One tick, and the end of all that it started.

@@ -226,6 +226,22 @@ pub(in crate::store) async fn what_a_client_deletes_meanwhile_does_not_come_back
     house.backend.check().await;
 }
 
+/// I8: the one that stands for the copy is lost and nobody knows, but that it was not listed is known.
+pub(in crate::store) async fn i8_what_was_listed_stands_for_a_copy_that_was_not<B: Backend>() {
+    let house = House::<B>::open().await;
+    let pin = house.add(0, "one", 1, t(1)).await;
+    let claims = house.claim(0, t(2)).await;
+    let ours = upstream(&claims[0]);
+    house.say(&claims[0], landed(&claims[0], Status::Pinned), t(2)).await;
+    let adoption = house.adoption("one").await;
+    house.stage(&adoption, &[pinned("u1", 1, "theirs", 1)], 3).await;
+    assert_eq!(house.adopt(&adoption, 4).await, Adopted { decided: 1, made: 1, waiting: 0, doubles: 0 });
+    house.drain(t(4)).await;
+    assert_eq!((house.status(pin).await, house.pin(pin).await.have), (Status::Pinned, 1));
+    assert_eq!(house.surplus(5).await, [ours], "the listed one is kept");
+    house.backend.check().await;
+}
+
 pub(in crate::store) async fn nothing_is_decided_on_while_a_call_is_under_way<B: Backend>() {
     let house = House::<B>::open().await;
     let adoption = house.adoption("one").await;

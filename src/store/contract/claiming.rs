@@ -219,3 +219,43 @@ pub(in crate::store) async fn a_submit_carries_the_name_that_the_policy_says<B: 
         assert_eq!(house.claim(0, t(2)).await[0].name, sent, "{says:?}");
     }
 }
+
+/// I8: its provider takes nothing new when the pin comes, and is reached again before another copy is made.
+pub(in crate::store) async fn i8_what_is_about_to_be_deleted_goes_to_a_pin_that_lacks_a_copy<B: Backend>() {
+    let house = House::<B>::open().await;
+    let old = house.add(0, "one", 1, t(0)).await;
+    house.serve(0, t(1), well).await;
+    house.store().note_provider(house.providers[0], Health::NoFunds, None, t(2)).await.unwrap();
+    house.delete(0, old, t(3)).await;
+    let new = house.add(0, "one", 1, t(4)).await;
+    assert_eq!((house.places(new).await, house.status(new).await), (vec!["y".to_owned()], Status::Queued));
+    assert!(house.claim(0, t(5)).await.is_empty(), "nothing is deleted");
+    assert_eq!((house.status(new).await, house.pin(new).await.have), (Status::Pinned, 1));
+    assert!(house.claim(1, t(6)).await.is_empty(), "nor is another one made");
+    house.delete(0, new, t(7)).await;
+    let deletes: Vec<Work> = house.claim(0, t(8)).await.into_iter().map(|claim| claim.work).collect();
+    assert!(matches!(deletes.as_slice(), [Work::Delete(_)]), "{deletes:?}");
+    house.backend.check().await;
+}
+
+/// I8: an entry under another name that goes by the same account, as while a key is exchanged.
+pub(in crate::store) async fn i8_a_pin_that_is_another_entrys_copy_too_is_not_deleted<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    let mut twice = config();
+    twice.providers[1] = ProviderDecl::new("y", twice.providers[0].fingerprint.clone());
+    house.register(twice, t(0)).await.unwrap();
+    let old = house.add(0, "one", 1, t(0)).await;
+    let known = house.claim(0, t(1)).await.remove(0);
+    house.say(&known, landed(&known, Status::Pinned), t(1)).await;
+    house.store().set_mode(house.providers[0], Mode::Draining, false, None, t(2)).await.unwrap();
+    house.store().respill(house.providers[0], Respill::All, ContentId(0), 100).await.unwrap();
+    house.drain(t(2)).await;
+    let found = house.claim(1, t(3)).await.remove(0);
+    let (upstream, status) = (upstream(&known), Status::Pinned);
+    let word = Word::Found { upstream, status, delegates: Vec::new(), ours: true, doubles: Vec::new() };
+    house.say(&found, word, t(3)).await;
+    house.drain(t(3)).await;
+    assert!(house.claim(0, t(4)).await.is_empty(), "it would be gone for both");
+    assert_eq!((house.places(old).await, house.pin(old).await.have), (vec!["y".to_owned()], 1));
+    house.backend.check().await;
+}

@@ -69,6 +69,17 @@ pub(in crate::store) async fn one_that_comes_back_into_the_config_is_healthy<B: 
     assert_eq!((health(&house).await, house.pin(pins[0]).await.have), (Health::Healthy, 2));
 }
 
+pub(in crate::store) async fn one_that_was_down_when_it_left_the_config_has_its_time_anew<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    house.note(0, Health::Down, t(1)).await;
+    let mut without = config();
+    without.providers.remove(0);
+    house.register(without, t(2)).await.unwrap();
+    house.register(config(), t(9 * DAY)).await.unwrap();
+    let provider = house.store().providers().await.unwrap().remove(0);
+    assert_eq!((provider.health, provider.health_since), (Health::Healthy, t(9 * DAY)));
+}
+
 pub(in crate::store) async fn settling_anew_survives_a_crash_and_begins_again_where_things_change<
     B: Backend,
 >() {

@@ -117,7 +117,7 @@ fn take(tx: &mut Tx<'_>, request: &ClaimRequest, id: ReplicaId) -> Result<Option
     }
     let due_at = replica.due.map_or(request.now, |(_, at)| at);
     let (op, work) = (replica.due.map_or(Op::Verify, |(op, _)| op), replica.work(request.exclusive));
-    if work == Work::Forget {
+    if work == Work::Forget || matches!(work, Work::Delete(_)) && goes && is_shared(tx, &replica)? {
         replicas::step(tx, replica, Event::Removed, request.now)?;
         return Ok(None);
     }
@@ -153,6 +153,31 @@ fn take(tx: &mut Tx<'_>, request: &ClaimRequest, id: ReplicaId) -> Result<Option
         name,
         origins,
     }))
+}
+
+/// Whether the same pin upstream is another entry's copy, too, which goes by the same account, as where one was named anew:
+/// deleted for the one it would be gone for both (I8).
+fn is_shared(tx: &Tx<'_>, replica: &Replica) -> Result<bool, StoreError> {
+    let Some(upstream) = &replica.upstream else { return Ok(false) };
+    // replicas: of a content that is to be kept, at providers of one fingerprint
+    let shared = tx
+        .conn
+        .prepare_cached(
+            "SELECT EXISTS(SELECT 1 FROM providers here CROSS JOIN providers there
+                           CROSS JOIN replicas r ON r.provider = there.id AND r.content = ?2
+                           WHERE here.id = ?1 AND there.id <> here.id AND there.fingerprint = here.fingerprint
+                                 AND r.upstream = ?3 AND r.goal = ?4)",
+        )?
+        .query_row(
+            params![
+                replica.provider.0,
+                replica.content.0,
+                replicas::upstream_value(upstream),
+                Goal::Keep.code()
+            ],
+            |row| row.get(0),
+        )?;
+    Ok(shared)
 }
 
 /// After a restore copies are removed only when there was time to find out what they are needed for (decision 13).

@@ -9,10 +9,11 @@ pub use later::Later;
 use rusqlite::params;
 use uuid::Uuid;
 
-use super::{SqliteStore, budget, events, jobs, providers, replicas, tokens, tx::Tx, writer::Lane};
+use super::{SqliteStore, budget, events, jobs, providers, register, replicas, tokens, tx::Tx, writer::Lane};
 use crate::{
     model::{
-        ContentId, Doubt, Goal, JobCommand, JobId, JobKind, NewEvent, Op, Rates, ReplicaState, Timestamp,
+        ContentId, Doubt, Goal, JobCommand, JobId, JobKind, KeptTime, NewEvent, Op, Rates, ReplicaState,
+        Timestamp,
     },
     store::StoreError,
     telemetry::StoreClass::Write,
@@ -53,6 +54,8 @@ pub struct CameBack {
     pub tokens_live: u64,
     /// What was known later was heeded.
     pub knew_later: bool,
+    /// What the clock shows, where it is believed.
+    pub clock: Option<Timestamp>,
 }
 
 impl SqliteStore {
@@ -77,6 +80,7 @@ fn come_back(tx: &mut Tx<'_>, from: &Comeback) -> Result<CameBack, StoreError> {
     done.jobs_stopped = stop_jobs(tx, from.now)?;
     count_calls(tx, from, later)?;
     raise_clocks(tx, from.now, later)?;
+    done.clock = believe_the_clock(tx, from)?;
     (done.tokens_ended, done.tokens_live) = end_tokens(tx, from, later)?;
     tell(tx, from.now, later)?;
     tx.forget_config();
@@ -230,6 +234,15 @@ fn raise_clocks(tx: &Tx<'_>, now: Timestamp, later: Option<&Later>) -> Result<()
         raise.execute(params![created, name])?;
     }
     Ok(())
+}
+
+/// Whoever puts a backup back knows how old it is: what passed since is no leap of the clock. One that was doubted on this
+/// machine until now is doubted on: ends may be why there is a restore.
+fn believe_the_clock(tx: &Tx<'_>, from: &Comeback) -> Result<Option<Timestamp>, StoreError> {
+    let doubted = from.later.as_ref().map(|later| later.time).filter(|time| time.left.is_some());
+    let time = doubted.unwrap_or(KeptTime { sure: from.now, wall: from.now, left: None });
+    register::keep_time(tx, time)?;
+    Ok(doubted.is_none().then_some(from.now))
 }
 
 /// Ends the tokens that have ended since, as far as that is known; returns how many, and how many let in.

@@ -45,7 +45,7 @@ pub fn export(
     account: Option<&str>,
     mut each: impl FnMut(Exported) -> bool,
 ) -> Result<(), StoreError> {
-    snapshot::version(file)?;
+    snapshot::about(file)?;
     let conn = snapshot::read_only(file)?;
     let account = account.map(|name| accounts::by_name(&conn, name)).transpose()?;
     let mut after = 0;

@@ -25,8 +25,9 @@ pub(super) struct LockFile {
 
 impl LockFile {
     pub(super) fn take(database: &Path) -> Result<Self, StoreError> {
-        let path = beside(&real(database), LOCK);
-        let file = private(&path).map_err(|error| unavailable(error, "open", &path))?;
+        let found = real(database);
+        let path = beside(&found, LOCK);
+        let file = private_like(&path, heir(&found)).map_err(|error| unavailable(error, "open", &path))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: database.display().to_string() }),
@@ -82,6 +83,11 @@ pub fn real(path: &Path) -> PathBuf {
 /// # Errors
 /// Where that is not allowed, or there is no such folder.
 pub fn private(path: &Path) -> io::Result<File> {
+    private_like(path, folder_of(path))
+}
+
+/// As [`private`], but that what root makes is of the owner of `like`.
+fn private_like(path: &Path, like: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
     let is = |error: &io::Error, kind| error.kind() == kind;
@@ -91,22 +97,29 @@ pub fn private(path: &Path) -> io::Result<File> {
     }
     // Only what is certainly new is given away: a link that somebody put there may lead to what is none of theirs.
     match options.create_new(true).open(path) {
-        Ok(file) => hand_over(&file, folder_of(path)).map(|()| file),
+        Ok(file) => hand_over(&file, like).map(|()| file),
         Err(error) if is(&error, io::ErrorKind::AlreadyExists) => options.create_new(false).open(path),
         Err(error) => Err(error),
     }
 }
 
-/// What root makes in somebody's folder is theirs: else a gateway could not use what was made for it.
+/// What tells by its owner whose the files of a database are: the database, where it is somebody's and not root's, else its
+/// folder. The folder alone does not: it may be root's, and only its group's to write to.
+pub fn heir(database: &Path) -> &Path {
+    let is_somebodys = fs::metadata(database).is_ok_and(|found| found.uid() != 0);
+    if is_somebodys { database } else { folder_of(database) }
+}
+
+/// What root makes for somebody is theirs: else a gateway could not use what was made for it.
 ///
 /// # Errors
 /// Where it cannot be found out or done.
-pub fn hand_over(new: &File, folder: &Path) -> io::Result<()> {
-    let (new_one, folder) = (new.metadata()?, fs::metadata(folder)?);
-    if new_one.uid() != 0 || folder.uid() == 0 {
+pub fn hand_over(new: &File, like: &Path) -> io::Result<()> {
+    let (new_one, like) = (new.metadata()?, fs::metadata(like)?);
+    if new_one.uid() != 0 || like.uid() == 0 {
         return Ok(());
     }
-    match fchown(new, Some(folder.uid()), Some(folder.gid())) {
+    match fchown(new, Some(like.uid()), Some(like.gid())) {
         // Root without that right, as in a container, goes on with what is its own.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         done => done,
@@ -163,6 +176,21 @@ mod tests {
         let linked = dir.path().join("linked.db");
         symlink("/root/none/of/theirs", &linked).unwrap();
         assert!(private(&linked).is_err(), "what a link leads to is not made");
+    }
+
+    #[test]
+    fn the_lock_of_somebodys_database_is_theirs_also_in_a_folder_of_roots() {
+        let dir = crate::store::contract::scratch();
+        let database = dir.path().join("pins.db");
+        if !is_root() {
+            return;
+        }
+        fs::write(&database, "").unwrap();
+        assert_eq!(heir(&database), dir.path());
+        chown(&database, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
+        drop(LockFile::take(&database).unwrap());
+        let lock = fs::metadata(beside(&database, LOCK)).unwrap();
+        assert_eq!((lock.uid(), lock.gid()), (SOMEBODY, SOMEBODY));
     }
 
     #[test]

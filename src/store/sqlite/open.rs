@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::files::{LockFile, private, real, unavailable};
 use crate::{model::InstanceId, store::StoreError};
 
+// There is no V16: that number was burnt, and no number is used again. Files that were given out stay as they are to the byte.
 mod embedded {
     refinery::embed_migrations!("src/store/sqlite/migrations");
 }

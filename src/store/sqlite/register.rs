@@ -1,7 +1,7 @@
 //! Makes the config's accounts, policies and providers known, marks what it no longer names, frees what a process
 //! that died had claimed, and looks at the clock.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{outcome, providers, replicas, tx::Tx};
 use crate::{
@@ -60,7 +60,7 @@ fn look_at_the_clock(tx: &Tx<'_>, now: Timestamp, registered: &mut Registered) -
     // instance: latest time
     let floor: i64 = tx.conn.query_row("SELECT clock_floor FROM instance", [], |row| row.get(0))?;
     let floor = Timestamp::from_millis(floor);
-    registered.time = kept_time(tx)?;
+    registered.time = kept_time(tx.conn)?;
     registered.clock_behind = (now < floor).then(|| floor.since(now));
     if registered.clock_behind.is_some() {
         // instance: the clock went back, and stays there
@@ -69,10 +69,10 @@ fn look_at_the_clock(tx: &Tx<'_>, now: Timestamp, registered: &mut Registered) -
     Ok(())
 }
 
-fn kept_time(tx: &Tx<'_>) -> Result<KeptTime, StoreError> {
+pub(super) fn kept_time(conn: &Connection) -> Result<KeptTime, StoreError> {
     // instance: the time that was believed last
     let select = "SELECT clock_sure, clock_wall, clock_left FROM instance";
-    let kept = tx.conn.query_row(select, [], |row| {
+    let kept = conn.query_row(select, [], |row| {
         let left: Option<i64> = row.get(2)?;
         Ok(KeptTime {
             sure: Timestamp::from_millis(row.get(0)?),
@@ -207,8 +207,8 @@ fn write_provider(tx: &mut Tx<'_>, declared: &ProviderDecl, now: Timestamp) -> R
         tx.made_room();
     }
     match (known.absent_since, known.health) {
-        // Whoever names it again wants it used; where it does not answer that is found out again.
-        (Some(_), Health::Dead) => providers::note(tx, known.id, Health::Healthy, None, now),
+        // Whoever names it again wants it used; where it does not answer that is found out again, and it has its time anew.
+        (Some(_), health) if !health.is_usable() => providers::note(tx, known.id, Health::Healthy, None, now),
         _ => Ok(()),
     }
 }

@@ -18,9 +18,12 @@ use thiserror::Error;
 
 use super::{
     files::{private, unavailable},
-    open,
+    open, register,
 };
-use crate::{model::Timestamp, store::StoreError};
+use crate::{
+    model::{KeptTime, Timestamp},
+    store::StoreError,
+};
 
 /// Steps of SQLite's machine between two rests: some milliseconds.
 const STEPS: i32 = 50_000;
@@ -79,6 +82,12 @@ pub enum CopyError {
     Foreign { file: PathBuf },
     #[error("{} is damaged: {why}", .file.display())]
     Damaged { file: PathBuf, why: String },
+    /// As it was read back. What it was made of is sound.
+    #[error(
+        "{} is sound, but its copy was not when it was read again: {why}; the disk that the copy is on may be failing: see dmesg, or write to another one",
+        .file.display()
+    )]
+    BadCopy { file: PathBuf, why: String },
     #[error("cannot copy {}", .file.display())]
     Failed { file: PathBuf, source: anyhow::Error },
     #[error(transparent)]
@@ -106,15 +115,22 @@ impl CopyError {
 pub fn copy(from: &Path, to: &Path, stop: &Stop) -> Result<Holdings, CopyError> {
     let unreadable = |source: io::Error| CopyError::Unreadable { file: from.to_owned(), source };
     rustix::fs::access(from, Access::READ_OK).map_err(|error| unreadable(error.into()))?;
-    let done = transcribe(from, to, stop).and_then(|is_ours| match is_ours {
-        true => check(to, stop).map(Some),
-        false => Ok(None),
-    });
-    match done {
-        Ok(Some(holdings)) => Ok(holdings),
-        Ok(None) => Err(CopyError::Foreign { file: from.to_owned() }),
-        Err(_) if stop.is_told() => Err(CopyError::Stopped),
-        Err(error) => Err(CopyError::of(error, from)),
+    let told = |error| if stop.is_told() { CopyError::Stopped } else { CopyError::of(error, from) };
+    if !transcribe(from, to, stop).map_err(told)? {
+        return Err(CopyError::Foreign { file: from.to_owned() });
+    }
+    match check(to, stop) {
+        Err(StoreError::Corrupt(why)) if !stop.is_told() => Err(blame(from, &why, stop)),
+        checked => checked.map_err(told),
+    }
+}
+
+/// Which of the two is damaged where a copy is: it repeats what is wrong with what it was made of.
+fn blame(from: &Path, why: &anyhow::Error, stop: &Stop) -> CopyError {
+    match check(from, stop) {
+        Ok(_) => CopyError::BadCopy { file: from.to_owned(), why: format!("{why:#}") },
+        Err(_) if stop.is_told() => CopyError::Stopped,
+        Err(error) => CopyError::of(error, from),
     }
 }
 
@@ -139,6 +155,8 @@ fn check(file: &Path, stop: &Stop) -> Result<Holdings, StoreError> {
     let mut found = read_only(file)?;
     recognise(&found, file)?;
     pace(&mut found, stop)?;
+    // Somebody may write to it meanwhile.
+    found.execute_batch("BEGIN")?;
     // integrity: pages, indexes against their tables
     let verdict: String = found.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {
@@ -166,14 +184,23 @@ pub fn quick_check(file: &Path, within: Duration) -> Result<Option<String>, Stor
     Ok((verdict != "ok").then_some(verdict))
 }
 
-/// The schema's version and the latest time on record.
-///
+/// What a look tells of a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The schema's version.
+    pub schema: i64,
+    /// On record, to about a minute.
+    pub latest: Timestamp,
+    /// What the next start compares its clock with.
+    pub time: KeptTime,
+}
+
 /// # Errors
 /// Where the file is no database of ours, or of a newer version.
-pub fn version(file: &Path) -> Result<(i64, Timestamp), StoreError> {
+pub fn about(file: &Path) -> Result<About, StoreError> {
     let found = read_only(file)?;
     recognise(&found, file)?;
-    Ok((schema(&found)?, latest(&found)?))
+    Ok(About { schema: schema(&found)?, latest: latest(&found)?, time: time(&found)? })
 }
 
 /// Whether it is a database in which nobody has made a table: an empty file, too.
@@ -254,6 +281,16 @@ fn latest(found: &Connection) -> rusqlite::Result<Timestamp> {
     let floor: Option<i64> =
         found.query_row("SELECT clock_floor FROM instance", [], |row| row.get(0)).optional()?;
     Ok(Timestamp::from_millis(floor.unwrap_or(0)))
+}
+
+/// The time that was believed last. A schema that does not keep it takes the latest one, as the one after it did.
+pub(super) fn time(found: &Connection) -> Result<KeptTime, StoreError> {
+    let kept = "SELECT 1 FROM pragma_table_info('instance') WHERE name = 'clock_sure'";
+    if found.query_row(kept, [], |_| Ok(())).optional()?.is_some() {
+        return register::kept_time(found);
+    }
+    let latest = latest(found)?;
+    Ok(KeptTime { sure: latest, wall: latest, left: None })
 }
 
 /// Rests for as long as it worked, and ends when it is told.

@@ -60,6 +60,11 @@ pub fn attempt(provider: &str, operation: Operation, resent: u32) -> Try {
 }
 
 impl Errand {
+    /// Calls are a part of what has this span.
+    pub(super) fn part_of(recorder: Arc<Recorder>, parent: SpanContext) -> Self {
+        Self { recorder, parent: Some(parent), links: Vec::new() }
+    }
+
     fn attempt(&self, provider: &str, operation: Operation, resent: u32) -> Try {
         let mut attributes = vec![
             KeyValue::new("pinfold.provider", provider.to_owned()),

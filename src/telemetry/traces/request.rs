@@ -19,7 +19,7 @@ use crate::model::{Content, RequestId};
 pub struct Trace(pub(super) Option<Box<Recorded>>);
 
 pub(super) struct Recorded {
-    recorder: Arc<Recorder>,
+    pub(super) recorder: Arc<Recorder>,
     pub(super) span: Span,
 }
 
@@ -72,6 +72,7 @@ impl Trace {
         let (span, method) = (&mut recorded.span, labels::Method::of(line.method).as_str());
         span.update_name(format!("{method} {}", line.route));
         span.set_attributes([
+            KeyValue::new("pinfold.listener", line.listener.as_str()),
             KeyValue::new("http.request.method", method),
             KeyValue::new("http.route", line.route.to_owned()),
             KeyValue::new("http.response.status_code", i64::from(line.code.as_u16())),

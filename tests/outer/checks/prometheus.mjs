@@ -195,14 +195,42 @@ await check(`what comes from the database (${shared.size} metrics) is never summ
   clean(summed)
 })
 
-await check(`each of ${queries.length} queries of ${panels.length} panels is answered, with data`, async () => {
-  const ask = (expr, { instant }) => instant ? prometheus.query(expr) : prometheus.range(expr, 15)
-  await each(queries, AT_ONCE, (query) => until(`${query.where} has data: ${query.filled}`, async () => {
+const ask = (expr, { instant }) => instant ? prometheus.query(expr) : prometheus.range(expr, 15)
+// It has data only where an alert fires.
+const [alarming, telling] = [true, false].map((alarms) => queries.filter(({ filled }) => selectors(filled).every(({ name }) => name === 'ALERTS') === alarms))
+
+await check(`each of ${telling.length} queries of ${panels.length} panels is answered, with data`, async () => {
+  await each(telling, AT_ONCE, (query) => until(`${query.where} has data: ${query.filled}`, async () => {
     for (const job of INSTALLATIONS) { // what only one with TLS has, that one tells
       if ((await ask(query.filled.replaceAll('job="pinfold"', `job="${job}"`), query)).length > 0) return true
     }
     return false
   }, { within: 45_000, every: 500 }))
+})
+
+await check('no panel shows NaN about a gateway that nobody asks anything', async () => {
+  const odd = []
+  await each(queries, AT_ONCE, async ({ where, filled, ...query }) => {
+    const found = await ask(filled.replaceAll('job="pinfold"', 'job="pinfold-sealed"'), query)
+    if (found.some(({ value, values = [value] }) => values.some(([, number]) => !Number.isFinite(Number(number))))) odd.push(where)
+  })
+  clean(odd)
+})
+
+await check('panels of what may well not be there say so: alerts, budgets, quotas, routes, times of what nobody asked', () => {
+  const SELDOM = /^ALERTS\{|_budget_limit|_quota_limit|route_pins|histogram_quantile/
+  const silent = panels.filter(({ targets, fieldConfig }) => targets.every(({ expr }) => SELDOM.test(expr)) && !fieldConfig.defaults.noValue)
+  clean(silent.map(({ uid, title }) => `${uid}, ${title}`))
+})
+
+await check('the overview names alerts that fire, and each provider\'s state in words', async () => {
+  const [{ fieldConfig: { overrides }, targets: [{ expr }] }] = panels.filter(({ uid, title }) => uid === 'pinfold-overview' && title === 'Providers')
+  const [{ value: [{ options }] }] = overrides.find(({ matcher }) => matcher.options === 'state').properties.filter(({ id }) => id === 'mappings')
+  const states = series.get('pinfold_provider_health').map(({ health }) => health)
+  assert.deepEqual(Object.values(options).map(({ text }) => text).sort(), [...new Set(states)].sort())
+  for (const { value: [, state] } of await prometheus.query(fill(expr))) assert.equal(options[state].text, 'healthy')
+  assert.deepEqual(alarming.map(({ where }) => where), ['pinfold-overview, Alerts that fire, A'])
+  assert.deepEqual(await prometheus.query(alarming[0].filled), [])
 })
 
 await check('every variable has values to choose', async () => {

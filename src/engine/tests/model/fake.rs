@@ -213,11 +213,7 @@ impl Fake {
 
     fn list_row(&self, state: &mut State, id: &str) -> UpstreamPin {
         let pin = self.show(state, id);
-        if state.adopts
-            && let Some(kept) = state.pins.get_mut(id)
-        {
-            kept.adoptable = true;
-        }
+        state.lists(id);
         let spec = PinSpec::bare(PinCid::canonical(pin.content.clone()));
         UpstreamPin { asked: Some(Asked { spec, is_cut: false }.into()), ..pin }
     }
@@ -394,7 +390,7 @@ impl Provider for Fake {
         let mut state = admitted?;
         state.begin_removal(id, self.clock.now());
         self.loses(&mut state, Operation::Remove, Effect::Remove(id.clone()))?;
-        state.remove(id);
+        state.remove(id, self.clock.now());
         Ok(())
     }
 }

@@ -210,7 +210,8 @@ impl<'t, 'a> Adopting<'t, 'a> {
             return if is_ours { Ok(known) } else { self.own(known) };
         }
         let best = self.best(listed)?;
-        if stays(&known, is_ours, self.was_listed(&known)?, best.status) {
+        let is_there = known.seen_at > Some(best.seen) || self.was_listed(&known)?;
+        if stays(&known, is_ours, is_there, best.status) {
             return Ok(known);
         }
         if let Some(other) = known.upstream.clone().filter(|other| is_ours && *other != best.upstream) {
@@ -414,10 +415,10 @@ fn is_busy(copy: &Replica) -> bool {
 }
 
 /// Whether the pin that stands for a replica is as good as the best that was listed. One of ours may be taken at its word
-/// where it was listed, too; one that was only found may be somebody else's and gone by now.
-fn stays(copy: &Replica, is_ours: bool, was_listed: bool, best: Status) -> bool {
+/// where it was listed, too, or seen since; one that was only found may be somebody else's and gone by now.
+fn stays(copy: &Replica, is_ours: bool, is_there: bool, best: Status) -> bool {
     let pinned = copy.state == ReplicaState::Pinned;
-    let better = best == Status::Pinned && !(is_ours && was_listed && pinned);
+    let better = best == Status::Pinned && !(is_ours && is_there && pinned);
     let missing = copy.upstream.is_none() || !(is_ours || pinned);
     !(better || missing)
 }

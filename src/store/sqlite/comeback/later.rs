@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, params_from_iter, types::Value};
 
 use crate::{
-    model::Timestamp,
+    model::{KeptTime, Timestamp},
     store::{
         StoreError,
         sqlite::{snapshot, tx::Tx},
@@ -25,6 +25,7 @@ pub struct Later {
     /// By name: the newest `created` of each account.
     pub(super) created: Vec<(String, i64)>,
     pub(super) newest_event: i64,
+    pub(super) time: KeptTime,
 }
 
 impl Later {
@@ -39,6 +40,7 @@ impl Later {
             instance: old.query_row("SELECT id FROM instance", [], |row| row.get(0))?,
             ledger_ahead: number("SELECT ledger_ahead FROM instance")?,
             newest_event: number("SELECT coalesce(max(id), 0) FROM events")?,
+            time: snapshot::time(&old)?,
             used: rows(&old, "SELECT grp, class, begins, ends, used FROM budget_use", 5)?,
             lessons: rows(
                 &old,

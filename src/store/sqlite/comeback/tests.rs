@@ -4,15 +4,15 @@ use super::*;
 use crate::{
     lifecycle::Changes,
     model::{
-        Ask, Audit, AuditBy, BudgetClass, Granted, JobKind, JobState, LedgerTime, Mode, NewJob, Rate, Scopes,
-        Status, TokenHash, TokenId, UpstreamId,
+        Ask, Audit, AuditBy, BudgetClass, ClockDoubt, Granted, JobKind, JobState, KeptTime, LedgerTime,
+        ManualClock, Mode, NewJob, Rate, Scopes, Status, SureClock, TokenHash, TokenId, UpstreamId,
     },
     policy::replica::Work,
     store::{
         EventQuery, EventStore, EventsFrom, JobStore, Listed, NewToken, SharedStore, Store, TokenStore,
         Weigh, Word,
         contract::{Backend, house::*, scratch},
-        sqlite::SqliteSettings,
+        sqlite::{SqliteSettings, snapshot},
     },
     telemetry::Metrics,
 };
@@ -346,4 +346,34 @@ async fn calls_that_the_later_store_knows_of_count_and_no_others() {
     back(&then, Comeback { budgets, later: Some(later), ..comeback() }).await;
     let granted = then.store().reserve_calls(ask(4, t(HOUR + 1))).await.unwrap();
     assert!(matches!(granted, Granted::Calls(calls) if calls.calls == 1));
+}
+
+/// What a start then makes of its clock.
+fn doubt(house: &House<Kept>, now: Timestamp) -> Option<ClockDoubt> {
+    let kept = snapshot::about(&house.backend.dir.path().join("pins.db")).unwrap().time;
+    SureClock::new(Arc::new(ManualClock::at(now)), kept).doubt()
+}
+
+#[tokio::test]
+async fn the_age_of_a_backup_is_no_leap_of_the_clock() {
+    let house = House::<Kept>::open().await;
+    let now = t(400 * DAY);
+    let kept = KeptTime { sure: t(1), wall: t(1), left: None };
+    house.backend.store.keep_time(kept).await.unwrap();
+    assert!(doubt(&house, now).is_some_and(|doubt| !doubt.is_slight()));
+    let done = back(&house, Comeback { now, ..comeback() }).await;
+    assert_eq!((done.clock, doubt(&house, now)), (Some(now), None));
+}
+
+#[tokio::test]
+async fn a_clock_that_was_doubted_here_is_doubted_after_a_restore() {
+    let (then, since) = (House::<Kept>::open().await, House::<Kept>::open().await);
+    let now = t(400 * DAY);
+    let left = Some(Duration::from_secs(20 * 3600));
+    since.backend.store.keep_time(KeptTime { sure: t(2 * DAY), wall: now, left }).await.unwrap();
+    // Also by a store that was made anew: it is of the machine.
+    let later = Some(Later::read(&since.backend.dir.path().join("pins.db")).unwrap());
+    let done = back(&then, Comeback { now, later, ..comeback() }).await;
+    assert_eq!(done.clock, None);
+    assert!(doubt(&then, now).is_some_and(|doubt| !doubt.is_slight() && Some(doubt.left) == left));
 }

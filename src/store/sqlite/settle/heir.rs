@@ -46,7 +46,7 @@ pub(in crate::store::sqlite) fn inherit(
     Ok(true)
 }
 
-/// A pin of the content that is short of copies, keeps this one, and has more by it. Any other would let it go in its turn,
+/// A pin of the content that is short of copies, by its policy may have this one, keeps it, and has more by it. Any other would let it go in its turn,
 /// perhaps to the one it came from.
 fn helped(
     tx: &mut Tx<'_>,
@@ -84,6 +84,9 @@ fn is_last(tx: &Tx<'_>, pin: &Pin, replica: ReplicaId) -> Result<bool, StoreErro
 fn helps(tx: &mut Tx<'_>, pin: i64, copy: &CopyView, now: Timestamp) -> Result<bool, StoreError> {
     let Some(pin) = Pin::load(tx, pin)? else { return Ok(false) };
     let ground = Ground::of(tx, &pin, now)?;
+    if !ground.views.iter().any(|view| view.id == copy.provider && view.listed) {
+        return Ok(false);
+    }
     let mut copies = copies_of(tx, &pin)?;
     let without = ground.settle(&pin, &copies);
     copies.push(*copy);

@@ -88,6 +88,19 @@ fn a_page_that_was_spoilt_is_found() {
 }
 
 #[test]
+fn a_copy_that_is_damaged_is_not_blamed_on_a_sound_store() {
+    let (_dir, from, _to) = database();
+    let (writer, _lock) = open::open_writer(&from).unwrap();
+    add_pins(&writer, 10);
+    let told = blame(&from, &anyhow!("page 7 is torn"), &Stop::default());
+    assert!(matches!(&told, CopyError::BadCopy { file, why } if *file == from && why == "page 7 is torn"));
+    assert!(told.to_string().contains("see dmesg"), "{told}");
+    writer.execute("UPDATE accounts SET pins = 11", []).unwrap();
+    let told = blame(&from, &anyhow!("it has 10 pins but counts 11"), &Stop::default());
+    assert!(matches!(&told, CopyError::Damaged { file, .. } if *file == from), "{told}");
+}
+
+#[test]
 fn counters_that_do_not_fit_are_found() {
     let (_dir, from, to) = database();
     let (writer, _lock) = open::open_writer(&from).unwrap();

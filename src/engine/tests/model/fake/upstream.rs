@@ -90,6 +90,14 @@ impl State {
         self.pins.iter().chain(self.lost.iter().filter(move |_| lies))
     }
 
+    /// Its list told of it.
+    pub(super) fn lists(&mut self, id: &str) {
+        let kept = self.pins.get_mut(id).or_else(|| self.lost.get_mut(id));
+        if let Some(kept) = kept.filter(|_| self.adopts) {
+            kept.adoptable = true;
+        }
+    }
+
     /// I9, by the windows of each limit.
     pub(super) fn count(&mut self, class: BudgetClass, now: Timestamp, rates: &Rates) {
         self.calls.push((now, class));
@@ -113,7 +121,7 @@ impl State {
             Effect::Submit(submit) => {
                 self.insert(submit.content, Some(submit.tag), at);
             }
-            Effect::Remove(id) => self.remove(&id),
+            Effect::Remove(id) => self.remove(&id, at),
         }
     }
 
@@ -139,13 +147,17 @@ impl State {
     pub(super) fn begin_removal(&mut self, id: &UpstreamId, now: Timestamp) {
         let Some(pin) = self.pins.get(id.as_str()).or_else(|| self.lost.get(id.as_str())) else { return };
         let is_first = self.leaving.insert(id.as_str().to_owned());
-        // One that never was pinned is no copy yet, and where another one is pinned the copy stays.
-        let is_other = |(other, kept): (&String, &Kept)| {
-            other != id.as_str() && kept.content == pin.content && kept.ready <= now && !kept.failed
-        };
-        if is_first && self.told.contains(&pin.content) && !self.pins.iter().any(is_other) {
+        // One that never was pinned is no copy yet.
+        if is_first && self.told.contains(&pin.content) && !self.has_another(id, &pin.content, now) {
             self.removed.push(pin.content.clone());
         }
+    }
+
+    /// Where another one is pinned the copy stays.
+    fn has_another(&self, id: &UpstreamId, content: &Content, now: Timestamp) -> bool {
+        self.pins.iter().any(|(other, pin)| {
+            other != id.as_str() && pin.content == *content && pin.ready <= now && !pin.failed
+        })
     }
 
     pub(super) fn tell(&mut self, content: &Content, status: Status) {
@@ -155,14 +167,14 @@ impl State {
         }
     }
 
-    pub(super) fn remove(&mut self, id: &UpstreamId) {
+    pub(super) fn remove(&mut self, id: &UpstreamId, now: Timestamp) {
         let Some(pin) = self.pins.remove(id.as_str()).or_else(|| self.lost.remove(id.as_str())) else {
             return;
         };
         if pin.tag.is_none() && !pin.adoptable {
             self.wrongs.push(format!("I13: {:?} of somebody else was deleted", pin.content));
         }
-        if self.told.remove(&pin.content) {
+        if !self.has_another(id, &pin.content, now) && self.told.remove(&pin.content) {
             self.untold.remove(&pin.content);
         }
     }

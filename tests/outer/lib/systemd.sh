@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# A service manager of its own, for a moment: systemd as the first process of new namespaces, over this machine's files, of
+# which nothing is changed. Installs a .deb there with its configuration and a secret, and runs the script on stdin.
+#   unshare --mount --pid --fork --kill-child --uts --ipc --cgroup systemd.sh DEB CONFIG SECRET FOLDER
+# FOLDER is /said in there: what the script says is in FOLDER/script, what the gateway logs in FOLDER/pinfold.
+# Ends with 77 where this machine does not let it.
+set -euo pipefail
+deb=$1 config=$2 secret=$3 said=$4
+room=$said/room
+trap 'exit 77' ERR
+mkdir "$room"
+mount --make-rprivate /
+mount -t tmpfs tmpfs "$room"
+mkdir "$room"/{up,work,root}
+mount -t overlay -o "lowerdir=/,upperdir=$room/up,workdir=$room/work" overlay "$room/root"
+cd "$room/root"
+cat > "$room/script"
+mount -t proc proc proc
+mount -t sysfs -o ro sysfs sys
+for folder in run tmp dev sys/fs/cgroup; do mount -t tmpfs tmpfs "$folder"; done
+mkdir dev/{shm,pts,mqueue,hugepages} sys/fs/cgroup/{systemd,unified}
+mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+for device in null zero full random urandom tty; do
+  mknod -m 666 "dev/$device" c "$((0x$(stat -c %t "/dev/$device")))" "$((0x$(stat -c %T "/dev/$device")))"
+done
+mount -t cgroup -o none,name=systemd,xattr cgroup sys/fs/cgroup/systemd
+mount -t cgroup2 cgroup2 sys/fs/cgroup/unified
+trap - ERR
+
+cp "$deb" tmp/pinfold.deb
+chroot . dpkg --force-unsafe-io --install /tmp/pinfold.deb >/dev/null
+cp "$config" etc/pinfold/config.yaml
+install -m 600 "$secret" etc/pinfold/secrets/laptop
+cp "$room/script" tmp/script
+mkdir said old etc/systemd/system/pinfold.service.d
+mount --bind "$said" said
+# Images for containers have one, which keeps packages from starting anything.
+rm -f usr/sbin/policy-rc.d
+# A guest starts nothing else, for devices and the kernel are not its own.
+for unit in usr/lib/systemd/system/*.wants/* usr/lib/systemd/system/systemd-journald*; do
+  ln -sf /dev/null "etc/systemd/system/${unit##*/}"
+done
+printf '[Service]\nStandardError=append:/said/pinfold\n' > etc/systemd/system/pinfold.service.d/said.conf
+cat > etc/systemd/system/script.service <<'END'
+[Service]
+Type=oneshot
+ExecStart=/bin/bash -eu /tmp/script
+ExecStopPost=/bin/systemctl exit
+StandardOutput=append:/said/script
+StandardError=append:/said/script
+END
+pivot_root . old
+cd /
+umount -l old
+# Or credentials are mounted where the service does not see them.
+mount --make-rshared /
+exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system --unit=script.service --show-status=no </dev/null
