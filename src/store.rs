@@ -204,11 +204,12 @@ pub trait Store:
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Some copies that are on record as pinned at a provider, to prove a new credential by.
+    /// Some copies that are on record as pinned at a provider, and in no doubt, to prove a new credential by: one for each of
+    /// the `dice` at most, and none only where there are none.
     async fn sample_copies(
         &self,
         provider: ProviderId,
-        limit: u32,
+        dice: Vec<u32>,
     ) -> Result<Vec<(Content, UpstreamId)>, StoreError>;
 
     /// Notes that a provider's credential (its hash) reaches the copies on record.

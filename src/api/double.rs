@@ -256,7 +256,11 @@ impl Store for ScriptedStore {
     ) -> Result<(), StoreError> {
         unreachable!("{NOT_ASKED}")
     }
-    async fn sample_copies(&self, _: ProviderId, _: u32) -> Result<Vec<(Content, UpstreamId)>, StoreError> {
+    async fn sample_copies(
+        &self,
+        _: ProviderId,
+        _: Vec<u32>,
+    ) -> Result<Vec<(Content, UpstreamId)>, StoreError> {
         unreachable!("{NOT_ASKED}")
     }
     async fn prove_credential(&self, _: ProviderId, _: [u8; 32]) -> Result<(), StoreError> {

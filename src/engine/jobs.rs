@@ -22,8 +22,8 @@ use crate::{
     telemetry::{Repeats, traces::under},
 };
 
-/// The most that run at once; others wait for their turn.
-const AT_ONCE: u32 = 16;
+/// The most steps that are taken at once; the others are due before those taken by then.
+const AT_ONCE: usize = 16;
 /// The wait after a step that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// For how long jobs that ended are kept.
@@ -101,15 +101,21 @@ impl Jobs {
     pub(super) async fn tick(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.forget(now).await?;
         let audits_at = self.schedule.tick(&self.shared, now).await?;
-        let mut jobs = self.shared.store.jobs(None, false, AT_ONCE).await?;
+        // There are few: one of each kind for a provider or policy.
+        let mut jobs = self.shared.store.jobs(None, false, u32::MAX).await?;
         jobs.retain(|job| job.state == JobState::Running);
         self.next.retain(|id, _| jobs.iter().any(|job| job.id == *id));
         // A clock that went back puts nothing off for longer than any wait of a job.
-        let waits = |job: &Job| self.next.get(&job.id).is_some_and(|at| *at > now);
+        let due_at = |job: &Job| self.next.get(&job.id).copied();
+        jobs.retain(|job| due_at(job).is_none_or(|at| at <= now));
+        // Those that waited longest go first, and the ones that were never looked at before them.
+        jobs.sort_by_key(due_at);
+        let is_left = jobs.len() > AT_ONCE;
         let (shared, roster, spills) = (&self.shared, &self.roster, &self.spills);
-        let due = jobs.iter().filter(|job| !waits(job));
         let steps = join_all(
-            due.map(|job| async move { (job.id, step(job, &Tools { shared, roster, spills, now }).await) }),
+            jobs.iter()
+                .take(AT_ONCE)
+                .map(|job| async move { (job.id, step(job, &Tools { shared, roster, spills, now }).await) }),
         );
         for (id, next) in steps.await {
             self.next.insert(id, next);
@@ -117,7 +123,7 @@ impl Jobs {
             // There may be fan-out to do by now.
             self.shared.activator.poke();
         }
-        Ok(self.next.values().copied().chain(audits_at).min())
+        Ok(self.next.values().copied().chain(audits_at).chain(is_left.then_some(now)).min())
     }
 
     async fn forget(&mut self, now: Timestamp) -> Result<(), StoreError> {

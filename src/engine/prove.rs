@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Copies that are looked up.
-const SAMPLE: u32 = 5;
+const SAMPLE: usize = 5;
 
 /// What is known of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,8 @@ pub(super) async fn prove(
     credential: [u8; 32],
     now: Timestamp,
 ) -> Result<Proof, StoreError> {
-    let sample = caller.shared.store.sample_copies(caller.id, SAMPLE).await?;
+    let dice = std::iter::repeat_with(rand::random).take(SAMPLE).collect();
+    let sample = caller.shared.store.sample_copies(caller.id, dice).await?;
     let proof = match sample.is_empty() {
         true => Proof::Proven,
         false => reaches(caller, &sample).await,

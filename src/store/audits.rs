@@ -60,6 +60,8 @@ pub struct Cleared {
     pub found: u64,
     /// Not wanted any more.
     pub dropped: u64,
+    /// Their looks keep failing: whether they are there shows once one of these is answered.
+    pub unanswered: u64,
     /// Not looked at yet.
     pub left: u64,
 }

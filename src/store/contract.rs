@@ -71,7 +71,9 @@ macro_rules! contract_suite {
             replacing: the_same_content_keeps_its_copies_under_a_new_id,
                 another_content_holds_the_old_pinned_copies_until_the_new_need_is_met,
                 a_chain_of_replaces_holds_four_contents, held_copies_expire_after_seven_days,
-                what_is_replaced_by_another_policy_is_held_until_it_has_moved,
+                what_is_replaced_by_another_policy_is_kept_until_it_has_moved,
+                a_replace_by_another_order_of_providers_takes_all_copies_along,
+                a_replace_by_a_policy_of_fewer_copies_lets_go_of_the_others,
                 a_pin_that_is_not_there_is_replaced_by_nothing,
                 a_held_copy_that_is_asked_for_again_is_own;
             adopting: what_is_listed_becomes_pins_the_oldest_first_with_their_copies,
@@ -106,7 +108,8 @@ macro_rules! contract_suite {
                 i9_a_claim_takes_no_more_work_than_there_are_calls_for,
                 i9_a_claim_counts_the_looks_before_submits,
                 i9_a_spent_list_budget_stops_looks_but_no_submits_or_removes,
-                i9_no_more_is_queued_at_a_provider_than_it_takes, doubts_are_settled_though_no_place_is_left;
+                i9_no_more_is_queued_at_a_provider_than_it_takes, doubts_are_settled_though_no_place_is_left,
+                leases_that_ran_out_are_taken_up_though_they_fill_all_places;
             outcomes: many_pins_of_one_copy_end_equal, a_fan_out_survives_a_crash, polls_are_hastened_for_those_who_ask,
                 polls_of_one_provider_are_brought_forward_to_a_limit,
                 doubles_are_deleted_later_and_stay_on_record_until_then,
@@ -134,6 +137,7 @@ macro_rules! contract_suite {
             registering: an_account_with_pins_cannot_vanish, a_policy_that_changes_binds_new_pins_only,
                 a_provider_may_be_absent_and_come_back, another_fingerprint_is_refused_until_rebound,
                 a_rebind_to_the_same_account_keeps_the_copies, a_rebind_to_a_new_account_makes_them_again,
+                a_rebind_to_a_new_account_ends_the_adoption_from_the_old_one,
                 a_clock_that_went_back_is_warned_of, the_next_start_is_told_the_time_that_was_believed_last, another_config_leaves_claims_alone,
                 an_account_that_left_takes_no_more_pins, an_account_leaves_or_a_pin_comes_but_not_both, a_credential_is_proven_by_copies_on_record;
             tokens: a_token_is_read_back_as_it_was_made_also_after_a_crash,
@@ -154,6 +158,7 @@ macro_rules! contract_suite {
             auditing: what_a_list_showed_survives_a_crash_and_the_rest_is_suspect,
                 an_audit_gives_way_to_what_is_new_though_calls_have_no_limit,
                 suspects_are_looked_at_and_only_that_loses_them,
+                a_suspect_whose_look_fails_is_asked_for_again_in_its_time_and_a_few_times,
                 a_suspect_that_nobody_wants_any_more_is_dropped, orphans_are_what_nobody_here_knows,
                 doubles_that_are_being_removed_are_no_orphans,
                 copies_of_a_swept_provider_get_looks_again_when_it_is_swept_no_more;

@@ -405,9 +405,9 @@ impl Store for SqliteStore {
     async fn sample_copies(
         &self,
         provider: ProviderId,
-        limit: u32,
+        dice: Vec<u32>,
     ) -> Result<Vec<(Content, UpstreamId)>, StoreError> {
-        providers::sample(&self.readers.point(), provider, limit)
+        providers::sample(&self.readers.point(), provider, &dice)
     }
 
     async fn prove_credential(&self, provider: ProviderId, hash: [u8; 32]) -> Result<(), StoreError> {

@@ -49,6 +49,7 @@ fn report(job: &Value) -> String {
         ("listed", "on its list"),
         ("lost", "gone, and sent again where they are needed"),
         ("found", "not on its list, and there all the same"),
+        ("unanswered", "not on its list, and looks at them keep failing: pinfold pin explain"),
         ("orphans", "there that nobody knows here: pinfold provider orphans"),
     ] {
         text += &format!("\n  {:>8} {words}", count(name));

@@ -28,6 +28,9 @@ const LOOKS: u32 = 1000;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// So often it gives way before it goes on beside what is new, which then waits for something else than calls.
 const PATIENT: u32 = 60;
+/// So often in a row its list fails before each copy is looked at instead: that takes more than an hour, in which another call
+/// shows whether the provider is down.
+const FAILURES: u32 = 12;
 /// From so many pages on a sweep is given up once look-ups are cheaper.
 const TRIAL: u64 = 10;
 
@@ -127,6 +130,8 @@ impl Auditor<'_> {
 
     /// Reads one page.
     async fn sweep(&self, mut cursor: Cursor, mut walk: Walk) -> Result<Step, StoreError> {
+        let terms: Terms = super::read(&self.job.terms)?;
+        let since = self.tools.now.as_millis();
         let patient = cursor.gave_way >= PATIENT;
         let page = match page(self.provider, self.record.id, &walk, patient, self.tools).await? {
             Ok(page) => page,
@@ -134,6 +139,11 @@ impl Auditor<'_> {
                 // Where calls are short its patience begins anew.
                 cursor.gave_way = if gives_way && !patient { cursor.gave_way + 1 } else { 0 };
                 cursor.failures = if failed { cursor.failures.saturating_add(1) } else { cursor.failures };
+                if failed && cursor.failures >= FAILURES && terms.by != AuditBy::Sweep {
+                    cursor.stage = Stage::Look { since, next: Some(0) };
+                    let words = format!("each copy that it did not show is looked at: {words}");
+                    return self.on(cursor, self.tools.now, words);
+                }
                 let wait = wait.unwrap_or_else(|| PATIENCE * 2u32.pow(cursor.failures.min(7)));
                 return self.again(Some(cursor), wait, words);
             }
@@ -146,8 +156,6 @@ impl Auditor<'_> {
         cursor.tally.listed += met.ours;
         cursor.tally.orphans += met.orphans;
         self.metrics.audited(Audited::Listed, met.ours);
-        let terms: Terms = super::read(&self.job.terms)?;
-        let since = self.tools.now.as_millis();
         let words = match onward {
             Onward::Page if self.is_dear(walk.pages(), terms.by).await? => {
                 "others' pins there are so many that \
@@ -203,10 +211,11 @@ impl Auditor<'_> {
     async fn look(&self, mut cursor: Cursor, since: i64, next: Option<i64>) -> Result<Step, StoreError> {
         let store = &self.tools.shared.store;
         let times = (Timestamp::from_millis(cursor.began), Timestamp::from_millis(since));
-        let Cleared { lost, found, left, .. } =
+        let Cleared { lost, found, unanswered, left, .. } =
             store.audit_clear(self.job.id, times, LOOKS, self.tools.now).await?;
         cursor.tally.lost += lost;
         cursor.tally.found += found;
+        cursor.tally.unanswered += unanswered;
         self.metrics.audited(Audited::Lost, lost);
         self.metrics.audited(Audited::Found, found);
         let alarming = next.is_some() && cursor.tally.lost > most(self.copies().await?);

@@ -2,8 +2,8 @@
 
 use super::world::*;
 use crate::{
-    model::{Job, JobCommand, JobId, JobState, Origins, PinCid, RequestId, Status},
-    sim::{Asked, Fault, Lists, RateLimit, Route},
+    model::{AuditBy, Job, JobCommand, JobId, JobKind, JobState, NewJob, Origins, PinCid, RequestId, Status},
+    sim::{Asked, Fault, Lists, RateLimit, Route, Routes},
     store::StoreError,
 };
 
@@ -257,6 +257,62 @@ async fn copies_of_a_provider_whose_list_is_swept_have_no_looks_of_their_own() {
     assert_eq!(world.held(0), COPIES, "each is looked at again by itself");
     let total = world.sims[0].counts().total();
     assert!(total > 6 * HOURLY, "{total}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_suspect_that_nobody_answers_for_is_asked_for_in_its_time_and_does_not_hold_an_audit_up() {
+    let mut world = World::of(1).start().await;
+    // The oldest one there.
+    world.add(0).await;
+    world.run_for(MINUTE).await;
+    let pins = with_pins(&mut world, 20).await;
+    world.sims[0].set(|sim| sim.lists = Lists::First(19));
+    world.sims[0].faults().always(Routes::Only(Route::Get), Fault::status(400));
+    let id = world.audit(0).await;
+    world.run_for(3 * HOUR).await;
+    let job = world.job(id).await;
+    assert_eq!((job.state, count(&job, "suspect"), count(&job, "unanswered")), (JobState::Done, 1, 1));
+    let asked = world.calls(0, Route::Get);
+    assert!(asked < 60, "{asked}");
+    // It is still asked for.
+    world.sims[0].faults().clear();
+    world.sims[0].forget(&content(0));
+    world.run_for(DAY).await;
+    assert_eq!((world.held(0), world.status(pins[0]).await), (20, Status::Pinned));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn where_a_list_cannot_be_read_for_long_each_copy_is_looked_at() {
+    for (by, ends) in [(AuditBy::Auto, true), (AuditBy::Sweep, false)] {
+        let mut world = World::of(1).exclusive().start().await;
+        with_pins(&mut world, 1).await;
+        world.sims[0].forget(&content(0));
+        world.sims[0].faults().always(Routes::Only(Route::List), Fault::status(400));
+        let id = world.audit_by(0, by).await;
+        world.run_for(HOUR).await;
+        assert_eq!(count(&world.job(id).await, "lost"), 0, "its list may be read soon");
+        world.run_for(5 * HOUR).await;
+        let job = world.job(id).await;
+        assert_eq!((job.state == JobState::Done, count(&job, "lost")), (ends, u64::from(ends)), "{by:?}");
+        assert_eq!((world.held(0), world.provider(0).await.swept_at), (usize::from(ends), None));
+    }
+}
+
+/// Those that wait or rest take no turn from it.
+#[tokio::test]
+async fn an_audit_goes_on_behind_many_newer_jobs() {
+    let mut world = World::of(1).start().await;
+    with_pins(&mut world, 3).await;
+    let id = world.audit(0).await;
+    for n in 0..20 {
+        let (kind, terms) = (JobKind::Apply, format!("{{\"policy\":\"{n}\"}}"));
+        let job = NewJob { kind, provider: None, account: None, terms, by: None };
+        let job = world.inside().store.create_job(job, world.now()).await.unwrap();
+        world.tell(job.id, JobCommand::Pause).await;
+    }
+    ended(&mut world, id).await;
     world.end().await;
 }
 

@@ -66,6 +66,25 @@ async fn a_token_of_another_account_never_seems_healthy_when_it_is_tried_again()
     world.end().await;
 }
 
+/// As after a restore: since the backup the oldest ones ended, and were deleted there.
+#[tokio::test]
+async fn a_credential_is_not_condemned_because_the_oldest_copies_are_gone() {
+    let mut world = World::of(1).exclusive().start().await;
+    for n in 0..200 {
+        world.add(n).await;
+    }
+    world.settle().await;
+    for n in 0..5 {
+        world.sims[0].forget(&content(n));
+    }
+    world.proven_by_another(0).await;
+    world.restart().await;
+    let pin = world.add(999).await;
+    world.run_for(MINUTE).await;
+    assert_eq!((world.health(0).await, world.status(pin).await), (Health::Healthy, Status::Pinned));
+    world.end().await;
+}
+
 /// As Fula answers while its database is down.
 #[tokio::test]
 async fn passing_401s_are_not_believed_however_many_come_at_once() {

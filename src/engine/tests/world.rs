@@ -290,9 +290,17 @@ impl World {
         self.inside().store.reregister(self.registration(), self.now()).await.unwrap();
     }
 
+    pub(super) async fn audit_by(&self, n: usize, by: AuditBy) -> JobId {
+        let terms = serde_json::json!({ "by": by }).to_string();
+        self.start_audit(n, terms).await.unwrap()
+    }
+
     pub(super) async fn try_audit(&self, n: usize) -> Result<JobId, crate::store::StoreError> {
-        let provider = Some(self.provider(n).await.id);
-        let (kind, terms) = (JobKind::Audit, "{}".to_owned());
+        self.start_audit(n, "{}".to_owned()).await
+    }
+
+    async fn start_audit(&self, n: usize, terms: String) -> Result<JobId, crate::store::StoreError> {
+        let (kind, provider) = (JobKind::Audit, Some(self.provider(n).await.id));
         let job = NewJob { kind, provider, account: None, terms, by: None };
         Ok(self.inside().store.create_job(job, self.now()).await?.id)
     }

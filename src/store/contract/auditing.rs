@@ -74,8 +74,30 @@ pub(in crate::store) async fn suspects_are_looked_at_and_only_that_loses_them<B:
         _ => well(claim),
     };
     house.serve(0, t(DAY + 3), looked).await;
-    assert_eq!(cleared(&house, job, DAY + 4).await, Cleared { lost: 1, found: 2, dropped: 0, left: 0 });
+    assert_eq!(cleared(&house, job, DAY + 4).await, Cleared { lost: 1, found: 2, ..Cleared::default() });
     assert_eq!(cleared(&house, job, DAY + 5).await, Cleared::default());
+    house.backend.check().await;
+}
+
+pub(in crate::store) async fn a_suspect_whose_look_fails_is_asked_for_again_in_its_time_and_a_few_times<
+    B: Backend,
+>() {
+    let house = House::<B>::open().await;
+    pinned(&house, 1).await;
+    let job = begin(&house).await;
+    assert_eq!(weighed(&house, job).await.suspects, 1);
+    let open = Cleared { left: 1, ..Cleared::default() };
+    for hours in 1..4 {
+        let now = DAY + hours * DAY / 24;
+        assert_eq!(cleared(&house, job, now).await, open);
+        let claims = house.claim(0, t(now)).await;
+        house.say(&claims[0], failing(&claims[0]), t(now)).await;
+        assert!(house.claim(0, t(now)).await.is_empty());
+        let after = if hours < 3 { open } else { Cleared { unanswered: 1, ..Cleared::default() } };
+        assert_eq!(cleared(&house, job, now + 1).await, after);
+        assert!(house.claim(0, t(now + 1)).await.is_empty(), "not before it is time");
+    }
+    assert_eq!(house.serve(0, t(2 * DAY), well).await, 1, "it is looked at all the same");
     house.backend.check().await;
 }
 

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{Backend, house::*};
-use crate::{model::*, policy::window::Slot, store::*};
+use crate::{
+    model::*,
+    policy::{replica::Work, window::Slot},
+    store::*,
+};
 
 const MINUTE: i64 = 60_000;
 
@@ -276,4 +280,23 @@ pub(in crate::store) async fn doubts_are_settled_though_no_place_is_left<B: Back
     let claims = house.store().claim_due(few(DAY)).await.unwrap().claims;
     assert_eq!(claims.len(), 10);
     assert!(claims.iter().all(|claim| claim.doubt == Doubt::Submit), "{claims:?}");
+}
+
+/// Nobody said what became of them: else they would keep their places until the next start.
+pub(in crate::store) async fn leases_that_ran_out_are_taken_up_though_they_fill_all_places<B: Backend>() {
+    let house = House::<B>::open().await;
+    for n in 0..40 {
+        house.add(0, "one", n, t(1)).await;
+    }
+    let few = |now| ClaimRequest { max_queued: Some(10), ..house.due(0, t(now)) };
+    assert_eq!(house.store().claim_due(few(2)).await.unwrap().claims.len(), 10);
+    assert!(house.store().claim_due(few(3)).await.unwrap().claims.is_empty(), "they are on their way");
+    let claims = house.store().claim_due(few(DAY)).await.unwrap().claims;
+    assert_eq!(claims.len(), 10);
+    assert!(claims.iter().all(|claim| claim.work == Work::Look), "{claims:?}");
+    for claim in &claims {
+        house.say(claim, Word::NotFound { asked_at: t(DAY) }, t(DAY)).await;
+    }
+    assert_eq!(house.store().claim_due(few(DAY + 1)).await.unwrap().claims.len(), 10);
+    house.backend.check().await;
 }

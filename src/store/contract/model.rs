@@ -167,7 +167,7 @@ impl<B: Backend> World<B> {
         let Some((old, was)) = self.known() else { return };
         let (request, known) = self.wish(was.account);
         let allowed = self.allows(request.quota, &known, Some(&was));
-        let kept = (was.policy, was.content) == (known.policy, known.content) && was.was_pinned;
+        let kept = was.content == known.content && was.was_pinned;
         match self.house.store().replace_pin(old, request).await {
             Ok(Some(pin)) if allowed => {
                 self.note(pin, Known { was_pinned: kept, ..known });

@@ -119,6 +119,27 @@ pub(in crate::store) async fn a_rebind_to_a_new_account_makes_them_again<B: Back
     house.backend.check().await;
 }
 
+/// I13: what was listed is not the new account's.
+pub(in crate::store) async fn a_rebind_to_a_new_account_ends_the_adoption_from_the_old_one<B: Backend>() {
+    let house = House::<B>::open().await;
+    let job = |provider: usize| NewJob {
+        kind: JobKind::Adopt,
+        provider: Some(house.providers[provider]),
+        account: Some(house.accounts[0]),
+        terms: "{}".into(),
+        by: None,
+    };
+    let [ours, other] = [0, 1].map(job);
+    let ours = house.store().create_job(ours, t(0)).await.unwrap().id;
+    let other = house.store().create_job(other, t(0)).await.unwrap().id;
+    house.store().command_job(ours, JobCommand::Pause, None, t(0)).await.unwrap();
+    house.store().rebind_provider(moved(), Rebind::SameAccount, t(1)).await.unwrap();
+    let state = async |job| house.store().job(job).await.unwrap().unwrap().state;
+    assert_eq!(state(ours).await, JobState::Paused);
+    house.store().rebind_provider(moved(), Rebind::NewAccount, t(2)).await.unwrap();
+    assert_eq!((state(ours).await, state(other).await), (JobState::Cancelled, JobState::Running));
+}
+
 /// I3.
 pub(in crate::store) async fn a_clock_that_went_back_is_warned_of<B: Backend>() {
     let mut house = House::<B>::open().await;
@@ -143,12 +164,23 @@ pub(in crate::store) async fn the_next_start_is_told_the_time_that_was_believed_
 pub(in crate::store) async fn a_credential_is_proven_by_copies_on_record<B: Backend>() {
     let mut house = House::<B>::open().await;
     let (store, x) = (house.store(), house.providers[0]);
-    assert!(store.sample_copies(x, 3).await.unwrap().is_empty());
+    let sample = async |dice: &[u32]| store.sample_copies(x, dice.to_vec()).await.unwrap();
+    assert!(sample(&[0, 7, u32::MAX]).await.is_empty());
     for n in 0..5 {
         house.add(0, "one", n, t(1)).await;
     }
     house.serve(0, t(2), well).await;
-    assert_eq!(store.sample_copies(x, 3).await.unwrap().len(), 3);
+    let contents = async |dice: &[u32]| -> Vec<Content> {
+        sample(dice).await.into_iter().map(|(content, _)| content).collect()
+    };
+    let known = |n: u64| cid(n).content().clone();
+    assert_eq!(
+        contents(&[u32::MAX, 0, 1]).await,
+        [known(4), known(0)],
+        "the newest and the oldest, once each"
+    );
+    house.add(0, "one", 5, t(2)).await;
+    assert_eq!(contents(&[u32::MAX]).await, [known(0)], "what is not there yet proves nothing");
     store.prove_credential(x, [7; 32]).await.unwrap();
     house.note(0, Health::AuthFailed, t(3)).await;
     house.note(0, Health::AuthFailed, t(4)).await;

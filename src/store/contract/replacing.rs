@@ -84,8 +84,8 @@ pub(in crate::store) async fn held_copies_expire_after_seven_days<B: Backend>() 
     house.backend.check().await;
 }
 
-/// I8: the same content under another revision was let go of before it was anywhere else.
-pub(in crate::store) async fn what_is_replaced_by_another_policy_is_held_until_it_has_moved<B: Backend>() {
+/// I8: the same content under another revision was let go of before it was anywhere else, or confirmed there.
+pub(in crate::store) async fn what_is_replaced_by_another_policy_is_kept_until_it_has_moved<B: Backend>() {
     let mut house = House::<B>::open().await;
     let old = house.add(0, "one", 1, t(1)).await;
     house.serve(0, t(2), well).await;
@@ -93,12 +93,50 @@ pub(in crate::store) async fn what_is_replaced_by_another_policy_is_held_until_i
     moved.policies[0].providers = vec!["y".into()];
     house.register(moved, t(3)).await.unwrap();
     let new = house.replace(old, "one", 1, t(4)).await;
-    assert_eq!(house.places(new.requestid).await, ["y"]);
-    assert!(house.claim(0, t(5)).await.is_empty(), "held");
+    assert_eq!((new.status, house.places(new.requestid).await.join(" ")), (Status::Pinned, "x y".into()));
     house.serve(1, t(5), well).await;
-    let claims = house.claim(0, t(6)).await;
+    assert!(house.claim(0, t(6)).await.is_empty(), "no look has confirmed the other one");
+    house.serve(1, t(DAY / 2), well).await;
+    assert_eq!(house.places(new.requestid).await, ["y"]);
+    let claims = house.claim(0, t(DAY / 2)).await;
     assert!(claims.len() == 1 && only_deletes(&claims));
-    house.say(&claims[0], Word::Removed, t(7)).await;
+    house.say(&claims[0], Word::Removed, t(DAY / 2)).await;
+    house.backend.check().await;
+}
+
+/// I8: one of two confirmed copies went at once, and the other one was held to be enough.
+pub(in crate::store) async fn a_replace_by_another_order_of_providers_takes_all_copies_along<B: Backend>() {
+    let mut house = House::<B>::open().await;
+    let old = house.add(0, "two", 1, t(1)).await;
+    for now in [2, DAY / 2] {
+        house.serve(0, t(now), well).await;
+        house.serve(1, t(now), well).await;
+    }
+    let mut moved = config();
+    moved.policies[1].providers = vec!["z".into(), "y".into()];
+    house.register(moved, t(DAY)).await.unwrap();
+    let new = house.replace(old, "two", 1, t(DAY)).await;
+    assert_eq!((new.have, house.places(new.requestid).await.join(" ")), (2, "x y z".into()));
+    assert!(house.claim(0, t(DAY)).await.is_empty());
+    for now in [DAY, 2 * DAY] {
+        house.serve(2, t(now), well).await;
+    }
+    assert_eq!(house.places(new.requestid).await, ["y", "z"], "it goes once the new one is confirmed");
+    house.backend.check().await;
+}
+
+/// Of copies that are confirmed already nothing else would tell.
+pub(in crate::store) async fn a_replace_by_a_policy_of_fewer_copies_lets_go_of_the_others<B: Backend>() {
+    let house = House::<B>::open().await;
+    let old = house.add(0, "two", 1, t(1)).await;
+    for now in [2, DAY / 2] {
+        house.serve(0, t(now), well).await;
+        house.serve(1, t(now), well).await;
+    }
+    let new = house.replace(old, "one", 1, t(DAY)).await;
+    assert_eq!((new.have, house.places(new.requestid).await.join(" ")), (1, "x".into()));
+    let claims = house.claim(1, t(DAY)).await;
+    assert!(claims.len() == 1 && only_deletes(&claims), "{claims:?}");
     house.backend.check().await;
 }
 

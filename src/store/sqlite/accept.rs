@@ -25,6 +25,8 @@ pub(super) struct Accepted {
     pub(super) pin: Pin,
     /// Whether waiting for its copies is no use.
     pub(super) answered: bool,
+    /// Whether it has copies that may go.
+    pub(super) lets_go: bool,
 }
 
 /// Records a pin, unless its account would be over its quota.
@@ -79,6 +81,34 @@ pub(super) fn accept(tx: &mut Tx<'_>, request: &AcceptPin) -> Result<Accepted, S
     record(tx, request, (policy_id, &policy), content, view, &copies)
 }
 
+/// Asks for the further copies that a pin wants beside those that it has.
+pub(super) fn ask_for_more(
+    tx: &mut Tx<'_>,
+    request: &AcceptPin,
+    policy: &Policy,
+    content: ContentId,
+    view: &PinView,
+    copies: &mut Vec<Replica>,
+) -> Result<(), StoreError> {
+    loop {
+        let shown: Vec<CopyView> = copies.iter().map(CopyView::from).collect();
+        let views = tx.views(policy, Some(content), request.now)?;
+        let placement = Placement {
+            policy,
+            content: request.spec.cid.content(),
+            lives: lives(policy, request),
+            views: &views,
+        };
+        let link = policy::settle(view, &shown, &placement, request.now).link;
+        if link.is_empty() {
+            return Ok(());
+        }
+        for provider in link {
+            copies.push(replicas::want(tx, provider, content, request.account, request.now)?);
+        }
+    }
+}
+
 /// Records the row, its links to `copies`, its meta and its counts.
 pub(super) fn record(
     tx: &mut Tx<'_>,
@@ -119,7 +149,7 @@ pub(super) fn record(
         want: view.want,
         have: verdict.have,
         was_pinned: view.was_pinned || status == Status::Pinned,
-        trim: view.trim && !verdict.trimmed,
+        trim: view.trim && !(verdict.trimmed && verdict.unlink.is_empty()),
         missing: verdict.missing + u16::try_from(verdict.link.len()).unwrap_or(0),
         expires: policy.ends(request.now, request.expires),
         short_since: None,
@@ -142,7 +172,7 @@ pub(super) fn record(
         let act = act.of(Some(pin.account)).with("cid", request.spec.cid.as_str());
         events::note(tx, &act, request.now)?;
     }
-    Ok(Accepted { pin, answered: verdict.answered })
+    Ok(Accepted { pin, answered: verdict.answered, lets_go: !verdict.unlink.is_empty() })
 }
 
 /// How long the pin is to live, where it ends.

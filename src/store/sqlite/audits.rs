@@ -15,9 +15,10 @@ use self::{
 use super::{SqliteStore, budget, providers, replicas, tx::Tx, writer::Lane};
 use crate::{
     model::{
-        Allowance, BudgetClass, ContentId, Goal, JobId, Op, ProviderId, ReplicaId, ReplicaState, Timestamp,
-        UpstreamId, replica::Replica,
+        Allowance, BudgetClass, ContentId, Doubt, Goal, JobId, Op, ProviderId, ReplicaId, ReplicaState,
+        Timestamp, UpstreamId, replica::Replica,
     },
+    policy::merge::STALLED,
     store::{AuditStore, Cleared, Listed, Met, Orphan, StoreError, Weigh, Weighed},
     telemetry::StoreClass::{Read, Write},
 };
@@ -180,12 +181,14 @@ fn weigh(tx: &Tx<'_>, weigh: &Weigh) -> Result<Weighed, StoreError> {
     let (mut met, mut suspects) = (Sets::of(tx.conn, job, What::Met), Sets::of(tx.conn, job, What::Suspect));
     // replicas of a provider, by content: those that it said are pinned are told from others here
     let mut select = tx.conn.prepare_cached(
-        "SELECT id, content, goal = ?4 AND state = ?5 AND state_at < ?6 AND upstream IS NOT NULL
+        "SELECT id, content, goal = ?4 AND state = ?5 AND state_at < ?6 AND upstream IS NOT NULL,
+                verified_at IS NULL AND doubt = ?7 AND coalesce(seen_at, 0) < ?6
          FROM replicas WHERE provider = ?1 AND content > ?2 ORDER BY content LIMIT ?3",
     )?;
-    let (keep, pinned) = (Goal::Keep.code(), ReplicaState::Pinned.code());
-    let mut rows = select.query(params![provider.0, after.0, limit, keep, pinned, began.as_millis()])?;
-    let (mut weighed, mut seen) = (Weighed::default(), 0);
+    let (keep, pinned, sure) = (Goal::Keep.code(), ReplicaState::Pinned.code(), Doubt::None.code());
+    let mut rows =
+        select.query(params![provider.0, after.0, limit, keep, pinned, began.as_millis(), sure])?;
+    let (mut weighed, mut seen, mut confirmed) = (Weighed::default(), 0, Vec::new());
     while let Some(row) = rows.next()? {
         let id = ReplicaId(row.get(0)?);
         (weighed.next, seen) = (Some(ContentId(row.get(1)?)), seen + 1);
@@ -196,11 +199,25 @@ fn weigh(tx: &Tx<'_>, weigh: &Weigh) -> Result<Weighed, StoreError> {
         if !met.contains(id)? {
             weighed.suspects += 1;
             suspects.insert(id)?;
+        } else if row.get(3)? {
+            confirmed.push(id);
         }
+    }
+    for replica in confirmed {
+        confirm(tx, replica, began)?;
     }
     suspects.save()?;
     weighed.next = weighed.next.filter(|_| seen == limit);
     Ok(weighed)
+}
+
+/// What a list showed counts as confirmed (I8). After a restore nothing else would tell: such copies have no looks of their own.
+fn confirm(tx: &Tx<'_>, replica: ReplicaId, began: Timestamp) -> Result<(), StoreError> {
+    // replica: confirmed
+    tx.conn
+        .prepare_cached("UPDATE replicas SET verified_at = ?2 WHERE id = ?1")?
+        .execute([replica.0, began.as_millis()])?;
+    replicas::leave_to_remerge(tx, replica)
 }
 
 fn clear(
@@ -216,6 +233,7 @@ fn clear(
             Verdict::Lost => cleared.lost += 1,
             Verdict::Found => cleared.found += 1,
             Verdict::Dropped => cleared.dropped += 1,
+            Verdict::Unanswered => cleared.unanswered += 1,
             Verdict::Open => {
                 looks::hasten(tx, id, now)?;
                 continue;
@@ -232,6 +250,8 @@ enum Verdict {
     Lost,
     Found,
     Dropped,
+    /// It is looked at further, and nobody waits for that.
+    Unanswered,
     Open,
 }
 
@@ -243,6 +263,7 @@ fn verdict(replica: Option<&Replica>, began: Timestamp, since: Timestamp) -> Ver
         // It went out of that state, and may be back by now.
         Some(replica) if replica.state != ReplicaState::Pinned || replica.state_at >= began => Verdict::Lost,
         Some(replica) if replica.seen_at.is_some_and(|seen| seen >= since) => Verdict::Found,
+        Some(replica) if replica.tries >= STALLED => Verdict::Unanswered,
         Some(_) => Verdict::Open,
     }
 }

@@ -172,6 +172,7 @@ fn believe_nothing_confirmed(tx: &Tx<'_>, from: &Comeback) -> Result<u64, StoreE
         let copies = providers::copies_on_record(tx.conn, provider.id)?;
         believed += copies;
         if provider.facts.is_swept() {
+            // The sweep confirms what it meets, and has the others looked at.
             continue;
         }
         // replicas: pinned, to be looked at

@@ -150,17 +150,16 @@ fn queued(tx: &Tx<'_>, request: &ClaimRequest) -> Result<u32, StoreError> {
     Ok(u32::try_from((sending + known).max(0)).unwrap_or(u32::MAX))
 }
 
-/// Copies whose submit may have got through, and that may be looked for now.
+/// Copies whose submit may have got through, and that may be looked for now; those whose lease ran out, too.
 pub(super) fn doubtful(
     tx: &Tx<'_>,
     request: &ClaimRequest,
     most: usize,
 ) -> Result<Vec<ReplicaId>, StoreError> {
-    // replicas_sending: due and not claimed
+    // replicas_sending: due
     let mut select = tx.conn.prepare_cached(
         "SELECT id FROM replicas INDEXED BY replicas_sending
-         WHERE provider = ?1 AND upstream IS NULL AND (leased OR doubt = 1) AND NOT leased AND op = ?2
-               AND next_at <= ?3 LIMIT ?4",
+         WHERE provider = ?1 AND upstream IS NULL AND (leased OR doubt = 1) AND op = ?2 AND next_at <= ?3 LIMIT ?4",
     )?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let rows = select

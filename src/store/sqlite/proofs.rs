@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Rows that are looked at from one die on, for one that will do.
-const NEAR: u32 = 64;
+pub(super) const NEAR: u32 = 64;
 
 #[async_trait::async_trait]
 impl ProofStore for SqliteStore {
@@ -66,6 +66,16 @@ fn sample(
     dice: &[u32],
     before: Timestamp,
 ) -> Result<Vec<(ReplicaId, Content)>, StoreError> {
+    let mut copies: Vec<(ReplicaId, Content)> = Vec::new();
+    for from in strewn(conn, provider, dice)? {
+        let found = near(conn, provider, from, before)?;
+        copies.extend(found.filter(|(id, _)| copies.iter().all(|(known, _)| known != id)));
+    }
+    Ok(copies)
+}
+
+/// A content for each of the dice, by chance, from where on a provider's copies are to be sampled.
+pub(super) fn strewn(conn: &Connection, provider: ProviderId, dice: &[u32]) -> Result<Vec<i64>, StoreError> {
     // replicas: the ends of a provider's
     let (first, last): (Option<i64>, Option<i64>) = conn
         .prepare_cached(
@@ -75,13 +85,8 @@ fn sample(
         .query_row([provider.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (Some(first), Some(last)) = (first, last) else { return Ok(Vec::new()) };
     let span = u128::from((last - first).unsigned_abs()) + 1;
-    let mut copies: Vec<(ReplicaId, Content)> = Vec::new();
-    for die in dice {
-        let from = first + i64::try_from((u128::from(*die) * span) >> 32).unwrap_or(0);
-        let found = near(conn, provider, from, before)?;
-        copies.extend(found.filter(|(id, _)| copies.iter().all(|(known, _)| known != id)));
-    }
-    Ok(copies)
+    let from = |die: &u32| first + i64::try_from((u128::from(*die) * span) >> 32).unwrap_or(0);
+    Ok(dice.iter().map(from).collect())
 }
 
 /// The first copy from a content on that will do, and is not far.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{errors::bad_code, events, proofs, replicas::decode_upstream, tx::Tx};
 use crate::{
     model::{
-        Content, EventKind, Facts, Fingerprint, Health, Mode, NewEvent, ProviderId, ProviderRecord,
+        Content, Doubt, EventKind, Facts, Fingerprint, Health, Mode, NewEvent, ProviderId, ProviderRecord,
         ReplicaState, Timestamp, UpstreamId,
     },
     store::StoreError,
@@ -120,25 +120,45 @@ pub(super) fn note(
     Ok(())
 }
 
-/// Some copies that are on record as pinned.
+/// Copies by chance that are on record as pinned, and in no doubt. Not always the same ones: those may be gone for a reason
+/// of their own, as the oldest are after a restore.
 pub(super) fn sample(
     conn: &Connection,
     provider: ProviderId,
-    limit: u32,
+    dice: &[u32],
 ) -> Result<Vec<(Content, UpstreamId)>, StoreError> {
-    // replicas: some that a provider said are pinned
-    let mut select = conn.prepare_cached(
-        "SELECT c.key, r.upstream FROM replicas r JOIN contents c ON c.id = r.content
-         WHERE r.provider = ?1 AND r.state = ?2 AND r.upstream IS NOT NULL LIMIT ?3",
-    )?;
-    let mut rows = select.query(params![provider.0, ReplicaState::Pinned.code(), limit])?;
     let mut copies = Vec::new();
-    while let Some(row) = rows.next()? {
-        let key: Vec<u8> = row.get(0)?;
-        let content = Content::from_bytes(&key).map_err(|error| StoreError::Corrupt(error.into()))?;
-        copies.extend(decode_upstream(row.get_ref(1)?)?.map(|upstream| (content, upstream)));
+    for from in proofs::strewn(conn, provider, dice)? {
+        let found = known_at(conn, provider, from, Some(proofs::NEAR))?;
+        copies.extend(found.filter(|found| !copies.contains(found)));
+    }
+    if copies.is_empty() {
+        copies.extend(known_at(conn, provider, 0, None)?);
     }
     Ok(copies)
+}
+
+/// The first copy from a content on that is surely there by what is on record, within so many rows.
+fn known_at(
+    conn: &Connection,
+    provider: ProviderId,
+    from: i64,
+    within: Option<u32>,
+) -> Result<Option<(Content, UpstreamId)>, StoreError> {
+    // replicas of a provider, by content: the first that it said is pinned
+    let mut select = conn.prepare_cached(
+        "SELECT c.key, r.upstream FROM (
+           SELECT content, state, doubt, upstream FROM replicas
+           WHERE provider = ?1 AND content >= ?2 ORDER BY content LIMIT ?5) r
+         JOIN contents c ON c.id = r.content
+         WHERE r.state = ?3 AND r.doubt = ?4 AND r.upstream IS NOT NULL ORDER BY r.content LIMIT 1",
+    )?;
+    let (pinned, sure) = (ReplicaState::Pinned.code(), Doubt::None.code());
+    let mut rows = select.query(params![provider.0, from, pinned, sure, within.map_or(-1, i64::from)])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let key: Vec<u8> = row.get(0)?;
+    let content = Content::from_bytes(&key).map_err(|error| StoreError::Corrupt(error.into()))?;
+    Ok(decode_upstream(row.get_ref(1)?)?.map(|upstream| (content, upstream)))
 }
 
 /// Notes that a credential reaches the copies on record.

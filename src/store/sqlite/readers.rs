@@ -84,6 +84,7 @@ pub(super) struct Readers {
     sets: Arc<DelegateSets>,
     path: PathBuf,
     scan_timeout: Duration,
+    taken_within: Duration,
     metrics: StoreMetrics,
     _opened: Opened,
 }
@@ -133,6 +134,7 @@ impl Readers {
             sets: Arc::default(),
             path: path.to_owned(),
             scan_timeout: settings.scan_timeout,
+            taken_within: TAKEN_WITHIN,
         })
     }
 
@@ -225,12 +227,12 @@ impl Readers {
         let (reply, answer) = oneshot::channel();
         let limit = Limit { deadline, abandoned: CancellationToken::new() };
         let _abandon_on_drop = limit.abandoned.clone().drop_guard();
-        let (taken, until_taken) = sync_channel::<Infallible>(0);
+        let ((taken, until_taken), within) = (sync_channel::<Infallible>(0), self.taken_within);
         let run = Box::new(move |connection: &Connection| {
             // An answer that nobody waits for any more is dropped. Where tasks are slow to take theirs, threads that read
             // on would fill the memory with pages.
             if reply.send(read(connection)).is_ok() {
-                let _either_way = until_taken.recv_timeout(TAKEN_WITHIN);
+                let _either_way = until_taken.recv_timeout(within);
             }
         });
         self.jobs.try_send(Job { run, limit }).map_err(|refused| match refused {

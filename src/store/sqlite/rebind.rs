@@ -2,9 +2,12 @@
 
 use rusqlite::params;
 
-use super::{providers, replicas, tx::Tx};
+use super::{jobs, providers, replicas, tx::Tx};
 use crate::{
-    model::{ContentId, Doubt, Goal, Health, Op, Owned, ProviderDecl, ReplicaState, Timestamp},
+    model::{
+        ContentId, Doubt, Goal, Health, JobCommand, JobId, JobKind, Op, Owned, ProviderDecl, ReplicaState,
+        Timestamp,
+    },
     store::{Rebind, RebindReport, StoreError},
 };
 
@@ -31,6 +34,7 @@ pub(super) fn rebind(
     }
     if rebind == Rebind::NewAccount {
         start_over(tx, known.id.0, now)?;
+        end_adoptions(tx, known.id.0, now)?;
     }
     tx.forget_config();
     Ok(RebindReport { provider: known.id, copies })
@@ -76,5 +80,19 @@ fn start_over(tx: &Tx<'_>, provider: i64, now: Timestamp) -> Result<(), StoreErr
         [provider],
     )?;
     tx.conn.execute("DELETE FROM surplus WHERE provider = ?1", [provider])?;
+    Ok(())
+}
+
+/// What was listed is not the new account's (I13).
+fn end_adoptions(tx: &mut Tx<'_>, provider: i64, now: Timestamp) -> Result<(), StoreError> {
+    // jobs: adoptions of a provider that have not ended
+    let open: Vec<i64> = tx
+        .conn
+        .prepare("SELECT id FROM jobs WHERE kind = ?1 AND provider = ?2 AND state < 3")?
+        .query_map([JobKind::Adopt.code(), provider], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for id in open {
+        jobs::tell(tx, JobId(id), JobCommand::Cancel, Some("rebind"), now)?;
+    }
     Ok(())
 }

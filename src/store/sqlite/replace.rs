@@ -5,8 +5,8 @@ use rusqlite::params;
 
 use super::{
     accept::{self, Accepted},
-    accounts, delete, replicas,
-    settle::{Pin, insert_link, room},
+    accounts, apply, delete, replicas,
+    settle::{self, Pin, insert_link, room},
     tx::Tx,
 };
 use crate::{
@@ -29,13 +29,17 @@ pub(super) fn replace(
         return Ok(Err(over));
     }
     let same = content_of(tx, &old)? == request.spec.cid.content().as_bytes();
-    let new = if same { rename(tx, &old, request)? } else { accept::accept(tx, request)? };
+    let mut new = if same { rename(tx, &old, request)? } else { accept::accept(tx, request)? };
     if new.pin.have < new.pin.need {
         hold(tx, &old, &new.pin, request.now)?;
     }
     delete::remove(tx, &old, request.now)?;
     if new.pin.missing > 0 {
         room::make(tx, &new.pin, request.now)?;
+    }
+    if new.lets_go {
+        settle::settle(tx, new.pin.id, request.now)?;
+        new.pin = Pin::load(tx, new.pin.id)?.unwrap_or(new.pin);
     }
     Ok(Ok(Some(new)))
 }
@@ -60,18 +64,21 @@ fn content_of(tx: &Tx<'_>, pin: &Pin) -> Result<Vec<u8>, StoreError> {
 }
 
 /// The same content under a new name, meta or origins: its copies stay where they are. One that failed is tried
-/// anew, as by any new pin.
+/// anew, as by any new pin. By another policy, or another revision of it, further ones are made as that asks, and those that
+/// it does not ask for go once they are not needed (I8).
 fn rename(tx: &mut Tx<'_>, old: &Pin, request: &AcceptPin) -> Result<Accepted, StoreError> {
     let policy = tx.current_policy(&request.policy)?;
-    if old.policy != policy {
-        return accept::accept(tx, request);
-    }
     let revision = tx.policy(policy)?;
     let mut copies = Vec::new();
     for copy in replicas::own_copies(tx, old.id)? {
         copies.push(replicas::want_again(tx, copy, request.now)?);
     }
     let view = PinView { need: old.need, want: old.want, was_pinned: old.was_pinned, trim: old.trim };
+    if old.policy == policy {
+        return accept::record(tx, request, (policy, &revision), old.content, view, &copies);
+    }
+    let view = apply::changed_over(&view, &revision);
+    accept::ask_for_more(tx, request, &revision, old.content, &view, &mut copies)?;
     accept::record(tx, request, (policy, &revision), old.content, view, &copies)
 }
 

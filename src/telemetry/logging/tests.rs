@@ -2,11 +2,13 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
+    thread,
     time::Duration,
 };
 
 use ::http::{Method, StatusCode};
+use tracing::{Dispatch, subscriber::NoSubscriber};
 
 use super::*;
 use crate::telemetry::{Label, Listener, Metrics, RequestLine, Route};
@@ -22,8 +24,16 @@ impl Sink {
     }
 }
 
+/// Keeps tracing from taking one test's subscriber for the only one: while there is one alone, whether a line is written
+/// anywhere is settled by the thread that comes by it first, which may be that of a test without any.
+fn many_subscribers() {
+    static OTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
+    LazyLock::force(&OTHER);
+}
+
 /// For other modules' tests: what to set as the subscriber, what it keeps, and what it wrote.
 pub(crate) fn captured(filter: &str) -> (impl Subscriber + Send + Sync + use<>, Filter, Sink) {
+    many_subscribers();
     let (sink, settings) = (Sink::default(), Settings { filter: filter.to_owned(), ..Settings::default() });
     let (subscriber, filter) = subscriber(&settings, Metrics::new().log(), false, sink.clone()).unwrap();
     (subscriber, filter, sink)
@@ -49,6 +59,7 @@ impl MakeWriter<'_> for Sink {
 }
 
 fn logged(settings: &Settings, metrics: &Metrics, terminal: bool, act: impl FnOnce()) -> String {
+    many_subscribers();
     let sink = Sink::default();
     let (subscriber, _filter) = subscriber(settings, metrics.log(), terminal, sink.clone()).unwrap();
     tracing::subscriber::with_default(subscriber, act);
@@ -130,6 +141,7 @@ fn a_word_that_is_no_level_is_refused_rather_than_silencing_everything() {
 
 #[test]
 fn the_filter_is_changed_while_messages_are_logged() {
+    many_subscribers();
     let (sink, metrics) = (Sink::default(), Metrics::new());
     let (subscriber, filter) = subscriber(&Settings::default(), metrics.log(), false, sink.clone()).unwrap();
     let written = || String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
@@ -191,4 +203,15 @@ fn a_panic_is_a_line_like_any_other_and_tells_whose_request_it_was() {
     assert_eq!((&line["level"], &line["panic"]), (&"ERROR".into(), &"words of a panic".into()));
     assert_eq!(line["request_id"], "mine-1");
     assert!(line["at"].as_str().unwrap().contains("tests.rs"));
+}
+
+#[test]
+fn a_line_is_captured_though_a_test_that_captures_none_came_by_first() {
+    let (subscriber, _filter, sink) = captured("info");
+    let say = || tracing::info!("here");
+    tracing::subscriber::with_default(subscriber, || {
+        thread::scope(|scope| scope.spawn(say).join().unwrap());
+        say();
+    });
+    assert_eq!(sink.lines().len(), 1);
 }

@@ -36,6 +36,9 @@ pub(super) struct Tally {
     pub(super) suspects: u64,
     pub(super) lost: u64,
     pub(super) found: u64,
+    /// Their looks kept failing.
+    #[serde(default)]
+    pub(super) unanswered: u64,
     pub(super) orphans: u64,
     /// The whole list was shown.
     pub(super) swept: bool,
@@ -66,18 +69,20 @@ pub(super) fn most(copies: u64) -> u64 {
 impl Cursor {
     /// For operators.
     pub(super) fn progress(&self, state: JobState) -> JobProgress {
-        let Tally { expected, listed, copies, suspects, lost, found, orphans, swept, .. } = self.tally;
+        let Tally { expected, listed, copies, suspects, lost, found, unanswered, orphans, swept, .. } =
+            self.tally;
         let counts = [
             ("copies", copies),
             ("listed", listed),
             ("suspect", suspects),
             ("lost", lost),
             ("found", found),
+            ("unanswered", unanswered),
             ("orphans", orphans),
             ("swept", u64::from(swept)),
         ];
         let counts: JobCounts = counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-        let looked = lost + found;
+        let looked = lost + found + unanswered;
         let done = match self.stage {
             _ if state == JobState::Done => copies,
             Stage::Sweep(_) | Stage::Weigh { .. } => listed,

@@ -7,13 +7,14 @@ use crate::{
     store::{StoreError, sqlite::tx::Tx},
 };
 
-/// Has a pinned copy looked at, after whatever else is due.
+/// Has a pinned copy looked at, after whatever else is due. One whose look failed is looked at again when it is time.
 pub(super) fn hasten(tx: &Tx<'_>, replica: ReplicaId, now: Timestamp) -> Result<(), StoreError> {
     // replica: its look is for now; one without any gets one
     tx.conn
         .prepare_cached(
             "UPDATE replicas SET op = ?2, next_at = ?3
-             WHERE id = ?1 AND NOT leased AND coalesce(op, ?2) = ?2 AND coalesce(next_at, ?3 + 1) > ?3",
+             WHERE id = ?1 AND NOT leased AND coalesce(op, ?2) = ?2 AND coalesce(next_at, ?3 + 1) > ?3
+                   AND (error IS NULL OR next_at IS NULL)",
         )?
         .execute([replica.0, Op::Verify.code(), now.as_millis()])?;
     Ok(())

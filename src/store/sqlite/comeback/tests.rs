@@ -4,12 +4,13 @@ use super::*;
 use crate::{
     lifecycle::Changes,
     model::{
-        Ask, BudgetClass, ClockDoubt, Granted, JobKind, JobState, KeptTime, LedgerTime, ManualClock, NewJob,
-        Rate, Scopes, Status, SureClock, TokenHash, TokenId,
+        Ask, Audit, AuditBy, BudgetClass, ClockDoubt, Granted, JobKind, JobState, KeptTime, LedgerTime,
+        ManualClock, Mode, NewJob, Rate, Scopes, Status, SureClock, TokenHash, TokenId, UpstreamId,
     },
     policy::replica::Work,
     store::{
-        EventQuery, EventStore, EventsFrom, JobStore, NewToken, SharedStore, Store, TokenStore, Word,
+        EventQuery, EventStore, EventsFrom, JobStore, Listed, NewToken, SharedStore, Store, TokenStore,
+        Weigh, Word,
         contract::{Backend, house::*, scratch},
         sqlite::{SqliteSettings, snapshot},
     },
@@ -69,6 +70,11 @@ async fn back(house: &House<Kept>, from: Comeback) -> CameBack {
 }
 
 fn number(house: &House<Kept>, sql: &str) -> i64 {
+    let conn = super::super::open::open_reader(&house.backend.dir.path().join("pins.db")).unwrap();
+    conn.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+fn text(house: &House<Kept>, sql: &str) -> String {
     let conn = super::super::open::open_reader(&house.backend.dir.path().join("pins.db")).unwrap();
     conn.query_row(sql, [], |row| row.get(0)).unwrap()
 }
@@ -171,6 +177,46 @@ async fn no_copy_is_confirmed_until_it_was_seen_again() {
         number(&house, "SELECT count(*) FROM providers WHERE proven IS NOT NULL OR swept_at IS NOT NULL"),
         0
     );
+}
+
+/// I8: what moves away waits for confirmed copies elsewhere, and swept providers' copies have no looks of their own.
+#[tokio::test]
+async fn what_a_sweep_meets_is_confirmed_again() {
+    let mut house = House::<Kept>::open().await;
+    let mut swept = config();
+    for provider in &mut swept.providers {
+        provider.facts.audit = Some(Audit { every: Duration::from_secs(3600), by: AuditBy::Sweep });
+    }
+    house.register(swept, t(0)).await.unwrap();
+    house.add(0, "both", 1, t(1)).await;
+    for provider in [0, 1] {
+        house.serve(provider, t(2), well).await;
+        house.serve(provider, t(HOUR - 1), well).await;
+    }
+    house.backend.store.come_back(comeback()).await.unwrap();
+    let now = HOUR + DAY;
+    house.store().set_mode(house.providers[0], Mode::Draining, false, None, t(now)).await.unwrap();
+    house.store().resettle_step(1000).await.unwrap();
+    house.drain(t(now)).await;
+    for later in [0, HOUR] {
+        house.serve(2, t(now + later), well).await;
+        house.drain(t(now + later)).await;
+    }
+    let going = "SELECT count(*) FROM replicas WHERE goal = 1";
+    assert_eq!(number(&house, going), 0, "the one that stays is not confirmed");
+    let (store, provider, began) = (house.store(), house.providers[1], t(now + 2 * HOUR));
+    let (kind, terms) = (JobKind::Audit, "{}".to_owned());
+    let job = NewJob { kind, provider: Some(provider), account: None, terms, by: None };
+    let job = store.create_job(job, began).await.unwrap().id;
+    let upstream = text(&house, "SELECT upstream FROM replicas WHERE provider = 2");
+    let upstream = UpstreamId::new(upstream).unwrap();
+    let content = cid(1).content().clone();
+    let row = Listed { upstream, content, pinned: true, name: None, created: None };
+    store.audit_page(job, provider, vec![row], began).await.unwrap();
+    let weigh = Weigh { job, provider, began, after: ContentId(0), limit: 100 };
+    assert_eq!(store.audit_weigh(weigh).await.unwrap().suspects, 0);
+    house.drain(began).await;
+    assert_eq!(number(&house, going), 1);
 }
 
 /// I3; and what follows events goes on.

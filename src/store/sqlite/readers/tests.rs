@@ -92,9 +92,16 @@ async fn hold(readers: &Readers) -> mpsc::Sender<()> {
     release
 }
 
+/// Its readers wait for `taken_within`, and their tasks for as long as it takes.
+fn patient(taken_within: Duration) -> House {
+    let mut house = house(ReadSettings { scan_timeout: Duration::from_secs(600), ..ReadSettings::default() });
+    house.readers.taken_within = taken_within;
+    house
+}
+
 #[tokio::test]
 async fn a_thread_reads_on_only_when_its_answer_was_taken() {
-    let house = house(ReadSettings::default());
+    let house = patient(Duration::MAX);
     let (made, taken) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let read = || {
         let (made, taken) = (made.clone(), taken.clone());
@@ -102,10 +109,12 @@ async fn a_thread_reads_on_only_when_its_answer_was_taken() {
             Ok(made.fetch_add(1, Ordering::SeqCst).saturating_sub(taken.load(Ordering::SeqCst)))
         })
     };
+    let held = [hold(&house.readers).await, hold(&house.readers).await];
     let mut reads: Vec<_> = (0..50).map(|_| Box::pin(read())).collect();
     for queued in &mut reads {
         assert!(futures::poll!(queued.as_mut()).is_pending());
     }
+    drop(held);
     while made.load(Ordering::SeqCst) < 2 {
         thread::yield_now();
     }
@@ -114,6 +123,18 @@ async fn a_thread_reads_on_only_when_its_answer_was_taken() {
         let untaken = read.await.unwrap();
         assert!(untaken <= 2, "{untaken} answers lay about");
     }
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_do_not_hold_the_threads_for_ever() {
+    let house = patient(Duration::ZERO);
+    let held = [hold(&house.readers).await, hold(&house.readers).await];
+    let mut left: Vec<_> = (0..10).map(|_| Box::pin(house.readers.long(|_| Ok(())))).collect();
+    for queued in &mut left {
+        assert!(futures::poll!(queued.as_mut()).is_pending());
+    }
+    drop(held);
+    assert!(house.readers.long(|_| Ok(())).await.is_ok());
 }
 
 #[tokio::test]
