@@ -1,5 +1,6 @@
 //! What a provider's entry gives to log in with, and whether that suits its preset.
 
+use super::problem::Problem;
 use super::reader::{Keys, Reader, Section, Wrong};
 use super::secret::{self, Sources};
 use super::value::one_of;
@@ -186,19 +187,21 @@ impl Credentials {
         };
         let by_credential = find(&|seen| seen.identity == identity);
         let by_account = find(&|seen| account.is_some() && seen.account == account);
-        let (what, help) = if let Some(first) = by_credential {
+        if let Some(first) = by_credential {
             let what = format!("has the endpoint and credential of {first}");
-            (what, "remove one of the two: copies at one service with one credential count once")
-        } else if let (Some(first), Some(name)) = (by_account, &account) {
-            let what = format!("is of the account {name:?} at the endpoint of {first}");
-            let help = "remove one of the two: a pin there is one for both, and would be deleted for both; where these are two \
-                        accounts after all, give one a name of its own with account:";
-            (what, help)
-        } else {
-            let (endpoint, path) = (endpoint.to_owned(), section.path.clone());
-            self.0.push(Seen { endpoint, identity, account, path });
+            let help = "remove one of the two: copies at one service with one credential count once";
+            reader.wrong(&section.path, section.spot.clone(), what, help);
             return;
-        };
-        reader.wrong(&section.path, section.spot.clone(), what, help);
+        }
+        if let (Some(first), Some(name)) = (by_account, &account) {
+            let what = format!(
+                "is of the account {name:?} at the endpoint of {first}, so that copies at both may be one"
+            );
+            let problem = Problem::new(section.path.clone(), section.spot.clone(), what);
+            let help = "remove one of the two, or give one a name of its own with account: where these are two places for pins";
+            reader.warnings.push(problem.help(help));
+        }
+        let (endpoint, path) = (endpoint.to_owned(), section.path.clone());
+        self.0.push(Seen { endpoint, identity, account, path });
     }
 }
