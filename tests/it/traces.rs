@@ -186,7 +186,8 @@ impl House {
             .header("authorization", format!("Bearer {}", token.trim()))
             .header("content-type", "application/json")
             .header("traceparent", format!("00-{TRACE}-{PARENT}-01"));
-        let request = request.body(body.to_string().into()).expect("a request");
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let request = request.body(body.into()).expect("a request");
         let answer = Client::new(&Settings::default()).send(request, 1 << 20).await.expect("an answer");
         assert!(answer.status().is_success(), "{path}: {answer:?}");
         serde_json::from_slice(answer.body()).unwrap_or_default()

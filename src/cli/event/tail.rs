@@ -63,11 +63,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 async fn tail(admin: &Admin, args: &Args) -> Result<Exit, Failure> {
     let mut from = args.after.map_or_else(|| format!("last={}", args.last), |after| format!("after={after}"));
-    let mut waits = false;
+    let (mut waits, mut after) = (false, args.after.unwrap_or(0));
     loop {
         let page = admin.call(Method::GET, &address(args, &from, waits), None).await?;
         if page["missed"] == true {
-            complain(&missed(args.after.unwrap_or(0), &page));
+            complain(&missed(after, &page));
         }
         let text: String =
             page["events"].as_array().into_iter().flatten().map(|event| line(event, args.json)).collect();
@@ -75,6 +75,7 @@ async fn tail(admin: &Admin, args: &Args) -> Result<Exit, Failure> {
         if !heard(&text)? || over {
             return Ok(Exit::Ok);
         }
+        after = page["next"].as_u64().unwrap_or(after);
         from = format!("after={}", page["next"]);
         waits = page["more"] != true;
     }

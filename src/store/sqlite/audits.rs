@@ -188,7 +188,7 @@ fn weigh(tx: &Tx<'_>, weigh: &Weigh) -> Result<Weighed, StoreError> {
     let (keep, pinned, sure) = (Goal::Keep.code(), ReplicaState::Pinned.code(), Doubt::None.code());
     let mut rows =
         select.query(params![provider.0, after.0, limit, keep, pinned, began.as_millis(), sure])?;
-    let (mut weighed, mut seen, mut confirmed) = (Weighed::default(), 0, Vec::new());
+    let (mut weighed, mut seen, mut confirmed, mut missing) = (Weighed::default(), 0, Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         let id = ReplicaId(row.get(0)?);
         (weighed.next, seen) = (Some(ContentId(row.get(1)?)), seen + 1);
@@ -199,12 +199,16 @@ fn weigh(tx: &Tx<'_>, weigh: &Weigh) -> Result<Weighed, StoreError> {
         if !met.contains(id)? {
             weighed.suspects += 1;
             suspects.insert(id)?;
+            missing.push(id);
         } else if row.get(3)? {
             confirmed.push(id);
         }
     }
     for replica in confirmed {
         confirm(tx, replica, began)?;
+    }
+    for replica in missing {
+        looks::begin(tx, replica)?;
     }
     suspects.save()?;
     weighed.next = weighed.next.filter(|_| seen == limit);

@@ -10,7 +10,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    model::{Charge, OverQuota, ReplicaId, ReplicaState, RequestId, Timestamp},
+    model::{Charge, OverQuota, ReplicaId, ReplicaState, RequestId, Timestamp, replica::Replica},
     policy::PinView,
     store::{AcceptPin, StoreError},
 };
@@ -33,6 +33,7 @@ pub(super) fn replace(
     if new.pin.have < new.pin.need {
         hold(tx, &old, &new.pin, request.now)?;
     }
+    room::hand_on(tx, &old, &new.pin)?;
     delete::remove(tx, &old, request.now)?;
     if new.pin.missing > 0 {
         room::make(tx, &new.pin, request.now)?;
@@ -69,9 +70,12 @@ fn content_of(tx: &Tx<'_>, pin: &Pin) -> Result<Vec<u8>, StoreError> {
 fn rename(tx: &mut Tx<'_>, old: &Pin, request: &AcceptPin) -> Result<Accepted, StoreError> {
     let policy = tx.current_policy(&request.policy)?;
     let revision = tx.policy(policy)?;
+    let views = tx.views(&revision, Some(old.content), request.now)?;
+    let asks = |copy: &Replica| views.iter().any(|view| view.id == copy.provider && view.listed);
     let mut copies = Vec::new();
     for copy in replicas::own_copies(tx, old.id)? {
-        copies.push(replicas::want_again(tx, copy, request.now)?);
+        // What the pin lets go others may have been refused.
+        copies.push(if asks(&copy) { replicas::want_again(tx, copy, request.now)? } else { copy });
     }
     let view = PinView { need: old.need, want: old.want, was_pinned: old.was_pinned, trim: old.trim };
     if old.policy == policy {

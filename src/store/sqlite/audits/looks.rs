@@ -7,6 +7,18 @@ use crate::{
     store::{StoreError, sqlite::tx::Tx},
 };
 
+/// Has an audit's look at a copy begin without the failures of those before.
+pub(super) fn begin(tx: &Tx<'_>, replica: ReplicaId) -> Result<(), StoreError> {
+    // replica: its looks failed, up to now
+    tx.conn
+        .prepare_cached(
+            "UPDATE replicas SET tries = 0, error = NULL, error_text = NULL
+             WHERE id = ?1 AND tries > 0 AND NOT leased AND coalesce(op, ?2) = ?2",
+        )?
+        .execute([replica.0, Op::Verify.code()])?;
+    Ok(())
+}
+
 /// Has a pinned copy looked at, after whatever else is due. One whose look failed is looked at again when it is time.
 pub(super) fn hasten(tx: &Tx<'_>, replica: ReplicaId, now: Timestamp) -> Result<(), StoreError> {
     // replica: its look is for now; one without any gets one

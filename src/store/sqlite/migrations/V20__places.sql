@@ -3,3 +3,4 @@ CREATE TABLE places(
   replica INT PRIMARY KEY,   -- the copy
   pin INT NOT NULL           -- settled as soon as it is gone, before anybody else is
 ) WITHOUT ROWID;
+CREATE INDEX places_pin ON places(pin);

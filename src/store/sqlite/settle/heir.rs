@@ -29,7 +29,8 @@ pub(super) fn find(
     helped(tx, pin.content, Some(pin.id), copy, now)
 }
 
-/// Gives a copy that is about to be deleted to a pin that it helps; whether there is one.
+/// Gives a copy that is about to be deleted to a pin that it helps; whether there is one. Where the pin's policy does not name
+/// its provider it goes again once the pin is whole.
 pub(in crate::store::sqlite) fn inherit(
     tx: &mut Tx<'_>,
     replica: &Replica,
@@ -46,7 +47,7 @@ pub(in crate::store::sqlite) fn inherit(
     Ok(true)
 }
 
-/// A pin of the content that is short of copies, by its policy may have this one, keeps it, and has more by it. Any other would let it go in its turn,
+/// A pin of the content that is short of copies, keeps this one, and has more by it. Any other would let it go in its turn,
 /// perhaps to the one it came from.
 fn helped(
     tx: &mut Tx<'_>,
@@ -82,16 +83,20 @@ fn is_last(tx: &Tx<'_>, pin: &Pin, replica: ReplicaId) -> Result<bool, StoreErro
 }
 
 fn helps(tx: &mut Tx<'_>, pin: i64, copy: &CopyView, now: Timestamp) -> Result<bool, StoreError> {
-    let Some(pin) = Pin::load(tx, pin)? else { return Ok(false) };
+    let Some(mut pin) = Pin::load(tx, pin)? else { return Ok(false) };
     let ground = Ground::of(tx, &pin, now)?;
-    if !ground.views.iter().any(|view| view.id == copy.provider && view.listed) {
-        return Ok(false);
-    }
+    let is_named = ground.views.iter().any(|view| view.id == copy.provider && view.listed);
+    pin.trim |= !is_named;
     let mut copies = copies_of(tx, &pin)?;
     let without = ground.settle(&pin, &copies);
     copies.push(*copy);
     let with = ground.settle(&pin, &copies);
-    Ok(pin.is_short(&ground.policy, without.have)
+    let helps = pin.is_short(&ground.policy, without.have)
         && with.have > without.have
-        && !with.unlink.contains(&copy.replica))
+        && !with.unlink.contains(&copy.replica);
+    if helps && !is_named {
+        // pin: lets go of what its policy does not name, in time
+        tx.conn.prepare_cached("UPDATE pins SET trim = 1 WHERE id = ?1")?.execute([pin.id])?;
+    }
+    Ok(helps)
 }

@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::{Ground, Pin, copies_of, unlink};
 use crate::{
-    model::{ProviderId, ReplicaId, Timestamp},
+    model::{Goal, ProviderId, ReplicaId, Timestamp},
     policy::{self, Placement, place::Footing},
     store::{StoreError, sqlite::tx::Tx},
 };
@@ -18,6 +18,9 @@ pub(in crate::store::sqlite) fn make(tx: &mut Tx<'_>, pin: &Pin, now: Timestamp)
     }
     let mut made = 0;
     for provider in wanted(tx, pin, now)? {
+        if awaits(tx, pin, provider)? {
+            continue;
+        }
         if let Some((replica, _)) = held.iter().find(|(_, at)| *at == provider) {
             unlink(tx, pin.id, *replica, now)?;
             note_place(tx, *replica, pin)?;
@@ -25,6 +28,26 @@ pub(in crate::store::sqlite) fn make(tx: &mut Tx<'_>, pin: &Pin, now: Timestamp)
         }
     }
     Ok(made)
+}
+
+/// Whether a place is on its way there for the pin already: until then the provider is as full as before.
+fn awaits(tx: &Tx<'_>, pin: &Pin, provider: ProviderId) -> Result<bool, StoreError> {
+    // places_pin: of copies that go from a provider
+    let awaits = tx
+        .conn
+        .prepare_cached(
+            "SELECT EXISTS(SELECT 1 FROM places p CROSS JOIN replicas r ON r.id = p.replica
+                           WHERE p.pin = ?1 AND r.provider = ?2 AND r.goal = ?3)",
+        )?
+        .query_row(params![pin.id, provider.0, Goal::Remove.code()], |row| row.get(0))?;
+    Ok(awaits)
+}
+
+/// What waits for places is another pin now.
+pub(in crate::store::sqlite) fn hand_on(tx: &Tx<'_>, old: &Pin, new: &Pin) -> Result<(), StoreError> {
+    // places_pin: those of a pin
+    tx.conn.prepare_cached("UPDATE places SET pin = ?2 WHERE pin = ?1")?.execute([old.id, new.id])?;
+    Ok(())
 }
 
 /// The place is the pin's own once the copy is gone: whoever else waits for one there had none to give.
