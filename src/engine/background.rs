@@ -259,11 +259,11 @@ impl Background {
         Ok(settled?.relinked)
     }
 
-    /// When the next look because of room may begin: where copies go all the time, and many pins wait, such looks take half
-    /// the time at most.
+    /// When the next look because of room may begin: where copies go all the time, and many pins wait, such looks take a
+    /// tenth of the time at most.
     fn room_at(&self) -> Timestamp {
         let (began, ended) = self.missing_at;
-        ended.plus(ended.since(began).max(ROOM_EVERY))
+        ended.plus((9 * ended.since(began)).max(ROOM_EVERY))
     }
 
     async fn remerge(&mut self, now: Timestamp) -> Result<u64, StoreError> {

@@ -97,22 +97,29 @@ fn removing(
     of: PolicyId,
     after: Place,
 ) -> Result<(u64, Option<Place>), StoreError> {
-    // replicas_due: those of a provider that are let go, after one; pins_content: any by a revision
-    let mut select = conn.prepare_cached(
-        "SELECT r.lane, r.rank, r.next_at, r.id,
-                EXISTS(SELECT 1 FROM pins p INDEXED BY pins_content WHERE p.content = r.content AND p.policy = ?3)
-         FROM replicas r INDEXED BY replicas_due
-         WHERE r.provider = ?1 AND r.op = ?2 AND r.next_at IS NOT NULL
-           AND (r.lane, r.rank, r.next_at, r.id) > (?4, ?5, ?6, ?7)
-         ORDER BY r.lane, r.rank, r.next_at, r.id LIMIT ?8",
-    )?;
     let (lane, rank, at, id) = after;
-    let mut rows = select.query(params![provider.id.0, Op::Remove.code(), of.0, lane, rank, at, id, STEP])?;
-    let (mut removing, mut seen, mut last) = (0, 0, FIRST);
-    while let Some(row) = rows.next()? {
-        last = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        removing += u64::from(row.get::<_, bool>(4)?);
-        seen += 1;
+    let (mut removing, mut seen, mut last) = (0, 0, after);
+    // Those that are due at the same time first: after a restore that may be all, and only the last one is sought by its id.
+    for place in [
+        "(r.lane, r.rank, r.next_at) = (?4, ?5, ?6) AND r.id > ?7",
+        "(r.lane, r.rank, r.next_at) > (?4, ?5, ?6) AND ?7 IS NOT NULL",
+    ] {
+        // replicas_due: those of a provider that are let go, after one; pins_content: any by a revision
+        let mut select = conn.prepare_cached(&format!(
+            "SELECT r.lane, r.rank, r.next_at, r.id,
+                    EXISTS(SELECT 1 FROM pins p INDEXED BY pins_content
+                           WHERE p.content = r.content AND p.policy = ?3)
+             FROM replicas r INDEXED BY replicas_due
+             WHERE r.provider = ?1 AND r.op = ?2 AND r.next_at IS NOT NULL AND {place}
+             ORDER BY r.lane, r.rank, r.next_at, r.id LIMIT ?8"
+        ))?;
+        let of_step = params![provider.id.0, Op::Remove.code(), of.0, lane, rank, at, id, STEP - seen];
+        let mut rows = select.query(of_step)?;
+        while let Some(row) = rows.next()? {
+            last = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            removing += u64::from(row.get::<_, bool>(4)?);
+            seen += 1;
+        }
     }
     Ok((removing, (seen == STEP).then_some(last)))
 }
