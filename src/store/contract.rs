@@ -90,7 +90,8 @@ macro_rules! contract_suite {
                 pins_go_in_the_order_of_their_ends_a_limit_at_a_time, a_replace_sets_the_end_anew,
                 the_sooner_of_what_client_and_policy_say_counts, an_end_is_counted_from_the_acceptance,
                 an_end_survives_a_crash;
-            claiming: i8_a_pin_that_is_another_entrys_copy_too_is_not_deleted, i8_what_is_about_to_be_deleted_goes_to_a_pin_that_lacks_a_copy,
+            claiming: i8_what_is_about_to_be_deleted_helps_a_pin_that_does_not_name_its_provider,
+                i8_a_pin_that_is_another_entrys_copy_too_is_not_deleted, i8_what_is_about_to_be_deleted_goes_to_a_pin_that_lacks_a_copy,
                 removes_go_before_submits_polls_and_verifies, a_claim_that_finds_nothing_tells_when_there_is_something, a_provider_is_down_since_now_at_the_latest, accounts_are_served_in_turn,
                 an_account_with_work_is_found_behind_many_that_wait, a_lease_keeps_others_off_until_it_ends,
                 an_outcome_of_an_older_claim_changes_nothing, submits_that_nobody_wants_do_not_begin,

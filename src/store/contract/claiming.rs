@@ -259,3 +259,29 @@ pub(in crate::store) async fn i8_a_pin_that_is_another_entrys_copy_too_is_not_de
     assert_eq!((house.places(old).await, house.pin(old).await.have), (vec!["y".to_owned()], 1));
     house.backend.check().await;
 }
+
+/// I8: until it has what its policy asks for.
+pub(in crate::store) async fn i8_what_is_about_to_be_deleted_helps_a_pin_that_does_not_name_its_provider<
+    B: Backend,
+>() {
+    let mut house = House::<B>::open().await;
+    let mut elsewhere = config();
+    elsewhere.policies[2].providers.remove(0);
+    house.register(elsewhere, t(0)).await.unwrap();
+    let old = house.add(0, "one", 1, t(0)).await;
+    let short = house.add(0, "both", 1, t(0)).await;
+    house.serve(0, t(1), well).await;
+    house.serve(1, t(1), well).await;
+    house.delete(0, old, t(2)).await;
+    assert!(house.claim(0, t(3)).await.is_empty(), "nothing is deleted");
+    assert_eq!((house.status(short).await, house.pin(short).await.have), (Status::Pinned, 2));
+    house.serve(2, t(4), well).await;
+    for provider in [1, 2] {
+        house.serve(provider, t(DAY), well).await;
+    }
+    house.drain(t(DAY)).await;
+    let deletes: Vec<Work> = house.claim(0, t(DAY + 1)).await.into_iter().map(|claim| claim.work).collect();
+    assert!(matches!(deletes.as_slice(), [Work::Delete(_)]), "{deletes:?}");
+    assert_eq!(house.places(short).await, ["y", "z"]);
+    house.backend.check().await;
+}
