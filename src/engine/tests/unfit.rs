@@ -136,7 +136,8 @@ async fn a_pin_that_is_replaced_at_a_full_provider_keeps_its_place_before_those_
     let old = world.add(1).await;
     world.settle().await;
     let other = world.add(2).await;
-    let new = world.replace(old, 3).await;
+    let middle = world.replace(old, 4).await;
+    let new = world.replace(middle, 3).await;
     world.run_for(5 * MINUTE).await;
     assert_eq!((world.status(new).await, world.held(0)), (Status::Pinned, 1));
     assert_ne!(world.status(other).await, Status::Pinned);
