@@ -132,6 +132,7 @@ state () { systemctl show pinfold --value -p "$1"; }
 until_is () { for _ in {1..300}; do [ "$(state "$1")" = "$2" ] && return; sleep 0.1; done; echo "$1 is $(state "$1"), not $2"; return 1; }
 systemctl start pinfold
 echo "started: $(state ActiveState) as $(state User): $(state StatusText)"
+echo "beside it: $(systemctl list-units --plain --no-legend --state=active,activating,failed --type=service,timer,path,automount | grep --invert-match --extended-regexp '^(pinfold|script)[.]service ' || echo nothing)"
 pinfold pin add --config /etc/pinfold/config.yaml --name kept CID > /dev/null
 systemctl reload pinfold && echo reloaded
 cp /etc/pinfold/config.yaml /tmp/good
@@ -156,6 +157,7 @@ dpkg --remove pinfold > /dev/null 2>&1
 echo "removed: $(state ActiveState)"
 `
 const SAID = `started: active as pinfold: serving
+beside it: nothing
 reloaded
 bad reload refused: active
 upgraded: active

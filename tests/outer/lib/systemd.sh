@@ -37,8 +37,11 @@ mkdir said old etc/systemd/system/pinfold.service.d
 mount --bind "$said" said
 # Images for containers have one, which keeps packages from starting anything.
 rm -f usr/sbin/policy-rc.d
-# A guest starts nothing else, for devices and the kernel are not its own.
-for unit in usr/lib/systemd/system/*.wants/* usr/lib/systemd/system/systemd-journald*; do
+# A guest starts nothing else, for devices, the kernel and the network are not its own: neither what an administrator enabled,
+# nor what generators read from /etc, nor what packages bring.
+shopt -s nullglob
+rm -rf {etc,usr/local/lib}/systemd/system/*.{wants,requires} {etc,usr/lib,usr/local/lib}/systemd/system-generators
+for unit in usr/lib/systemd/system/*.{wants,requires}/* usr/lib/systemd/system/systemd-journald* {network-online,timers,paths}.target; do
   ln -sf /dev/null "etc/systemd/system/${unit##*/}"
 done
 printf '[Service]\nStandardError=append:/said/pinfold\n' > etc/systemd/system/pinfold.service.d/said.conf
