@@ -7,7 +7,7 @@ use rand::Rng;
 use super::{
     super::world::{DAY, cid},
     fake::Mood,
-    policies::{POLICIES, counted, policy},
+    policies::{POLICIES, counted, names, policy},
     world::{ACCOUNTS, CONTENTS, Known, NAMES, World, place},
 };
 use crate::{model::*, store::PinRecord};
@@ -196,7 +196,8 @@ impl World {
                 return Some(format!("short by {}: {story:#?}", policy.name));
             }
             let places: Vec<usize> = pin.copies.iter().map(|copy| place(&copy.provider)).collect();
-            let there = places.iter().copied().filter(|n| self.fakes[*n].pinned().contains(&content));
+            let is_there = |n: &usize| names(&policy, *n) && self.fakes[*n].pinned().contains(&content);
+            let there = places.iter().copied().filter(is_there);
             if counted(&policy, there) < policy.copies.max.into() {
                 return Some(format!("not there: {pin:?}"));
             }

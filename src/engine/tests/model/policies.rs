@@ -43,11 +43,14 @@ pub(super) fn policy(n: usize, second: bool) -> Policy {
     }
 }
 
-/// How many copies a policy counts, of those at these providers.
+/// How many copies a policy counts, of those at these providers. One that it does not name helps where others are missing.
 pub(super) fn counted(policy: &Policy, places: impl Iterator<Item = usize>) -> usize {
-    let named = places.filter(|n| policy.providers.iter().any(|name| name == NAMES[*n]));
     match policy.spread_by {
-        Some(_) => named.map(|n| REGIONS[n]).collect::<BTreeSet<_>>().len(),
-        None => named.count(),
+        Some(_) => places.map(|n| REGIONS[n]).collect::<BTreeSet<_>>().len(),
+        None => places.count(),
     }
+}
+
+pub(super) fn names(policy: &Policy, n: usize) -> bool {
+    policy.providers.iter().any(|name| name == NAMES[n])
 }
