@@ -50,9 +50,7 @@ pub(super) fn claim_due(tx: &mut Tx<'_>, request: &ClaimRequest) -> Result<Claim
         claiming.line(tx, LINES[0])?;
     }
     let Claiming { means, mut claimed, .. } = claiming;
-    while let Some(heir) = tx.heirs.pop() {
-        settle::settle(tx, heir, request.now)?;
-    }
+    settle::settle_heirs(tx, request.now)?;
     claimed.calls = means.reserve(tx)?;
     Ok(claimed)
 }

@@ -28,10 +28,9 @@ pub(super) fn record(
             }
             _ => recorded.stale += 1,
         }
-        while let Some(heir) = tx.heirs.pop() {
-            recorded.relinked += settle::settle(tx, heir, now)?;
-            recorded.settled += 1;
-        }
+        let (settled, relinked) = settle::settle_heirs(tx, now)?;
+        recorded.settled += settled;
+        recorded.relinked += relinked;
     }
     Ok(recorded)
 }

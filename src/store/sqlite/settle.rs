@@ -158,6 +158,16 @@ pub(super) fn settle(tx: &mut Tx<'_>, pin: i64, now: Timestamp) -> Result<u64, S
     Ok(relinked)
 }
 
+/// Settles the pins that places were kept for; returns how many, and how many links were made or dropped.
+pub(super) fn settle_heirs(tx: &mut Tx<'_>, now: Timestamp) -> Result<(u64, u64), StoreError> {
+    let (mut settled, mut relinked) = (0, 0);
+    while let Some(heir) = tx.heirs.pop() {
+        relinked += settle(tx, heir, now)?;
+        settled += 1;
+    }
+    Ok((settled, relinked))
+}
+
 fn settle_one(tx: &mut Tx<'_>, pin: &Pin, heirs: &mut Vec<i64>, now: Timestamp) -> Result<u64, StoreError> {
     let mut copies = copies_of(tx, pin)?;
     let ground = Ground::of(tx, pin, now)?;
